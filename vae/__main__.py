@@ -1,0 +1,149 @@
+"""The command line: python -m vae train | evaluate | list | download | thin."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import torch
+import tqdm
+
+from vae import data
+from vae.arguments import add_config_arguments, config_from
+from vae.config import DATASETS
+from vae.errors import ConfigError, ExplorerError, RunError, describe
+from vae.evaluation import evaluate_run
+from vae.run import RUNS_FOLDER, RunFolder, list_runs, load_run
+from vae.training import Report, choose_device
+from vae.worker import stop_signals, train_run
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit status: 0, or 2 after one sentence on stderr."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.command(options)
+    except (ExplorerError, OSError, torch.OutOfMemoryError) as error:
+        print(f"vae: {describe(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("vae: ended at once.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m vae", description="Train and inspect variational autoencoders.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    train = commands.add_parser("train", help="train a run, or go on with one")
+    add_config_arguments(train)
+    train.add_argument("--run", type=Path, required=True, metavar="FOLDER", help="where the run is written")
+    train.add_argument("--device", default="auto", help="auto, cuda, mps or cpu (default: auto)")
+    train.add_argument("--resume", action="store_true", help="go on with the run in FOLDER; its own settings hold")
+    train.add_argument("--queue", action="store_true", help="wait until no run beside it is being trained")
+    train.set_defaults(command=_train)
+
+    evaluate = commands.add_parser("evaluate", help="print the held-out terms of a run")
+    evaluate.add_argument("run", type=Path)
+    evaluate.add_argument("--samples", type=int, default=16, help="draws of z per image (default: 16)")
+    evaluate.add_argument("--device", default="auto")
+    evaluate.set_defaults(command=_evaluate)
+
+    runs = commands.add_parser("list", help="list the runs")
+    runs.add_argument("folder", type=Path, nargs="?", default=RUNS_FOLDER)
+    runs.set_defaults(command=_list)
+
+    download = commands.add_parser("download", help="fetch a data set, once")
+    download.add_argument("dataset", choices=DATASETS)
+    download.set_defaults(command=_download)
+
+    thin = commands.add_parser("thin", help="make an ended run small enough to share")
+    thin.add_argument("run", type=Path)
+    thin.add_argument("--frames", type=int, default=12, help="how many frames to keep, evenly spread (default: 12)")
+    thin.set_defaults(command=_thin)
+    return parser
+
+
+def _train(options: argparse.Namespace) -> None:
+    folder = RunFolder(options.run) if options.resume else RunFolder.create(options.run, config_from(options))
+    config, _ = folder.read_config()
+    print(f"{folder.path}: {config.model.architecture} on {config.dataset}, on {choose_device(options.device)}", flush=True)
+    with _ProgressBar() as bar, stop_signals() as asked:
+        status = train_run(
+            folder, device=options.device, queue=options.queue, on_report=bar.show, should_stop=asked
+        )
+    print(f"{folder.path}: {status.state}. {status.message}".rstrip())
+
+
+class _ProgressBar:
+    """A bar for the steps of an epoch, where a terminal can show it, and one line for each epoch."""
+
+    def __enter__(self) -> _ProgressBar:
+        self.bar = tqdm.tqdm(disable=None, leave=False, unit="step", file=sys.stderr)
+        print(f"{'epoch':>5}  {'split':<9}{'reconstruction':>15}{'KL':>8}{'ELBO':>10}  nats per image", flush=True)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.bar.close()
+
+    def show(self, report: Report) -> None:
+        self.bar.set_postfix_str(f"epoch {report.epoch}, ELBO {report.elbo:.1f} nats")
+        self.bar.update(report.step - self.bar.n)
+        if report.scope == "epoch":
+            tqdm.tqdm.write(
+                f"{report.epoch:>5}  {report.split:<9}{report.reconstruction:>15.2f}{report.kl:>8.2f}{report.elbo:>10.2f}"
+                f"  {report.seconds:.1f} s"
+            )
+            sys.stdout.flush()
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    if not 1 <= options.samples <= 10_000:
+        raise ConfigError(f"The number of samples is {options.samples}; it has to be from 1 to 10,000.")
+    run = load_run(options.run, choose_device(options.device))
+    result = evaluate_run(run, options.samples, progress=lambda parts: tqdm.tqdm(parts, disable=None, leave=False))
+    print(f"{run.folder.path}: {result.images:,} held-out images of {run.config.dataset}, step {run.step:,}")
+    print(f"reconstruction {result.reconstruction:10.3f} nats per image")
+    print(f"KL             {result.kl:10.3f} nats per image")
+    print(f"ELBO           {result.elbo:10.3f} nats per image")
+    print(f"Sampling error of the ELBO with {options.samples} draws of z per image: {result.sampling_error:.3f} nats.")
+
+
+def _list(options: argparse.Namespace) -> None:
+    runs = list_runs(options.folder)
+    if not runs:
+        raise RunError(f"There are no runs in {options.folder}; train one: python -m vae train --run {options.folder}/NAME")
+    width = max(len(folder.name) for folder in runs)
+    for folder in runs:
+        try:
+            config, _ = folder.read_config()
+            status = folder.read_status()
+            held_out = [report for report in folder.read_metrics() if report.split == "held_out"]
+        except RunError as error:
+            print(f"{folder.name:<{width}}  {error}")
+            continue
+        elbo = f"held-out ELBO {held_out[-1].elbo:8.2f} nats" if held_out else "no epoch finished yet"
+        model = config.model
+        print(f"{folder.name:<{width}}  {status.state:<9}{config.dataset:<14}{model.architecture:<5} {model.latent}-D  {elbo}")
+
+
+def _download(options: argparse.Namespace) -> None:
+    data.ensure(options.dataset)
+    dataset = data.load(options.dataset)
+    print(f"{options.dataset}: {len(dataset.train):,} training images and {len(dataset.held_out):,} held-out images.")
+
+
+def _thin(options: argparse.Namespace) -> None:
+    if not 1 <= options.frames <= 100_000:
+        raise ConfigError(f"The number of frames is {options.frames}; it has to be from 1 to 100,000.")
+    folder = RunFolder(options.run)
+    folder.read_config()
+    folder.thin(options.frames)
+    size = sum(path.stat().st_size for path in folder.path.rglob("*") if path.is_file())
+    print(f"{folder.path}: {len(folder.frame_paths())} frames, {size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""The command line's words for a configuration, in both directions."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from pathlib import Path
+
+from vae.config import (
+    ACTIVATIONS,
+    ARCHITECTURES,
+    DATASETS,
+    HELD_OUT,
+    LIKELIHOODS,
+    SCHEDULES,
+    ModelConfig,
+    RunConfig,
+    TrainingConfig,
+)
+from vae.errors import ConfigError
+
+
+def widths(text: str) -> tuple[int, ...]:
+    """`512,256` as (512, 256)."""
+    try:
+        return tuple(int(width) for width in text.split(","))
+    except ValueError as error:
+        raise ConfigError(f"The widths {text!r} are not whole numbers between commas, such as 512,256.") from error
+
+
+def add_config_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give a parser one option for everything that a run can be asked to be."""
+    model, training = ModelConfig(), TrainingConfig()
+    add = parser.add_argument_group("data set").add_argument
+    add("--dataset", choices=DATASETS, default="mnist")
+    add("--held-out", choices=HELD_OUT, default="test", help="what is kept from training (default: test)")
+    add = parser.add_argument_group("model").add_argument
+    add("--model", choices=ARCHITECTURES, default=model.architecture)
+    add("--latent", type=int, default=model.latent, metavar="D", help="latent dimensions (default: 2)")
+    add("--likelihood", choices=LIKELIHOODS, default=model.likelihood)
+    add("--scale", type=float, default=model.scale, help="of the Gaussian likelihood, in pixel values (default: 0.2)")
+    add("--encoder-widths", type=str, metavar="W,W", help="hidden layers of an mlp's encoder (default: 512,512)")
+    add("--decoder-widths", type=str, metavar="W,W", help="hidden layers of an mlp's decoder (default: 512,512)")
+    add("--activation", choices=ACTIVATIONS, default=model.activation)
+    add("--fourier-features", type=int, default=0, metavar="N", help="feed the decoder sin and cos of z, 2z, ... (default: 0)")
+    add = parser.add_argument_group("training").add_argument
+    add("--epochs", type=int, default=training.epochs)
+    add("--batch-size", type=int, default=training.batch_size)
+    add("--learning-rate", type=float, default=training.learning_rate)
+    add("--weight-decay", type=float, default=0.0, help="decoupled, as in AdamW (default: 0)")
+    add("--clip-norm", type=float, help="shorten longer gradients to this norm (default: never)")
+    add("--schedule", choices=SCHEDULES, default=training.schedule, help="of the learning rate")
+    add("--beta", type=float, default=training.beta, help="weight of the KL term (default: 1)")
+    add("--seed", type=int, default=training.seed)
+    add("--report-every", type=int, metavar="STEPS", help="(default: a hundred times an epoch)")
+
+
+def config_from(arguments: argparse.Namespace) -> RunConfig:
+    """The configuration that the options ask for. Raises `ConfigError`."""
+    model = ModelConfig(
+        architecture=arguments.model,
+        latent=arguments.latent,
+        likelihood=arguments.likelihood,
+        scale=arguments.scale,
+        encoder_widths=widths(arguments.encoder_widths) if arguments.encoder_widths else None,
+        decoder_widths=widths(arguments.decoder_widths) if arguments.decoder_widths else None,
+        activation=arguments.activation,
+        fourier_features=arguments.fourier_features,
+    )
+    training = TrainingConfig(
+        epochs=arguments.epochs,
+        batch_size=arguments.batch_size,
+        learning_rate=arguments.learning_rate,
+        weight_decay=arguments.weight_decay,
+        clip_norm=arguments.clip_norm,
+        schedule=arguments.schedule,
+        beta=arguments.beta,
+        seed=arguments.seed,
+        report_every=arguments.report_every,
+    )
+    return RunConfig(arguments.dataset, model, training, arguments.held_out)
+
+
+def command_line(config: RunConfig, run: Path) -> str:
+    """The command that makes a run like this one, with what differs from the defaults and what one looks for first."""
+    parser = argparse.ArgumentParser()
+    add_config_arguments(parser)
+    always = ("dataset", "model", "epochs")
+    words = ["python", "-m", "vae", "train"]
+    for name, value in _as_options(config).items():
+        if value != parser.get_default(name) or name in always:
+            words += ["--" + name.replace("_", "-"), str(value)]
+    return shlex.join([*words, "--run", str(run)])
+
+
+def _as_options(config: RunConfig) -> dict[str, object]:
+    model, training = vars(config.model).copy(), vars(config.training)
+    options = {"dataset": config.dataset, "held_out": config.held_out, "model": model.pop("architecture")}
+    for name in ("encoder_widths", "decoder_widths"):
+        default = getattr(ModelConfig(config.model.architecture), name)
+        model[name] = None if model[name] == default else ",".join(map(str, model[name]))
+    return options | model | training

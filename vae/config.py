@@ -1,0 +1,151 @@
+"""What a run is asked to be: small frozen dataclasses, checked on creation."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+
+from vae.errors import ConfigError
+
+DATASETS = ("mnist", "digits", "fashion-mnist", "kmnist")
+ARCHITECTURES = ("conv", "mlp")
+LIKELIHOODS = ("bernoulli", "gaussian")
+ACTIVATIONS = ("relu", "silu", "gelu", "tanh")
+SCHEDULES = ("constant", "one-cycle")
+HELD_OUT = ("test", "validation")
+
+MLP_WIDTHS = (512, 512)
+
+
+def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ConfigError(f"The {name} {value!r} is unknown; choose one of {', '.join(choices)}.")
+
+
+def _check_integer(name: str, value: object, low: int, high: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ConfigError(f"The {name} is {value!r}; it has to be a whole number from {low:,} to {high:,}.")
+
+
+def _check_number(name: str, value: object, low: float, high: float) -> None:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or not low <= value <= high:
+        raise ConfigError(f"The {name} is {value!r}; it has to be a number from {low:g} to {high:g}.")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The shape of a VAE.
+
+    `encoder_widths` and `decoder_widths` are the hidden layers of an `mlp`, first to last; a `conv` has fixed layers
+    and takes none. `fourier_features` is the number of frequencies 1, 2, 4, ... at which the decoder is fed sin and cos
+    of z besides z itself. `scale` is the standard deviation of the `gaussian` likelihood, in pixel values.
+    """
+
+    architecture: str = "conv"
+    latent: int = 2
+    likelihood: str = "bernoulli"
+    scale: float = 0.2
+    encoder_widths: tuple[int, ...] | None = None
+    decoder_widths: tuple[int, ...] | None = None
+    activation: str = "relu"
+    fourier_features: int = 0
+
+    def __post_init__(self) -> None:
+        _check_choice("architecture", self.architecture, ARCHITECTURES)
+        _check_integer("number of latent dimensions", self.latent, 1, 256)
+        _check_choice("likelihood", self.likelihood, LIKELIHOODS)
+        _check_number("scale of the Gaussian likelihood", self.scale, 0.01, 10)
+        _check_choice("activation", self.activation, ACTIVATIONS)
+        _check_integer("number of Fourier features", self.fourier_features, 0, 8)
+        for name in ("encoder_widths", "decoder_widths"):
+            object.__setattr__(self, name, self._checked_widths(name))
+
+    def _checked_widths(self, name: str) -> tuple[int, ...] | None:
+        widths, words = getattr(self, name), name.replace("_", " ")
+        if self.architecture == "conv":
+            if widths is not None:
+                raise ConfigError(f"A conv model has fixed layers and takes no {words}; leave them out or ask for an mlp.")
+            return None
+        if widths is None:
+            return MLP_WIDTHS
+        if not isinstance(widths, (tuple, list)) or not 1 <= len(widths) <= 16:
+            raise ConfigError(f"The {words} are {widths!r}; expected one to sixteen whole numbers, such as 512,512.")
+        for width in widths:
+            _check_integer(words.rstrip("s"), width, 1, 8192)
+        return tuple(widths)
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a VAE is trained: Adam on -(reconstruction - beta * KL) per image, one sample of z per image.
+
+    `weight_decay` is decoupled from the gradient (AdamW). A gradient longer than `clip_norm` is shortened to it. The `one-cycle` schedule warms the learning rate up over the
+    first 30 % of all steps and anneals it to nearly nothing. Every `report_every` steps the training terms are reported;
+    by default a hundred times an epoch.
+    """
+
+    epochs: int = 30
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    clip_norm: float | None = None
+    schedule: str = "constant"
+    beta: float = 1.0
+    seed: int = 0
+    report_every: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_integer("number of epochs", self.epochs, 1, 100_000)
+        _check_integer("batch size", self.batch_size, 1, 65_536)
+        _check_number("learning rate", self.learning_rate, 1e-8, 10)
+        _check_number("weight decay", self.weight_decay, 0, 10)
+        if self.clip_norm is not None:
+            _check_number("greatest gradient norm", self.clip_norm, 1e-6, 1e6)
+        _check_choice("schedule", self.schedule, SCHEDULES)
+        _check_number("beta", self.beta, 0, 10_000)
+        _check_integer("seed", self.seed, 0, 2**31 - 1)
+        if self.report_every is not None:
+            _check_integer("number of steps between reports", self.report_every, 1, 1_000_000)
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """All that a run was asked to be.
+
+    `held_out` says which images are kept from training: the data set's own `test` split, or a `validation` sixth of
+    its training split, which is how settings are chosen without a look at the test images.
+    """
+
+    dataset: str = "mnist"
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    held_out: str = "test"
+
+    def __post_init__(self) -> None:
+        _check_choice("data set", self.dataset, DATASETS)
+        _check_choice("held-out split", self.held_out, HELD_OUT)
+
+    def to_dict(self) -> dict:
+        """Plain dictionaries, lists, strings and numbers, as run.json stores them."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: object) -> RunConfig:
+        """The configuration that `to_dict` gave. Raises `ConfigError` on anything missing, unknown or out of range."""
+        fields = _checked_fields(cls, "configuration", fields)
+        model = dict(_checked_fields(ModelConfig, "model", fields["model"]))
+        for name in ("encoder_widths", "decoder_widths"):
+            if isinstance(model[name], list):
+                model[name] = tuple(model[name])
+        training = _checked_fields(TrainingConfig, "training", fields["training"])
+        return cls(**{**fields, "model": ModelConfig(**model), "training": TrainingConfig(**training)})
+
+
+def _checked_fields(cls: type, name: str, fields: object) -> dict:
+    expected = {f.name for f in dataclasses.fields(cls)}
+    if not isinstance(fields, dict) or set(fields) != expected:
+        seen = sorted(map(str, fields)) if isinstance(fields, dict) else type(fields).__name__
+        raise ConfigError(f"The {name} has the fields {seen}; expected {sorted(expected)}.")
+    return fields

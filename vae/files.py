@@ -1,0 +1,118 @@
+"""Files that are replaced whole, and read with suspicion. Every failure is a `RunError` of one sentence."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from vae.errors import RunError
+
+LARGEST_JSON = 1_000_000  # bytes
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write beside, flush to disk, rename: a reader sees the old file or the new one, never half of either."""
+    temporary = None
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise cannot_write(path, error) from error
+
+
+def cannot_write(path: Path, error: OSError) -> RunError:
+    """The sentence for a file or folder that could not be written."""
+    return RunError(
+        f"{path} cannot be written ({error.strerror or error}); make room or choose a folder that you may write to."
+    )
+
+
+def write_json(path: Path, fields: Mapping) -> None:
+    """Replace `path` by `fields` as JSON; numbers that are not finite are refused."""
+    write_whole(path, (json.dumps(fields, indent=1, allow_nan=False) + "\n").encode())
+
+
+def read_json(path: Path) -> dict:
+    """The JSON object in `path`."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_JSON + 1)
+        fields = json.loads(content) if len(content) <= LARGEST_JSON else None
+    except FileNotFoundError as error:
+        raise RunError(f"{path} is missing, so {path.parent} is no run; choose a folder that a training wrote.") from error
+    except OSError as error:
+        raise RunError(f"{path} cannot be read ({error.strerror}); check the folder's permissions.") from error
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, "is not JSON") from error
+    if not isinstance(fields, dict):
+        raise _damaged(path, "does not hold one JSON object of at most a megabyte")
+    return fields
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], numbers: Mapping[str, float]) -> None:
+    """Replace `path` by a safetensors file of named tensors, and named numbers in its header."""
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    metadata = {name: json.dumps(value) for name, value in numbers.items()}
+    write_whole(path, safetensors.torch.save(contiguous, metadata))
+
+
+def read_tensors(
+    path: Path, shapes: Mapping[str, tuple[int, ...]] | None = None
+) -> tuple[dict[str, Tensor], dict[str, float]]:
+    """The tensors and numbers of `write_tensors`.
+
+    With `shapes`, names and shapes are compared before a tensor is read, and every tensor has to be float32.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            numbers = {name: float(json.loads(value)) for name, value in (file.metadata() or {}).items()}
+            if shapes is not None:
+                _check_shapes(path, file, shapes)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except FileNotFoundError as error:
+        raise RunError(f"{path} is missing; copy the run again, or resume its training to write it.") from error
+    except OSError as error:
+        raise RunError(f"{path} cannot be read ({error.strerror or error}); check the folder's permissions.") from error
+    except (safetensors.SafetensorError, ValueError, TypeError, RecursionError) as error:
+        raise _damaged(path, "is cut off or is not a safetensors file") from error
+    return tensors, numbers
+
+
+def _check_shapes(path: Path, file: safetensors.safe_open, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    there = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    for name in sorted(set(there) | set(shapes)):
+        if there.get(name) != shapes.get(name):
+            raise RunError(
+                f"{path} does not fit run.json: {name} is {_shape(there.get(name))} in the file and "
+                f"{_shape(shapes.get(name))} in the model; copy the run again, both files together."
+            )
+    if any(file.get_slice(name).get_dtype() != "F32" for name in there):
+        raise _damaged(path, "holds weights that are not float32")
+
+
+def _shape(shape: tuple[int, ...] | None) -> str:
+    return "absent" if shape is None else " x ".join(map(str, shape)) or "one number"
+
+
+def _damaged(path: Path, what: str) -> RunError:
+    return RunError(f"{path} {what}; it was damaged or was not written by a training, so copy the run again.")
+
+
+def all_finite(tensors: Mapping[str, Tensor]) -> bool:
+    """Whether no tensor holds a NaN or an infinity."""
+    return all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values())

@@ -1,0 +1,152 @@
+"""Encoder, decoder and posterior of a variational autoencoder (Kingma and Welling 2014, arXiv 1312.6114)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from vae.config import ModelConfig
+from vae.errors import ConfigError
+from vae.likelihood import likelihood_of
+
+IMAGE_SHAPE = (1, 28, 28)
+"""Channels, height and width of every image, of every data set."""
+
+MOST_PARAMETERS = 100_000_000
+ACTIVATIONS = {"relu": nn.ReLU, "silu": nn.SiLU, "gelu": nn.GELU, "tanh": nn.Tanh}
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """q(z given x): a diagonal Gaussian for each image, `mean` and `log_variance` of shape (N, D)."""
+
+    mean: Tensor
+    log_variance: Tensor
+
+    @property
+    def standard_deviation(self) -> Tensor:
+        """(N, D), positive."""
+        return (self.log_variance / 2).exp()
+
+    def sample(self, epsilon: Tensor) -> Tensor:
+        """z = mean + exp(log_variance / 2) * epsilon, for standard normal `epsilon` of shape (..., N, D)."""
+        return self.mean + self.standard_deviation * epsilon
+
+
+class FourierFeatures(nn.Module):
+    """z, and sin and cos of z, 2z, 4z, ... beside it: (N, D) to (N, D * (1 + 2 * count))."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.count = count
+
+    def forward(self, z: Tensor) -> Tensor:
+        waves = [wave(2**octave * z) for octave in range(self.count) for wave in (torch.sin, torch.cos)]
+        return torch.cat([z, *waves], 1)
+
+
+def _dense_layers(config: ModelConfig, inputs: int, widths: tuple[int, ...]) -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    for width in widths:
+        layers += [nn.Linear(inputs, width), ACTIVATIONS[config.activation]()]
+        inputs = width
+    return layers
+
+
+def _mlp_encoder(config: ModelConfig) -> tuple[nn.Module, int]:
+    layers = _dense_layers(config, math.prod(IMAGE_SHAPE), config.encoder_widths)
+    return nn.Sequential(nn.Flatten(), *layers), config.encoder_widths[-1]
+
+
+def _mlp_decoder(config: ModelConfig, inputs: int) -> nn.Module:
+    layers = _dense_layers(config, inputs, config.decoder_widths)
+    return nn.Sequential(
+        *layers, nn.Linear(config.decoder_widths[-1], math.prod(IMAGE_SHAPE)), nn.Unflatten(1, IMAGE_SHAPE)
+    )
+
+
+def _conv_encoder(config: ModelConfig) -> tuple[nn.Module, int]:
+    activation, hidden = ACTIVATIONS[config.activation], 16
+    return nn.Sequential(
+        nn.Conv2d(1, 32, 3, stride=2, padding=1),  # (N, 32, 14, 14)
+        activation(),
+        nn.Conv2d(32, 64, 3, stride=2, padding=1),  # (N, 64, 7, 7)
+        activation(),
+        nn.Flatten(),
+        *_dense_layers(config, 64 * 7 * 7, (hidden,)),
+    ), hidden
+
+
+def _conv_decoder(config: ModelConfig, inputs: int) -> nn.Module:
+    activation = ACTIVATIONS[config.activation]
+    return nn.Sequential(
+        *_dense_layers(config, inputs, (64 * 7 * 7,)),
+        nn.Unflatten(1, (64, 7, 7)),
+        nn.ConvTranspose2d(64, 64, 3, stride=2, padding=1, output_padding=1),  # (N, 64, 14, 14)
+        activation(),
+        nn.ConvTranspose2d(64, 32, 3, stride=2, padding=1, output_padding=1),  # (N, 32, 28, 28)
+        activation(),
+        nn.ConvTranspose2d(32, 1, 3, padding=1),  # (N, 1, 28, 28)
+    )
+
+
+class VAE(nn.Module):
+    """A variational autoencoder with a standard normal prior over D latent dimensions and a diagonal posterior.
+
+    `conv` is the example of the Keras documentation, `mlp` a stack of dense layers; see `ModelConfig`.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.likelihood = likelihood_of(config)
+        features = FourierFeatures(config.fourier_features)
+        inputs = config.latent * (1 + 2 * config.fourier_features)
+        conv = config.architecture == "conv"
+        self.encoder, width = (_conv_encoder if conv else _mlp_encoder)(config)
+        self.mean_head = nn.Linear(width, config.latent)
+        self.log_variance_head = nn.Linear(width, config.latent)
+        self.decoder = nn.Sequential(features, (_conv_decoder if conv else _mlp_decoder)(config, inputs))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.mean_head.weight.device
+
+    def encode(self, images: Tensor) -> Posterior:
+        """q(z given x) of images (N, C, H, W) in [0, 1]; mean and log variance are (N, D)."""
+        hidden = self.encoder(images)
+        return Posterior(self.mean_head(hidden), self.log_variance_head(hidden))
+
+    def decode_parameters(self, z: Tensor) -> Tensor:
+        """The likelihood's parameters (Bernoulli: logits) for z (N, D), as (N, C, H, W)."""
+        return self.decoder(z)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Mean pixels in [0, 1], (N, C, H, W), of z (N, D)."""
+        return self.likelihood.mean(self.decode_parameters(z))
+
+
+def build_model(config: ModelConfig, seed: int = 0) -> VAE:
+    """A new model on the CPU whose initial weights depend on `seed` alone; global random state is left as it was.
+
+    Raises `ConfigError` where the model would have more than a hundred million parameters.
+    """
+    with torch.device("meta"):
+        parameters = count_parameters(VAE(config))
+    if parameters > MOST_PARAMETERS:
+        raise ConfigError(
+            f"The model would have {parameters:,} parameters; the most is {MOST_PARAMETERS:,}, so ask for narrower or "
+            "fewer layers."
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return VAE(config).eval()
+
+
+def count_parameters(module: nn.Module) -> int:
+    """How many numbers training adjusts."""
+    return sum(parameter.numel() for parameter in module.parameters())

@@ -1,0 +1,406 @@
+"""The run folder: read, write, follow, lock.
+
+A run is one training, as a folder; the folder is the interface between who trains and who watches. Its files are
+described in checkpoints/README.md.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import platform
+import re
+import shutil
+import socket
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import filelock
+import torch
+from torch import Tensor
+
+from vae import data, files
+from vae.config import RunConfig
+from vae.elbo import Terms, kl_to_prior
+from vae.errors import ConfigError, RunError
+from vae.latent import Codes
+from vae.model import IMAGE_SHAPE, VAE, Posterior, build_model
+from vae.training import Report
+
+FORMAT = 1
+STATES = ("queued", "running", "paused", "finished", "stopped", "failed")
+ACTIVE = ("queued", "running", "paused")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+SECONDS_TO_MISS = 15.0
+"""A training on another machine counts as ended when its heartbeat is older than this."""
+
+RUNS_FOLDER = Path(__file__).resolve().parents[1] / "checkpoints"
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where a run stands. `heartbeat` and `asked` are in seconds since 1970, `images_per_second` is the training's speed."""
+
+    state: str
+    epoch: int = 0
+    step: int = 0
+    total_steps: int = 0
+    images_per_second: float = 0.0
+    seconds_left: float = 0.0
+    device: str = ""
+    message: str = ""
+    host: str = ""
+    asked: float = 0.0
+    heartbeat: float = 0.0
+
+    @property
+    def active(self) -> bool:
+        """Whether a process is training it or waiting to."""
+        return self.state in ACTIVE
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What the plane looked like after one epoch.
+
+    Probe i is held-out image i. `grid` is the manifold, decoded images (rows * columns, 1, H, W) as uint8 on the linear
+    grid of `vae.latent.make_grid`, or None where the latent space is not a plane.
+    """
+
+    epoch: int
+    step: int
+    codes: Codes
+    labels: Tensor
+    grid: Tensor | None
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run with its model, ready to encode and decode. `step` says which weights these are."""
+
+    folder: RunFolder
+    config: RunConfig
+    class_names: tuple[str, ...]
+    model: VAE
+    step: int
+
+
+def load_run(path: str | Path, device: torch.device | str = "cpu") -> Run:
+    """The run in a folder with its latest weights. Raises `RunError` on anything missing, foreign, damaged or newer."""
+    folder = RunFolder(path)
+    config, class_names = folder.read_config()
+    model, step = folder.read_model(config)
+    return Run(folder, config, class_names, model.to(device), step)
+
+
+def list_runs(root: str | Path = RUNS_FOLDER) -> list[RunFolder]:
+    """Every folder under `root` that looks like a run, damaged ones too, by name."""
+    try:
+        folders = [path for path in Path(root).iterdir() if not path.name.startswith(".") and path.is_dir()]
+    except OSError:
+        return []
+    looks = [path for path in folders if any((path / name).exists() for name in ("run.json", "model.safetensors"))]
+    return [RunFolder(path) for path in sorted(looks)]
+
+
+def check_name(name: str) -> str:
+    """`name` again when it can be a run's folder; raises `ConfigError` otherwise."""
+    if not NAME.fullmatch(name):
+        raise ConfigError(
+            f"The name {name!r} cannot be a run's folder; use up to 64 letters, digits, '-', '_' and '.', a letter or digit first."
+        )
+    return name
+
+
+class RunFolder:
+    """A handle on one run's files. It holds no state: every call looks at the disk."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RunFolder) and self.path == other.path
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
+    def __repr__(self) -> str:
+        return f"RunFolder({str(self.path)!r})"
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    # What was asked
+
+    @classmethod
+    def create(cls, path: str | Path, config: RunConfig) -> RunFolder:
+        """A new run, queued, with its untrained weights. The folder appears whole or not at all.
+
+        Raises `RunError` when there is something at `path` already or it cannot be written.
+        """
+        path = Path(path)
+        check_name(path.name)
+        model = build_model(config.model, config.training.seed)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+        except OSError as error:
+            raise files.cannot_write(path, error) from error
+        try:
+            folder = cls(temporary)
+            files.write_json(temporary / "run.json", _describe_run(config))
+            folder.write_model(model, step=0)
+            folder.write_status(Status("queued", asked=time.time(), host=socket.gethostname()))
+            (temporary / "frames").mkdir()
+            temporary.chmod(0o755)
+            if path.exists() and any(path.iterdir()):
+                raise RunError(f"{path} exists already; choose another name, or go on with it by --resume.")
+            temporary.rename(path)
+        except OSError as error:
+            raise files.cannot_write(path, error) from error
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        return cls(path)
+
+    def read_config(self) -> tuple[RunConfig, tuple[str, ...]]:
+        """What the run was asked to be, and the names of its classes."""
+        fields = files.read_json(self.path / "run.json")
+        version = fields.get("format")
+        if isinstance(version, int) and version > FORMAT:
+            raise RunError(
+                f"{self.path} was written in format {version}, and this version reads up to {FORMAT}; update the explorer."
+            )
+        try:
+            names = fields["class_names"]
+            if version != FORMAT or not isinstance(names, list) or len(names) > 256:
+                raise ConfigError("format or class names are wrong")
+            return RunConfig.from_dict(fields["config"]), tuple(str(name)[:40] for name in names)
+        except (ConfigError, KeyError) as error:
+            raise RunError(f"{self.path / 'run.json'} does not describe a run ({error}); copy the run again.") from error
+
+    # Where it stands
+
+    def write_status(self, status: Status) -> None:
+        """Replace status.json, with the heartbeat set to now."""
+        files.write_json(self.path / "status.json", dataclasses.asdict(dataclasses.replace(status, heartbeat=time.time())))
+
+    def read_status(self, as_written: bool = False) -> Status:
+        """Where the run stands. Unless `as_written`, a training that was killed reads as stopped."""
+        fields = files.read_json(self.path / "status.json")
+        try:
+            status = Status(**fields)
+            kinds = {field.name: type(field.default) for field in dataclasses.fields(Status) if field.name != "state"}
+            numbers = all(isinstance(fields.get(n, k()), (int, float) if k is not str else str) for n, k in kinds.items())
+            if status.state not in STATES or not numbers:
+                raise ValueError(status.state)
+        except (TypeError, ValueError) as error:
+            raise RunError(f"{self.path / 'status.json'} does not hold a run's status; copy the run again.") from error
+        if status.active and not as_written and not self._is_alive(status):
+            message = "The training was ended from outside before it was finished; resume it to go on."
+            return dataclasses.replace(status, state="stopped", message=message)
+        return status
+
+    def _is_alive(self, status: Status) -> bool:
+        if status.host != socket.gethostname() or status.step == 0:  # a process needs a moment to take the lock
+            if time.time() - status.heartbeat < SECONDS_TO_MISS:
+                return True
+        return self.is_locked()
+
+    # Who may write
+
+    def lock(self) -> filelock.BaseFileLock:
+        """The lock that the one process that writes this run holds."""
+        return filelock.FileLock(self.path / "trainer.lock")
+
+    def is_locked(self) -> bool:
+        """Whether a process on this machine is writing the run."""
+        if not (self.path / "trainer.lock").exists():
+            return False
+        try:
+            with self.lock().acquire(timeout=0):
+                return False
+        except filelock.Timeout:
+            return True
+        except OSError:  # a folder that nobody can write to has no writer
+            return False
+
+    # What was measured
+
+    def append_metrics(self, report: Report) -> None:
+        """Add one line to metrics.jsonl."""
+        fields = dataclasses.asdict(report) | {"elbo": report.elbo}
+        try:
+            with (self.path / "metrics.jsonl").open("a") as file:
+                file.write(json.dumps(fields, allow_nan=False) + "\n")
+        except OSError as error:
+            raise files.cannot_write(self.path / "metrics.jsonl", error) from error
+
+    def keep_metrics_until(self, step: int) -> None:
+        """Forget the reports after `step`, which a resumed training is about to make again."""
+        kept = [report for report in self.read_metrics() if report.step <= step]
+        lines = [json.dumps(dataclasses.asdict(report) | {"elbo": report.elbo}) + "\n" for report in kept]
+        files.write_whole(self.path / "metrics.jsonl", "".join(lines).encode())
+
+    def read_metrics(self) -> list[Report]:
+        """All reports so far."""
+        return MetricsFollower(self).poll()
+
+    # What the explorer loads
+
+    def write_model(self, model: VAE, step: int) -> None:
+        """Replace the weights."""
+        files.write_tensors(self.path / "model.safetensors", model.state_dict(), {"step": step})
+
+    def read_model(self, config: RunConfig) -> tuple[VAE, int]:
+        """The latest weights in a model made for `config`, and the step they are of."""
+        path = self.path / "model.safetensors"
+        model = build_model(config.model)
+        shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+        tensors, numbers = files.read_tensors(path, shapes)
+        if not files.all_finite(tensors):
+            raise RunError(f"{path} holds numbers that are not finite; copy the run again, or train it anew.")
+        model.load_state_dict(tensors)
+        return model.eval(), int(numbers.get("step", 0))
+
+    def frame_paths(self) -> list[Path]:
+        """The frames there are, by epoch."""
+        return sorted(path for path in (self.path / "frames").glob("*.safetensors") if path.stem.isdigit())
+
+    def write_frame(self, frame: Frame) -> None:
+        """Write a frame, in place of an earlier one of the same epoch."""
+        tensors = {
+            "mean": frame.codes.posterior.mean,
+            "log_variance": frame.codes.posterior.log_variance,
+            "reconstruction": frame.codes.terms.reconstruction,
+            "labels": frame.labels.to(torch.uint8),
+        }
+        if frame.grid is not None:
+            tensors["grid"] = frame.grid
+        path = self.path / "frames" / f"{frame.epoch:04d}.safetensors"
+        files.write_tensors(path, tensors, {"epoch": frame.epoch, "step": frame.step})
+
+    def read_frame(self, path: Path) -> Frame:
+        """One of `frame_paths`. Raises `RunError` when it is damaged."""
+        tensors, numbers = files.read_tensors(path)
+        try:
+            mean, log_variance = tensors["mean"], tensors["log_variance"]
+            reconstruction, labels, grid = tensors["reconstruction"], tensors["labels"].long(), tensors.get("grid")
+            epoch, step = int(numbers["epoch"]), int(numbers["step"])
+        except KeyError as error:
+            raise RunError(f"{path} lacks {error}, so it is no frame; delete it or copy the run again.") from error
+        fits = mean.ndim == 2 and mean.shape == log_variance.shape and len(mean) == len(labels) == len(reconstruction)
+        fits = fits and labels.ndim == reconstruction.ndim == 1 and (grid is None or grid.shape[1:] == IMAGE_SHAPE)
+        if not fits or not files.all_finite({"m": mean, "v": log_variance, "r": reconstruction}):
+            raise RunError(f"{path} holds no frame of this run; delete it or copy the run again.")
+        posterior = Posterior(mean, log_variance)
+        return Frame(epoch, step, Codes(posterior, Terms(reconstruction, kl_to_prior(posterior))), labels, grid)
+
+    def frame_of_step(self, step: int) -> Frame | None:
+        """The frame made with the weights of `step`, if there is one."""
+        for path in reversed(self.frame_paths()):
+            frame = self.read_frame(path)
+            if frame.step <= step:
+                return frame if frame.step == step else None
+        return None
+
+    def keep_frames_until(self, step: int) -> None:
+        """Delete the frames after `step`, which a resumed training is about to make again."""
+        for path in self.frame_paths():
+            if self.read_frame(path).step > step:
+                path.unlink()
+
+    def thin(self, frames: int) -> None:
+        """Make an ended run small enough to share: keep `frames` frames, first and last among them, and no trainer's state.
+
+        Raises `RunError` while the run is being trained.
+        """
+        if self.read_status().active:
+            raise RunError(f"{self.path} is being trained; stop it or wait for its end before thinning it.")
+        paths = self.frame_paths()
+        kept = {round(index * (len(paths) - 1) / max(frames - 1, 1)) for index in range(frames)} if paths else set()
+        for index, path in enumerate(paths):
+            if index not in kept:
+                path.unlink()
+        for path in self.path.glob("trainer.*"):
+            path.unlink()
+        (self.path / "control.json").unlink(missing_ok=True)
+
+    # What resuming needs
+
+    def write_trainer(self, tensors: dict[str, Tensor], numbers: dict[str, float]) -> None:
+        """Replace the trainer's state."""
+        files.write_tensors(self.path / "trainer.safetensors", tensors, numbers)
+
+    def read_trainer(self) -> tuple[dict[str, Tensor], dict[str, float]] | None:
+        """The trainer's state, or None before the first one was written."""
+        path = self.path / "trainer.safetensors"
+        return files.read_tensors(path) if path.exists() else None
+
+    # What a watcher asks for
+
+    def ask_to_stop(self) -> None:
+        """Ask the training to stop after the step it is at."""
+        files.write_json(self.path / "control.json", {"stop": True})
+
+    def stop_is_asked(self) -> bool:
+        """Whether somebody asked the training to stop."""
+        path = self.path / "control.json"
+        return path.exists() and files.read_json(path).get("stop") is True
+
+    def forget_requests(self) -> None:
+        """Take back what was asked of a training that has ended."""
+        (self.path / "control.json").unlink(missing_ok=True)
+
+
+class MetricsFollower:
+    """Reads what was appended to metrics.jsonl since the last look, and passes over a torn last line."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.path = folder.path / "metrics.jsonl"
+        self.reports: list[Report] = []
+        self._file_number = self._offset = 0
+
+    def poll(self) -> list[Report]:
+        """All reports so far, in one list that grows. Raises `RunError` when a whole line is no report."""
+        try:
+            with self.path.open("rb") as file:
+                number = os.fstat(file.fileno()).st_ino
+                if number != self._file_number:  # a resumed training replaced the file
+                    self.reports, self._offset, self._file_number = [], 0, number
+                file.seek(self._offset)
+                content = file.read()
+        except FileNotFoundError:
+            return self.reports
+        except OSError as error:
+            raise RunError(f"{self.path} cannot be read ({error.strerror}); check the folder's permissions.") from error
+        whole = content[: content.rfind(b"\n") + 1]
+        self.reports += [self._parse(line) for line in whole.splitlines() if line.strip()]
+        self._offset += len(whole)
+        return self.reports
+
+    def _parse(self, line: bytes) -> Report:
+        try:
+            fields = json.loads(line)
+            fields.pop("elbo")
+            report = Report(**fields)
+            numbers = [value for value in fields.values() if not isinstance(value, str)]
+            if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in numbers):
+                raise ValueError(line)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            start = line[:40].decode(errors="replace")
+            raise RunError(f"{self.path} has a line that is no report ({start} ...); copy the run again.") from error
+        return report
+
+
+def _describe_run(config: RunConfig) -> dict:
+    return {
+        "format": FORMAT,
+        "config": config.to_dict(),
+        "class_names": list(data.CLASS_NAMES[config.dataset]),
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+    }

@@ -1,0 +1,254 @@
+"""Trains a run folder: joins the loop (training.py) with the folder (run.py).
+
+This is what `python -m vae train` does, in a process of its own. Whoever watches reads the folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import filelock
+import torch
+
+from vae import data
+from vae.errors import RunError, TrainingError, describe
+from vae.latent import decode_points, make_grid
+from vae.run import Frame, RunFolder, Status, list_runs
+from vae.training import Report, Trainer, choose_device
+
+PROBES = 10_000
+"""How many held-out images a frame holds at most."""
+
+GRID_SIZE = 20
+SECONDS_BETWEEN_STATUSES = 0.5
+SECONDS_BETWEEN_TRAINER_STATES = 5.0
+SECONDS_TO_GET_THE_LOCK = 5.0
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def start_process(folder: RunFolder, device: str = "auto") -> subprocess.Popen:
+    """Train a folder made by `RunFolder.create` in a process of its own, which outlives the one that starts it.
+
+    What the process prints goes to trainer.log in the folder; it queues behind other trainings beside it.
+    """
+    command = [sys.executable, "-m", "vae", "train", "--resume", "--queue", "--run", str(folder.path.resolve())]
+    with (folder.path / "trainer.log").open("ab") as log:
+        return subprocess.Popen(
+            [*command, "--device", device],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def train_run(
+    folder: RunFolder,
+    *,
+    device: str = "auto",
+    queue: bool = False,
+    on_report: Callable[[Report], None] = lambda report: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Status:
+    """Train a run from where it stands to its end, and return how it ended.
+
+    With `queue` it waits until no other run beside it is being trained. It stops between two steps when `should_stop()`
+    is true or a watcher asks for it. Raises `RunError` when the run is finished or has a writer already, and whatever
+    made the training fail, after noting it in the folder.
+    """
+    with _only_writer(folder):
+        if folder.read_status(as_written=True).state == "finished":
+            raise RunError(f"{folder.path} is finished; start a new run to train on.")
+        return _Worker(folder, device, on_report, should_stop).work(queue)
+
+
+@contextlib.contextmanager
+def _only_writer(folder: RunFolder) -> Iterator[None]:
+    folder.read_config()  # a missing or foreign folder is not given a lock file
+    try:
+        with folder.lock().acquire(timeout=SECONDS_TO_GET_THE_LOCK):
+            yield
+    except filelock.Timeout as error:
+        raise RunError(f"{folder.path} is being trained by another process; watch it, or stop that one first.") from error
+
+
+class _Worker:
+    def __init__(
+        self, folder: RunFolder, device: str, on_report: Callable[[Report], None], should_stop: Callable[[], bool]
+    ) -> None:
+        self.folder = folder
+        self.config, _ = folder.read_config()
+        self.device = choose_device(device)
+        self.on_report, self.asked_by_caller = on_report, should_stop
+        self.status = dataclasses.replace(
+            folder.read_status(as_written=True), state="queued", device=str(self.device), host=socket.gethostname(), message=""
+        )
+        self.last_status = self.last_trainer_state = self.last_look = 0.0
+        self.stopping = False
+
+    def work(self, queue: bool) -> Status:
+        self.folder.forget_requests()
+        try:
+            with self._heartbeat():
+                if queue and not self._wait_for_turn():
+                    return self._end("stopped", "Stopped while it was queued.")
+                self._note(state="running", message=f"Getting the data set {self.config.dataset}.")
+                dataset = data.load(self.config.dataset, self.config.held_out, download=True)
+            return self._train(Trainer(self.config, dataset, self.device))
+        except (KeyboardInterrupt, SystemExit):
+            self._end("stopped", "Ended at once; resume it to go on from the last saved step.")
+            raise
+        except BaseException as error:
+            with contextlib.suppress(RunError):  # a full disk is the very reason, perhaps
+                self._end("failed", describe(error))
+            raise
+
+    def _wait_for_turn(self) -> bool:
+        """Wait until no run beside this one is running and none asked earlier; False when asked to stop meanwhile."""
+        door = filelock.FileLock(self.folder.path.parent / ".queue.lock")
+        while not self._should_stop():
+            with door:
+                if not self._others_first():
+                    self._note(state="running")
+                    return True
+            time.sleep(0.3)
+        return False
+
+    def _others_first(self) -> bool:
+        for other in list_runs(self.folder.path.parent):
+            if other.name == self.folder.name:
+                continue
+            try:
+                status = other.read_status()
+            except RunError:
+                continue
+            earlier = (status.asked, other.name) < (self.status.asked, self.folder.name)
+            if status.state in ("running", "paused") or (status.state == "queued" and earlier and other.is_locked()):
+                return True
+        return False
+
+    def _train(self, trainer: Trainer) -> Status:
+        self._restore(trainer)
+        self._note(state="running", message="", total_steps=trainer.total_steps)
+        began, images_before = time.perf_counter(), trainer.images_seen
+        for report in trainer.reports(self._should_stop):
+            speed = (trainer.images_seen - images_before) / (time.perf_counter() - began)
+            self.folder.append_metrics(report)
+            self.on_report(report)
+            if report.split == "held_out":
+                self._save(trainer)
+            if report.split == "held_out" or time.time() - self.last_status > SECONDS_BETWEEN_STATUSES:
+                self._note(**_progress(trainer, speed))
+        if trainer.finished:
+            return self._end("finished", "", trainer)
+        trainer.check_weights()
+        if trainer.step % trainer.steps_per_epoch:
+            trainer.evaluate()  # a frame for the weights as they are now
+        self._save(trainer, whole=True)
+        return self._end("stopped", f"Stopped after step {trainer.step:,} of {trainer.total_steps:,}; resume it to go on.", trainer)
+
+    def _restore(self, trainer: Trainer) -> None:
+        state = self.folder.read_trainer()
+        if state is not None:
+            trainer.restore(*state)
+        elif self.folder.read_model(self.config)[1] > 0:
+            raise TrainingError(f"{self.folder.path} was thinned and has no trainer's state to go on from; start a new run.")
+        self.folder.keep_metrics_until(trainer.step)
+        self.folder.keep_frames_until(trainer.step)
+        if trainer.step == 0:
+            trainer.evaluate()
+            self._save(trainer, whole=True)
+
+    def _save(self, trainer: Trainer, whole: bool = False) -> None:
+        """Frame first, weights last: weights on disk always have their frame beside them."""
+        self.folder.write_frame(make_frame(trainer))
+        if whole or trainer.finished or time.time() - self.last_trainer_state > SECONDS_BETWEEN_TRAINER_STATES:
+            self.folder.write_trainer(*trainer.state())
+            self.last_trainer_state = time.time()
+        self.folder.write_model(trainer.model, trainer.step)
+
+    def _should_stop(self) -> bool:
+        if self.asked_by_caller():
+            return True
+        if time.time() - self.last_look > 0.2:
+            self.last_look = time.time()
+            self.stopping = self.folder.stop_is_asked()
+        return self.stopping
+
+    def _note(self, **changes: object) -> None:
+        self.status = dataclasses.replace(self.status, **changes)
+        self.folder.write_status(self.status)
+        self.last_status = time.time()
+
+    def _end(self, state: str, message: str, trainer: Trainer | None = None) -> Status:
+        progress = {"epoch": trainer.epoch, "step": trainer.step} if trainer else {}
+        self._note(state=state, message=message, seconds_left=0.0, host="", **progress)
+        self.folder.forget_requests()
+        return self.status
+
+    @contextlib.contextmanager
+    def _heartbeat(self) -> Iterator[None]:
+        """Keep the status fresh while something takes its time: a turn in the queue, a download."""
+        done = threading.Event()
+
+        def beat() -> None:
+            while not done.wait(2.0):
+                with contextlib.suppress(RunError):
+                    self.folder.write_status(self.status)
+
+        thread = threading.Thread(target=beat, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+
+def make_frame(trainer: Trainer) -> Frame:
+    """What the plane looks like by the trainer's held-out codes, and the manifold by its weights."""
+    plane = trainer.config.model.latent == 2
+    grid = decode_points(trainer.model, make_grid(GRID_SIZE).points()) if plane else None
+    epoch = math.ceil(trainer.step / trainer.steps_per_epoch)
+    return Frame(epoch, trainer.step, trainer.codes.first(PROBES), trainer.held_out.labels[:PROBES], grid)
+
+
+def _progress(trainer: Trainer, images_per_second: float) -> dict:
+    images_left = trainer.images_in_all - trainer.images_seen
+    return {
+        "epoch": trainer.epoch,
+        "step": trainer.step,
+        "total_steps": trainer.total_steps,
+        "images_per_second": images_per_second,
+        "seconds_left": images_left / images_per_second,
+    }
+
+
+@contextlib.contextmanager
+def stop_signals() -> Iterator[Callable[[], bool]]:
+    """A function that says whether Ctrl-C or a termination was asked for; a second one ends the process at once."""
+    asked = threading.Event()
+
+    def note(number: int, frame: object) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    handlers = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked.is_set
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
