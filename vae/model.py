@@ -93,6 +93,13 @@ def _conv_decoder(config: ModelConfig, inputs: int) -> nn.Module:
     )
 
 
+def _initialise(module: nn.Module) -> None:
+    """Glorot and Bengio's uniform weights and no biases, as Keras begins: with two latent dimensions training starts faster."""
+    if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
+        nn.init.xavier_uniform_(module.weight)
+        nn.init.zeros_(module.bias)
+
+
 class VAE(nn.Module):
     """A variational autoencoder with a standard normal prior over D latent dimensions and a diagonal posterior.
 
@@ -110,6 +117,7 @@ class VAE(nn.Module):
         self.mean_head = nn.Linear(width, config.latent)
         self.log_variance_head = nn.Linear(width, config.latent)
         self.decoder = nn.Sequential(features, (_conv_decoder if conv else _mlp_decoder)(config, inputs))
+        self.apply(_initialise)
 
     @property
     def device(self) -> torch.device:

@@ -1,0 +1,29 @@
+"""How a run was trained: its curves, its figures and the command that makes one like it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from ui import figures, resources
+from vae.arguments import command_line
+from vae.config import RunConfig
+from vae.run import RunFolder
+
+
+def show(folder: RunFolder, config: RunConfig) -> None:
+    """Below the fold of Explore: the curves and the settings."""
+    reports = resources.metrics(folder)
+    st.subheader("How this run was trained")
+    held_out = [report for report in reports if report.split == "held_out"]
+    if not held_out:
+        st.info("No epoch of this run is finished yet.")
+        return
+    last = held_out[-1]
+    words = f"After {last.epoch} epochs, in nats per held-out image: reconstruction **{last.reconstruction:.2f}**"
+    st.markdown(f"{words}, KL **{last.kl:.2f}**, ELBO **{last.elbo:.2f}**.")
+    figure = figures.curves(reports, config.training.epochs, last.step / last.epoch)
+    st.plotly_chart(figure, key="history_chart", config=figures.CURVES_CONFIG, height=520, alt="Curves of the ELBO's terms")
+    st.markdown("The command that trains a run like it:")
+    st.code(command_line(config, Path("checkpoints/NAME")), language="bash", wrap_lines=True)

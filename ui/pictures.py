@@ -1,0 +1,29 @@
+"""Decoded and original images as HTML, crisp at any size."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+from PIL import Image
+
+
+def png_url(pixels: np.ndarray) -> str:
+    """uint8 grey pixels (H, W) as a data URL of a PNG."""
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, "PNG", compress_level=1)
+    return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode()
+
+
+def figure(pixels: np.ndarray, caption: str, description: str) -> str:
+    """One picture, (H, W) uint8, with a caption; all words have to be ours (they are not escaped)."""
+    return (
+        f'<figure class="picture"><img src="{png_url(pixels)}" alt="{description}">'
+        f"<figcaption>{caption}</figcaption></figure>"
+    )
+
+
+def placeholder(words: str, caption: str) -> str:
+    """A frame of a picture's size with words in it; both have to be escaped."""
+    return f'<figure class="picture"><div class="absent">{words}</div><figcaption>{caption}</figcaption></figure>'

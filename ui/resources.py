@@ -1,0 +1,97 @@
+"""Everything that is cached. What is cached as a resource is shared by all visitors and never changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+import torch
+
+import vae
+from ui import pictures
+from vae import data
+from vae.latent import Codes, decode_points, encode_images, make_grid, tile
+from vae.run import RUNS_FOLDER, Frame, MetricsFollower, RunFolder
+from vae.training import Report
+
+torch.set_num_threads(max(1, torch.get_num_threads() // 2))  # the rest is for a training beside the explorer
+
+
+@dataclass(frozen=True)
+class RunVersion:
+    """One state of a run's weights on the disk: what cached results belong to."""
+
+    path: Path
+    stamp: int
+
+    @classmethod
+    def now(cls, folder: RunFolder) -> RunVersion:
+        """The weights as they are now (a missing file has stamp 0; loading it says so)."""
+        try:
+            stamp = (folder.path / "model.safetensors").stat().st_mtime_ns
+        except OSError:
+            stamp = 0
+        return cls(folder.path, stamp)
+
+
+def runs_folder() -> Path:
+    """Where the runs are."""
+    return RUNS_FOLDER
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def load_run(version: RunVersion) -> vae.Run:
+    """The run with its weights. Raises `RunError`."""
+    return vae.load_run(version.path)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def frame_of(version: RunVersion) -> Frame | None:
+    """The frame made with these weights: the codes of the held-out images. None where there is none."""
+    run = load_run(version)
+    return run.folder.frame_of_step(run.step) or _encoded_frame(run)
+
+
+def _encoded_frame(run: vae.Run) -> Frame | None:
+    """What the frame would hold, for weights that were saved without one, where the data set is at hand."""
+    images = held_out(run.config.dataset, run.config.held_out)
+    if images is None:
+        return None
+    codes: Codes = encode_images(run.model, images.images)
+    return Frame(0, run.step, codes, images.labels, None)
+
+
+def held_out(dataset: str, split: str) -> data.Split | None:
+    """The held-out pictures, or None where the data set is not on this machine."""
+    if not data.is_present(dataset):
+        return None
+    return _load_held_out(dataset, split, data.data_folder())
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _load_held_out(dataset: str, split: str, folder: Path) -> data.Split:
+    return data.load_held_out(dataset, split, folder)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def manifold_picture(version: RunVersion, size: int, extent: float, layout: str) -> str:
+    """The manifold grid as a data URL of one PNG, row of the largest z2 on top."""
+    images = decode_points(load_run(version).model, make_grid(size, extent, layout).points())
+    return pictures.png_url(tile(images, size).numpy())
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _follower(path: Path) -> MetricsFollower:
+    return MetricsFollower(RunFolder(path))
+
+
+def metrics(folder: RunFolder) -> list[Report]:
+    """All reports of a run so far; only what is new is read."""
+    return _follower(folder.path).poll()
+
+
+def how_to_get(run: vae.Run) -> str:
+    """One sentence on how to get a data set that is not on this machine."""
+    name = run.config.dataset
+    return f"The original pictures need {name}, which is not on this machine; with a network, run: python -m vae download {name}"
