@@ -1,3 +1,34 @@
+"""The Train page: ask for a run, watch it live, stop it or go on with it.
+
+The page is only a watcher. Trainings are processes of their own, and all it knows of them is in their folders.
+"""
+
+from __future__ import annotations
+
 import streamlit as st
-from ui import frame
-frame.begin("Train")
+
+from ui import ask, frame, state, watch
+from vae.errors import ExplorerError
+
+
+def main() -> None:
+    folder = frame.begin("Train")
+    st.html(
+        '<p class="lead">Training makes the ELBO rise: better reconstructions, paid for by the KL term. '
+        "<b>Start one</b> and watch both. It goes on when you close this page.</p>"
+    )
+    form, live = st.columns([0.3, 1], gap="medium")
+    with live:
+        if folder is None:
+            frame.no_runs()
+        else:
+            try:
+                watch.show(folder)
+            except ExplorerError as error:
+                frame.say(error)
+    with form:
+        ask.show()
+    state.write_address()
+
+
+main()

@@ -51,7 +51,7 @@ def plane_extent(frame: Frame) -> float:
     return math.ceil(2 * max(3.0, far * 1.05)) / 2
 
 
-def scatter(frame: Frame, class_names: Sequence[str], noun: str) -> go.Figure:
+def scatter(frame: Frame, class_names: Sequence[str], noun: str, legend_rows: int = 1) -> go.Figure:
     """The codes of the held-out images by class, each class named at the median of its codes."""
     means, labels = frame.codes.posterior.mean.numpy(), frame.labels.numpy()
     figure = go.Figure()
@@ -79,7 +79,7 @@ def scatter(frame: Frame, class_names: Sequence[str], noun: str) -> go.Figure:
     extent = plane_extent(frame)
     figure.update_layout(
         legend={"orientation": "h", "y": 1.01, "yanchor": "bottom", "x": -0.02, "xanchor": "left",
-                "font_size": FONT_SIZE, "itemsizing": "constant", "entrywidthmode": "fraction", "entrywidth": 0.092 if short else 0.19},
+                "font_size": FONT_SIZE, "itemsizing": "constant", "entrywidthmode": "fraction", "entrywidth": 0.092 if short and legend_rows == 1 else 0.19},
     )  # fmt: skip
     return _plane(figure, [-extent, extent])
 
@@ -147,7 +147,7 @@ def curves(reports: Sequence[Report], epochs: int, steps_per_epoch: float) -> go
     figure.update_xaxes(range=[0, epochs], **_CURVE_AXIS)
     figure.update_yaxes(**_CURVE_AXIS)
     figure.update_xaxes(title="epoch", row=3, col=1)
-    legend = {"orientation": "h", "y": 1.01, "yanchor": "bottom", "x": 0, "font_size": FONT_SIZE}
+    legend = {"orientation": "h", "y": 1.01, "yanchor": "bottom", "x": 0, "font_size": FONT_SIZE, "title": {"text": "nats per image: "}}
     return _styled(figure, margin={"l": 84, "r": 12, "t": 36, "b": 56}, legend=legend, dragmode="pan")
 
 

@@ -11,9 +11,10 @@ import torch
 import vae
 from ui import pictures
 from vae import data
+from vae.config import RunConfig
 from vae.latent import Codes, decode_points, encode_images, make_grid, tile
 from vae.run import RUNS_FOLDER, Frame, MetricsFollower, RunFolder
-from vae.training import Report
+from vae.training import Report, choose_device, estimate_seconds
 
 torch.set_num_threads(max(1, torch.get_num_threads() // 2))  # the rest is for a training beside the explorer
 
@@ -95,3 +96,33 @@ def how_to_get(run: vae.Run) -> str:
     """One sentence on how to get a data set that is not on this machine."""
     name = run.config.dataset
     return f"The original pictures need {name}, which is not on this machine; with a network, run: python -m vae download {name}"
+
+
+@st.cache_data(max_entries=256, ttl=600, show_spinner=False)
+def estimated_seconds(config: RunConfig) -> float:
+    """About how long a training takes in a process of its own; that has more cores, so it may be done sooner."""
+    return estimate_seconds(config, choose_device())
+
+
+def device_name() -> str:
+    """What trainings run on here, in words."""
+    return {"cuda": "GPU", "mps": "GPU", "cpu": "processor"}[choose_device().type]
+
+
+def is_active(folder: RunFolder) -> bool:
+    """Whether a run is being trained or waits to be."""
+    try:
+        return folder.read_status().active
+    except vae.RunError:
+        return False
+
+
+def latest_frame(folder: RunFolder) -> Frame | None:
+    """The newest frame of a run that may be in training."""
+    paths = folder.frame_paths()
+    return _frame(folder, paths[-1], paths[-1].stat().st_mtime_ns) if paths else None
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _frame(_folder: RunFolder, path: Path, stamp: int) -> Frame:
+    return _folder.read_frame(path)

@@ -36,6 +36,9 @@ CLASS_NAMES = {
     "kmnist": ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
 }  # fmt: skip
 
+SIZES = {"mnist": (60_000, 10_000), "digits": (1_433, 364), "fashion-mnist": (60_000, 10_000), "kmnist": (60_000, 10_000)}
+"""How many images each data set has to train on and held out."""
+
 
 @dataclass(frozen=True)
 class Split:

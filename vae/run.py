@@ -206,9 +206,9 @@ class RunFolder:
         return status
 
     def _is_alive(self, status: Status) -> bool:
-        if status.host != socket.gethostname() or status.step == 0:  # a process needs a moment to take the lock
-            if time.time() - status.heartbeat < SECONDS_TO_MISS:
-                return True
+        starting = status.state == "queued"  # a new process needs a moment to take the lock
+        if (starting or status.host != socket.gethostname()) and time.time() - status.heartbeat < SECONDS_TO_MISS:
+            return True
         return self.is_locked()
 
     # Who may write
@@ -351,6 +351,14 @@ class RunFolder:
         """Whether somebody asked the training to stop."""
         path = self.path / "control.json"
         return path.exists() and files.read_json(path).get("stop") is True
+
+    def queue_again(self) -> None:
+        """Say that an ended run is asked for again, before a process takes it up."""
+        status = self.read_status()
+        if status.active:
+            raise RunError(f"{self.path} is being trained already; watch it.")
+        self.forget_requests()
+        self.write_status(dataclasses.replace(status, state="queued", message="", asked=time.time(), host=socket.gethostname()))
 
     def forget_requests(self) -> None:
         """Take back what was asked of a training that has ended."""

@@ -47,6 +47,7 @@ def start_process(folder: RunFolder, device: str = "auto") -> subprocess.Popen:
         return subprocess.Popen(
             [*command, "--device", device],
             cwd=ROOT,
+            env={"OMP_WAIT_POLICY": "PASSIVE"} | os.environ,  # threads that wait by spinning take the page's processor away
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
