@@ -21,7 +21,7 @@ from vae.config import (
     TrainingConfig,
 )
 from vae.errors import ExplorerError
-from vae.run import RunFolder, check_name, list_runs
+from vae.run import RunFolder, check_name, list_runs, runs_folder
 from vae.worker import start_process
 
 EPOCHS = {"digits": 60}
@@ -108,13 +108,13 @@ def _training_settings(epochs: int, beta: float) -> TrainingConfig:
 
 
 def _free_name(stem: str) -> str:
-    taken = {folder.name for folder in list_runs(resources.runs_folder())}
+    taken = {folder.name for folder in list_runs()}
     return next(name for name in (f"{stem}-{number}" for number in range(1, 10_000)) if name not in taken)
 
 
 def _expectation(request: Request) -> str:
     seconds = resources.estimated_seconds(request.config)
-    waiting = sum(1 for folder in list_runs(resources.runs_folder()) if resources.is_active(folder))
+    waiting = sum(1 for folder in list_runs() if resources.is_active(folder))
     queue = f" It starts after {waiting} other run{'s' * (waiting > 1)}." if waiting else ""
     return f"About **{duration(seconds)}** on this machine's {resources.device_name()}.{queue}"
 
@@ -131,7 +131,7 @@ def duration(seconds: float) -> str:
 def _start(request: Request) -> None:
     """Write what is asked into a new folder and start the process that trains it."""
     try:
-        folder = RunFolder.create(resources.runs_folder() / request.name, request.config)
+        folder = RunFolder.create(runs_folder() / request.name, request.config)
         start_process(folder)
     except (ExplorerError, OSError) as error:
         st.session_state[MESSAGE] = str(error)

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import resources, state
-from ui.resources import RunVersion
+from ui import state
 from vae.errors import RunError
-from vae.run import RunFolder, Status, list_runs
+from vae.run import RunFolder, list_runs, runs_folder
 
 OPENS_ON = "mnist"
 PAGES = {"Explore": "app.py", "Train": "pages/train.py"}
@@ -21,7 +20,7 @@ def begin(title: str) -> RunFolder | None:
     """Draw the frame around a page and return the chosen run, or None where there are no runs at all."""
     st.set_page_config(f"{title} · VAE Latent Explorer", "🔢", layout="wide", initial_sidebar_state="collapsed")
     st.html(f"<style>{Path(__file__).with_name('style.css').read_text()}</style>")
-    folders = {folder.name: folder for folder in list_runs(resources.runs_folder())}
+    folders = {folder.name: folder for folder in list_runs()}
     labels = {name: _label(folder) for name, folder in folders.items()}
     missing = _settle_choice(folders)
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="bar"):
@@ -71,14 +70,14 @@ def _label(folder: RunFolder) -> str:
 @st.fragment(run_every=SECONDS_BETWEEN_LOOKS)
 def _watch(labels_drawn: dict[str, str]) -> None:
     """Draw the page again when a run appeared, ended or went away."""
-    if {folder.name: _label(folder) for folder in list_runs(resources.runs_folder())} != labels_drawn:
+    if {folder.name: _label(folder) for folder in list_runs()} != labels_drawn:
         st.rerun()
 
 
 def no_runs() -> None:
     """What to say where there is nothing to look at."""
     st.info(
-        f"There are no runs in {resources.runs_folder()} yet. Open **Train** and start one on digits: it needs no "
+        f"There are no runs in {runs_folder()} yet. Open **Train** and start one on digits: it needs no "
         "download and takes less than a minute."
     )
 
@@ -86,17 +85,3 @@ def no_runs() -> None:
 def say(error: Exception) -> None:
     """One sentence in place of what could not be shown."""
     st.error(str(error))
-
-
-def version_of(folder: RunFolder) -> RunVersion:
-    """The chosen run's weights as they are now."""
-    return RunVersion.now(folder)
-
-
-def status_of(folder: RunFolder) -> Status | None:
-    """Where the run stands, or None after saying why that cannot be read."""
-    try:
-        return folder.read_status()
-    except RunError as error:
-        say(error)
-        return None

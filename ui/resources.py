@@ -13,7 +13,7 @@ from ui import pictures
 from vae import data
 from vae.config import RunConfig
 from vae.latent import Codes, decode_points, encode_images, make_grid, tile
-from vae.run import RUNS_FOLDER, Frame, MetricsFollower, RunFolder
+from vae.run import Frame, MetricsFollower, RunFolder
 from vae.training import Report, choose_device, estimate_seconds
 
 torch.set_num_threads(max(1, torch.get_num_threads() // 2))  # the rest is for a training beside the explorer
@@ -34,11 +34,6 @@ class RunVersion:
         except OSError:
             stamp = 0
         return cls(folder.path, stamp)
-
-
-def runs_folder() -> Path:
-    """Where the runs are."""
-    return RUNS_FOLDER
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

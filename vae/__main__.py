@@ -14,7 +14,7 @@ from vae.arguments import add_config_arguments, config_from
 from vae.config import DATASETS
 from vae.errors import ConfigError, ExplorerError, RunError, describe
 from vae.evaluation import evaluate_run
-from vae.run import RUNS_FOLDER, RunFolder, list_runs, load_run
+from vae.run import RunFolder, list_runs, load_run, runs_folder
 from vae.training import Report, choose_device
 from vae.worker import stop_signals, train_run
 
@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.set_defaults(command=_evaluate)
 
     runs = commands.add_parser("list", help="list the runs")
-    runs.add_argument("folder", type=Path, nargs="?", default=RUNS_FOLDER)
+    runs.add_argument("folder", type=Path, nargs="?", default=runs_folder())
     runs.set_defaults(command=_list)
 
     download = commands.add_parser("download", help="fetch a data set, once")

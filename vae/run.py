@@ -38,7 +38,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 SECONDS_TO_MISS = 15.0
 """A training on another machine counts as ended when its heartbeat is older than this."""
 
-RUNS_FOLDER = Path(__file__).resolve().parents[1] / "checkpoints"
+FOLDER_VARIABLE = "VAE_RUNS"
 
 
 @dataclass(frozen=True)
@@ -97,10 +97,15 @@ def load_run(path: str | Path, device: torch.device | str = "cpu") -> Run:
     return Run(folder, config, class_names, model.to(device), step)
 
 
-def list_runs(root: str | Path = RUNS_FOLDER) -> list[RunFolder]:
-    """Every folder under `root` that looks like a run, damaged ones too, by name."""
+def runs_folder() -> Path:
+    """Where the runs are: the folder that VAE_RUNS names, or `checkpoints` beside the package."""
+    return Path(os.environ.get(FOLDER_VARIABLE) or Path(__file__).resolve().parents[1] / "checkpoints")
+
+
+def list_runs(root: str | Path | None = None) -> list[RunFolder]:
+    """Every folder under `root` (the runs' folder) that looks like a run, damaged ones too, by name."""
     try:
-        folders = [path for path in Path(root).iterdir() if not path.name.startswith(".") and path.is_dir()]
+        folders = [path for path in Path(root or runs_folder()).iterdir() if not path.name.startswith(".") and path.is_dir()]
     except OSError:
         return []
     looks = [path for path in folders if any((path / name).exists() for name in ("run.json", "model.safetensors"))]

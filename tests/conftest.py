@@ -1,0 +1,112 @@
+"""What the tests share: small runs, the real MNIST where it is, a server of our own, a browser."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import vae
+from vae import data
+from vae.config import ModelConfig, RunConfig, TrainingConfig
+
+ROOT = Path(__file__).resolve().parents[1]
+REQUIRE_ALL = "VAE_TESTS_REQUIRE_ALL"
+
+
+def skip_or_fail(reason: str) -> None:
+    """Skip a test for want of something; fail where everything is required to be there."""
+    (pytest.fail if os.environ.get(REQUIRE_ALL) else pytest.skip)(reason)
+
+
+def small_config(**changes: object) -> RunConfig:
+    """A run on digits of a second or two."""
+    model = {"architecture": "mlp", "encoder_widths": (32,), "decoder_widths": (32,)}
+    model |= {key: changes.pop(key) for key in list(changes) if key in ModelConfig.__dataclass_fields__}
+    if model["architecture"] == "conv":
+        model |= {"encoder_widths": None, "decoder_widths": None}
+    dataset, held_out = changes.pop("dataset", "digits"), changes.pop("held_out", "test")
+    return RunConfig(dataset, ModelConfig(**model), TrainingConfig(**({"epochs": 2, "learning_rate": 3e-3} | changes)), held_out)
+
+
+@pytest.fixture(scope="session")
+def digits() -> data.Dataset:
+    return data.load("digits")
+
+
+@pytest.fixture(scope="session")
+def _trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = vae.RunFolder.create(tmp_path_factory.mktemp("trained") / "small", small_config())
+    vae.train_run(folder)
+    return folder.path
+
+
+@pytest.fixture
+def small_run(_trained: Path, tmp_path: Path) -> vae.RunFolder:
+    """A finished run of its own for each test."""
+    return vae.RunFolder(shutil.copytree(_trained, tmp_path / "small"))
+
+
+@pytest.fixture
+def mnist_present() -> None:
+    if not data.is_present("mnist"):
+        skip_or_fail(f"MNIST is not in {data.data_folder()}; fetch it with: python -m vae download mnist")
+
+
+def command(*words: object, **variables: str) -> subprocess.CompletedProcess:
+    """What `python -m vae ...` printed and returned."""
+    return subprocess.run(
+        [sys.executable, "-m", "vae", *map(str, words)],
+        cwd=ROOT,
+        env=os.environ | {"OMP_WAIT_POLICY": "PASSIVE"} | variables,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def wait_until(true: Callable[[], bool], what: str, seconds: float = 120) -> None:
+    """Wait for something that has to happen; the bound only ends a test that would hang."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > deadline:
+            pytest.fail(f"{what} did not happen")
+        time.sleep(0.05)
+
+
+@contextmanager
+def serve(runs: Path, **variables: str) -> Iterator[str]:
+    """The app on a free port, with its own folder of runs; its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"],
+        cwd=ROOT,
+        env=os.environ | {"VAE_RUNS": str(runs)} | variables,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,
+    )
+    address = f"http://localhost:{port}"
+    try:
+        wait_until(lambda: _healthy(address), "the server's start")
+        yield address
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _healthy(address: str) -> bool:
+    try:
+        return urllib.request.urlopen(f"{address}/_stcore/health", timeout=2).status == 200
+    except OSError:
+        return False

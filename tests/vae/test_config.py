@@ -1,0 +1,93 @@
+import dataclasses
+import json
+import math
+
+import pytest
+
+from vae.config import ModelConfig, RunConfig, TrainingConfig
+from vae.errors import ConfigError
+
+CONFIGS = [
+    RunConfig(),
+    RunConfig("digits", ModelConfig("mlp", latent=8, likelihood="gaussian", scale=0.3), TrainingConfig(beta=0.0)),
+    RunConfig(
+        "kmnist",
+        ModelConfig("mlp", encoder_widths=(3, 4, 5), decoder_widths=(6,), activation="silu", fourier_features=3),
+        TrainingConfig(7, 33, 2e-3, 0.01, 100.0, "one-cycle", 4.0, 11, 5),
+        "validation",
+    ),
+]
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_a_configuration_survives_json(config):
+    assert RunConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"architecture": "transformer"},
+        {"latent": 0},
+        {"latent": 100_000},
+        {"latent": 2.5},
+        {"latent": True},
+        {"likelihood": "poisson"},
+        {"scale": 0.0},
+        {"scale": math.nan},
+        {"encoder_widths": ()},
+        {"encoder_widths": (0,)},
+        {"encoder_widths": (10**9,)},
+        {"decoder_widths": (16,) * 100},
+        {"decoder_widths": "512"},
+        {"activation": "step"},
+        {"fourier_features": -1},
+        {"architecture": "conv", "encoder_widths": (512,)},
+    ],
+)
+def test_a_model_that_cannot_be_is_refused(change):
+    with pytest.raises(ConfigError):
+        ModelConfig(**({"architecture": "mlp"} | change))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"epochs": 0},
+        {"epochs": 10**9},
+        {"batch_size": 0},
+        {"batch_size": 10**9},
+        {"learning_rate": 0},
+        {"learning_rate": math.inf},
+        {"learning_rate": "fast"},
+        {"weight_decay": -1},
+        {"clip_norm": 0},
+        {"schedule": "zigzag"},
+        {"beta": -0.5},
+        {"beta": math.nan},
+        {"seed": -1},
+        {"report_every": 0},
+    ],
+)
+def test_a_training_that_cannot_be_is_refused(change):
+    with pytest.raises(ConfigError):
+        TrainingConfig(**change)
+
+
+def test_a_refusal_says_what_was_seen_and_what_was_expected():
+    with pytest.raises(ConfigError, match=r"number of epochs is 0; it has to be a whole number from 1 to 100,000"):
+        TrainingConfig(epochs=0)
+
+
+@pytest.mark.parametrize("part", ["model", "training", None])
+def test_missing_and_unknown_fields_are_refused(part):
+    for spoil in (lambda fields: fields.popitem(), lambda fields: fields.update(surprise=1)):
+        fields = json.loads(json.dumps(RunConfig().to_dict()))
+        spoil(fields[part] if part else fields)
+        with pytest.raises(ConfigError):
+            RunConfig.from_dict(fields)
+
+
+def test_configurations_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        RunConfig().dataset = "digits"
