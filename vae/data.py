@@ -216,9 +216,9 @@ def _scikit_learn_digits() -> Split:
     return Split((images * 255).round().to(torch.uint8), torch.from_numpy(digits.target).long())
 
 
-def _answers(url: str, seconds: float = SECONDS_TO_REACH_A_MIRROR) -> bool:
+def _answers(url: str) -> bool:
     """Whether a server answers at all; a thread of its own bounds what name look-up and proxies may take."""
-    answered = threading.Event()
+    answered, seconds = threading.Event(), SECONDS_TO_REACH_A_MIRROR
 
     def ask() -> None:
         try:
