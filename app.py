@@ -67,7 +67,6 @@ def pinned(version: RunVersion, cells: Cells, with_codes: bool, band: DeltaGener
     """What a click reruns: this column alone, with no chart in it."""
     listen({"plane": None, "manifold": cells} if with_codes else {"manifold": cells}, state.pin)
     detail.show(version, band)
-    state.write_address()
 
 
 def main() -> None:
@@ -85,6 +84,7 @@ def main() -> None:
                 no_plane(run)
         history.show(run.folder, run.config)
         detail.warm_up(version)
+        resources.settle_memory("explore", run.config.dataset)
     except vae.ExplorerError as error:
         frame.say(error)
     state.write_address()

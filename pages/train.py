@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui import ask, frame, state, watch
+from ui import ask, frame, resources, state, watch
 from vae.errors import ExplorerError
 
 
@@ -28,6 +28,7 @@ def main() -> None:
                 frame.say(error)
     with form:
         ask.show()
+    resources.settle_memory("train", "")
     state.write_address()
 
 

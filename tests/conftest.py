@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -81,32 +78,3 @@ def wait_until(true: Callable[[], bool], what: str, seconds: float = 120) -> Non
         if time.monotonic() > deadline:
             pytest.fail(f"{what} did not happen")
         time.sleep(0.05)
-
-
-@contextmanager
-def serve(runs: Path, **variables: str) -> Iterator[str]:
-    """The app on a free port, with its own folder of runs; its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"],
-        cwd=ROOT,
-        env=os.environ | {"VAE_RUNS": str(runs)} | variables,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.STDOUT,
-    )
-    address = f"http://localhost:{port}"
-    try:
-        wait_until(lambda: _healthy(address), "the server's start")
-        yield address
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def _healthy(address: str) -> bool:
-    try:
-        return urllib.request.urlopen(f"{address}/_stcore/health", timeout=2).status == 200
-    except OSError:
-        return False

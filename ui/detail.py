@@ -26,38 +26,44 @@ SAMPLES = 64
 class Story:
     """What is known of one held-out image: its posterior, (2,) each, and its terms in nats."""
 
-    label: str
     mean: np.ndarray
     standard_deviation: np.ndarray
     reconstruction: float
     samples: int
     kl: float
-    original: np.ndarray | None
 
 
 def show(version: RunVersion, band: DeltaGenerator) -> None:
-    """Decode the pinned point of a run with two latent dimensions: pictures here, words and numbers in the `band`."""
+    """Decode the pinned point of a run with two latent dimensions: pictures here, words and numbers in the `band`.
+
+    The decoded image is sent first, the terms, which take samples, last.
+    """
     run, frame = resources.load_run(version), resources.frame_of(version)
     if state.address_error():
         st.warning(state.address_error())
     pinned = _settle(frame)
-    story = _story(run, frame, pinned.probe) if pinned.probe is not None else None
     z = torch.tensor([pinned.z], device=run.model.device)
     parameters = run.model.decode_parameters(z)
     decoded = to_uint8(run.model.likelihood.mean(parameters))[0, 0].cpu().numpy()
+    caption = "reconstruction" if pinned.probe is not None else "decoded at z"
+    st.html(f'<div class="pinned-image">{pictures.figure(decoded, caption, "The image decoded at z")}</div>')
     if not parameters.isfinite().all():
         st.warning("The decoder gives no finite numbers at this z; choose a point nearer to the middle.")
-    st.html(pictures.figure(decoded, "reconstruction" if story else "decoded at z", "The image decoded at z"))
     _inputs()
-    st.html(_original(run, story))
-    band.html(_numbers(story) if story else _invitation(frame))
+    original = _original_of(run, pinned.probe)
+    st.html(f'<div class="original-image">{_original(run, frame, pinned.probe, original)}</div>')
+    state.write_address()
+    if pinned.probe is None:
+        band.html(_invitation(frame))
+    else:
+        band.html(_numbers(_story(run, frame, pinned.probe, original)))
 
 
 def warm_up(version: RunVersion) -> None:
     """Load what the first click on a data point needs, so that it feels like the others."""
     run, frame = resources.load_run(version), resources.frame_of(version)
     if frame is not None and len(frame.labels) and run.config.model.latent == 2:
-        _story(run, frame, 0)
+        _story(run, frame, 0, _original_of(run, 0))
 
 
 def _settle(frame: Frame | None) -> state.Pin:
@@ -72,23 +78,26 @@ def _settle(frame: Frame | None) -> state.Pin:
     return state.pinned()
 
 
-def _story(run: vae.Run, frame: Frame, probe: int) -> Story:
-    """The terms are estimated anew, with more samples, where the original is at hand; else they are the frame's."""
-    posterior, terms = frame.codes.posterior, frame.codes.terms
-    reconstruction, samples, original = terms.reconstruction[probe].item(), 1, None
+def _original_of(run: vae.Run, probe: int | None) -> torch.Tensor | None:
+    """The held-out image (1, 1, H, W) as uint8, or None where nothing was clicked or the data set is not at hand."""
+    if probe is None:
+        return None
     images = resources.held_out(run.config.dataset, run.config.held_out)
-    if images is not None and probe < len(images):
-        image = images.images[probe : probe + 1]
-        original = image[0, 0].numpy()
-        reconstruction, samples = elbo_terms(run.model, pixels(image), SAMPLES).reconstruction.item(), SAMPLES
+    return images.images[probe : probe + 1] if images is not None and probe < len(images) else None
+
+
+def _story(run: vae.Run, frame: Frame, probe: int, original: torch.Tensor | None) -> Story:
+    """The reconstruction term is estimated anew, with more samples, where the original is at hand; else it is the frame's."""
+    posterior, terms = frame.codes.posterior, frame.codes.terms
+    reconstruction, samples = terms.reconstruction[probe].item(), 1
+    if original is not None:
+        reconstruction, samples = elbo_terms(run.model, pixels(original), SAMPLES).reconstruction.item(), SAMPLES
     return Story(
-        label=run.class_names[int(frame.labels[probe])],
         mean=posterior.mean[probe].numpy(),
         standard_deviation=posterior.standard_deviation[probe].numpy(),
         reconstruction=reconstruction,
         samples=samples,
         kl=terms.kl[probe].item(),
-        original=original,
     )
 
 
@@ -105,14 +114,14 @@ def _typed() -> None:
         state.pin(typed)
 
 
-def _original(run: vae.Run, story: Story | None) -> str:
+def _original(run: vae.Run, frame: Frame | None, probe: int | None, original: torch.Tensor | None) -> str:
     """The place of the original: always of one size, so that nothing jumps."""
-    if story is None:
+    if probe is None:
         return pictures.placeholder("Nobody wrote this one: the decoder made it up.", "no original")
-    caption = f"original: {html.escape(story.label)}"
-    if story.original is None:
+    caption = f"original: {html.escape(run.class_names[int(frame.labels[probe])])}"
+    if original is None:
         return pictures.placeholder(html.escape(resources.how_to_get(run)), caption)
-    return pictures.figure(story.original, caption, "The original image")
+    return pictures.figure(original[0, 0].numpy(), caption, "The original image")
 
 
 def _numbers(story: Story) -> str:

@@ -13,7 +13,7 @@ from vae.run import RunFolder, list_runs, runs_folder
 OPENS_ON = "mnist"
 PAGES = {"Explore": "app.py", "Train": "pages/train.py"}
 MARKS = {"queued": "queued", "running": "training", "paused": "paused", "stopped": "stopped", "failed": "failed"}
-SECONDS_BETWEEN_LOOKS = 2.0
+SECONDS_BETWEEN_LOOKS = 3.0
 
 
 def begin(title: str) -> RunFolder | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,17 @@ class RunVersion:
         except OSError:
             stamp = 0
         return cls(folder.path, stamp)
+
+
+@st.cache_resource(show_spinner=False)
+def settle_memory(page: str, dataset: str) -> None:
+    """Take all that is loaded by now out of the garbage collector's sight, once for a page and a data set.
+
+    Streamlit collects garbage after every click; with half a million objects of the libraries to look through, that
+    held the answer back by a quarter of a second.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

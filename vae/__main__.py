@@ -67,9 +67,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _train(options: argparse.Namespace) -> None:
+    device = choose_device(options.device)
     folder = RunFolder(options.run) if options.resume else RunFolder.create(options.run, config_from(options))
     config, _ = folder.read_config()
-    print(f"{folder.path}: {config.model.architecture} on {config.dataset}, on {choose_device(options.device)}", flush=True)
+    print(f"{folder.path}: {config.model.architecture} on {config.dataset}, on {device}", flush=True)
     with _ProgressBar() as bar, stop_signals() as asked:
         status = train_run(
             folder, device=options.device, queue=options.queue, on_report=bar.show, should_stop=asked

@@ -136,7 +136,7 @@ class _Worker:
             except RunError:
                 continue
             earlier = (status.asked, other.name) < (self.status.asked, self.folder.name)
-            if status.state in ("running", "paused") or (status.state == "queued" and earlier and other.is_locked()):
+            if status.state in ("running", "paused") or (status.state == "queued" and earlier):
                 return True
         return False
 

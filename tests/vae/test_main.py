@@ -1,0 +1,83 @@
+import re
+import shutil
+
+import pytest
+
+from tests.conftest import ROOT, command, small_config
+from vae.run import RunFolder, load_run
+from vae.training import Trainer
+
+SMALL = ("--dataset", "digits", "--model", "mlp", "--encoder-widths", "32", "--decoder-widths", "32", "--device", "cpu")
+
+
+def test_train_evaluate_list_and_thin(tmp_path):
+    folder = tmp_path / "mine"
+    trained = command("train", *SMALL, "--epochs", 2, "--run", folder)
+    assert trained.returncode == 0, trained.stderr
+    assert "mlp on digits, on cpu" in trained.stdout and "finished" in trained.stdout
+    epochs = re.findall(r"^ +(\d+)  (train|held_out) +(-\d+\.\d+) +(\d+\.\d+) +(-\d+\.\d+)", trained.stdout, re.M)
+    assert [(number, split) for number, split, *_ in epochs] == [(n, s) for n in "12" for s in ("train", "held_out")]
+    for *_, reconstruction, kl, elbo in epochs:
+        assert float(reconstruction) - float(kl) == pytest.approx(float(elbo), abs=0.011)
+    assert load_run(folder).config.training.epochs == 2
+
+    evaluated = command("evaluate", folder, "--samples", 4, "--device", "cpu")
+    elbo = float(re.search(r"ELBO +(-\d+\.\d+) nats", evaluated.stdout).group(1))
+    assert elbo == pytest.approx(float(epochs[-1][-1]), abs=2)
+    assert "364 held-out images" in evaluated.stdout
+
+    assert re.search(r"mine +finished +digits +mlp +2-D +held-out ELBO", command("list", tmp_path).stdout)
+    assert "2 frames" in command("thin", folder, "--frames", 2).stdout
+
+
+def test_the_command_line_and_the_functions_train_the_same(tmp_path, digits):
+    command("train", *SMALL, "--epochs", 1, "--learning-rate", "3e-3", "--run", tmp_path / "run")
+    reports = RunFolder(tmp_path / "run").read_metrics()
+    expected = list(Trainer(small_config(epochs=1), digits).reports())
+    assert [report.elbo for report in reports] == [report.elbo for report in expected]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("train", "--run", "{tmp}/x", "--latent", 0), "latent dimensions is 0"),
+        (("train", "--run", "{tmp}/x", "--epochs", -3), "number of epochs is -3"),
+        (("train", "--run", "{tmp}/x", "--batch-size", 10**9), "batch size is 1000000000"),
+        (("train", "--run", "{tmp}/x", "--beta", "nan"), "beta is nan"),
+        (("train", "--run", "{tmp}/x", "--model", "mlp", "--encoder-widths", "9" * 12), "encoder width"),
+        (("train", "--run", "{tmp}/a b"), "cannot be a run's folder"),
+        (("train", "--run", "{tmp}/x", "--device", "abacus"), "'abacus' is not available"),
+        (("train", "--run", "{tmp}/x", "--resume"), "is no run"),
+        (("train", "--run", "/proc/x", "--dataset", "digits"), "cannot be written"),
+        (("train", "--run", "{tmp}/x", "--dataset", "cifar"), "invalid choice"),
+        (("evaluate", "{tmp}/nothing"), "is no run"),
+        (("evaluate", "{tmp}/nothing", "--samples", 0), "number of samples is 0"),
+        (("list", "{tmp}"), "There are no runs"),
+        (("thin", "{tmp}/nothing"), "is no run"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_status_2(tmp_path, words, sentence):
+    result = command(*(str(word).format(tmp=tmp_path) for word in words))
+    assert result.returncode == 2
+    assert sentence in result.stderr
+    assert "Traceback" not in result.stderr + result.stdout
+
+
+def test_a_device_that_is_not_there_leaves_no_folder_behind(tmp_path):
+    command("train", "--run", tmp_path / "x", "--device", "abacus", "--dataset", "digits")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_list_goes_on_past_a_damaged_run(small_run):
+    shutil.copytree(small_run.path, small_run.path.parent / "broken")
+    (small_run.path.parent / "broken" / "run.json").write_text("{")
+    listed = command("list", small_run.path.parent)
+    assert listed.returncode == 0
+    assert "broken" in listed.stdout and "is not JSON" in listed.stdout and "small" in listed.stdout
+
+
+def test_the_shipped_runs_are_listed():
+    listed = command("list")
+    for name in ("mnist ", "mnist-conv", "digits"):
+        assert re.search(rf"^{name}.*finished", listed.stdout, re.M), listed.stdout
+    assert listed.stdout.count("\n") >= 3 and (ROOT / "checkpoints").is_dir()
