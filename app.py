@@ -65,6 +65,7 @@ def manifold_settings() -> tuple[int, float, str]:
 @st.fragment
 def pinned(version: RunVersion, cells: Cells, with_codes: bool, band: DeltaGenerator) -> None:
     """What a click reruns: this column alone, with no chart in it."""
+    detail.settle(version)
     listen({"plane": None, "manifold": cells} if with_codes else {"manifold": cells}, state.pin)
     detail.show(version, band)
 

@@ -1,4 +1,4 @@
-"""From a click on the plane to the decoded image, in headless Chromium: the median of 30 clicks.
+"""From a click on the plane to the decoded image, in headless Chromium: the median of 30 clicks after five to warm up.
 
     python -m benchmarks.click                   on an idle machine, beside Streamlit's own selection
     python -m benchmarks.click --while-training  while a training of digits runs on the same machine
@@ -23,7 +23,7 @@ from vae.config import ModelConfig, RunConfig, TrainingConfig
 from vae.run import RunFolder, load_run, runs_folder
 from vae.worker import start_process
 
-CLICKS = 30
+CLICKS, WARM_UP = 30, 5
 
 CLOCK = """(selector) => {
     window.times = [];
@@ -41,12 +41,13 @@ CLOCK = """(selector) => {
 def measure(page: Page, points: list[tuple[float, float]], image: str, click: str = "plane") -> list[float]:
     """Milliseconds of a click at each of the points."""
     page.wait_for_selector(image)
+    page.wait_for_selector('[data-test-script-state="notRunning"]')
     page.evaluate(CLOCK, image)
-    for count, point in enumerate(points, start=1):
+    for count, point in enumerate([*points[:WARM_UP], *points], start=1):
         click_plane(page, click, *point)
         page.wait_for_function(f"window.times.length >= {count}", timeout=20_000)
-        page.wait_for_timeout(250)
-    return page.evaluate("window.times")
+        page.wait_for_timeout(400)
+    return page.evaluate("window.times")[WARM_UP:]
 
 
 def codes_to_click(run: str) -> list[tuple[float, float]]:

@@ -41,7 +41,7 @@ def show(version: RunVersion, band: DeltaGenerator) -> None:
     run, frame = resources.load_run(version), resources.frame_of(version)
     if state.address_error():
         st.warning(state.address_error())
-    pinned = _settle(frame)
+    pinned = state.pinned()
     z = torch.tensor([pinned.z], device=run.model.device)
     parameters = run.model.decode_parameters(z)
     decoded = to_uint8(run.model.likelihood.mean(parameters))[0, 0].cpu().numpy()
@@ -66,16 +66,15 @@ def warm_up(version: RunVersion) -> None:
         _story(run, frame, 0, _original_of(run, 0))
 
 
-def _settle(frame: Frame | None) -> state.Pin:
-    """The pinned point; one that names a held-out image lies exactly at its code."""
-    pinned = state.pinned()
+def settle(version: RunVersion) -> None:
+    """Put a pinned point that names a held-out image exactly at its code, before anything is drawn at it."""
+    pinned, frame = state.pinned(), resources.frame_of(version)
     if pinned.probe is None:
-        return pinned
+        return
     if frame is None or pinned.probe >= len(frame.labels):
         state.pin(pinned.z)
     else:
         state.pin(tuple(frame.codes.posterior.mean[pinned.probe].tolist()), pinned.probe)
-    return state.pinned()
 
 
 def _original_of(run: vae.Run, probe: int | None) -> torch.Tensor | None:

@@ -14,7 +14,6 @@ from vae.worker import start_process
 
 SECONDS_BETWEEN_CURVES = 0.4
 SECONDS_BETWEEN_PLANES = 1.0
-CURVES_HEIGHT = 640
 
 
 def show(folder: RunFolder) -> None:
@@ -38,13 +37,14 @@ def _curves(folder: RunFolder, config: RunConfig, active: bool) -> None:
         st.rerun()  # the whole page, once: it may now go on with the run, and looks no more
     _headline(folder, config, status)
     steps_per_epoch = max(status.total_steps / config.training.epochs, 1)
-    st.plotly_chart(
-        figures.curves(reports, config.training.epochs, steps_per_epoch),
-        key="curves_chart",
-        config=figures.CURVES_CONFIG,
-        height=CURVES_HEIGHT,
-        alt="ELBO, reconstruction term and KL term over the epochs",
-    )
+    with st.container(key="curves", height="stretch"):
+        st.plotly_chart(
+            figures.curves(reports, config.training.epochs, steps_per_epoch),
+            key="curves_chart",
+            config=figures.CURVES_CONFIG,
+            height="stretch",
+            alt="ELBO, reconstruction term and KL term over the epochs",
+        )
 
 
 def _headline(folder: RunFolder, config: RunConfig, status: Status) -> None:

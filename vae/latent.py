@@ -12,8 +12,8 @@ from vae.elbo import Terms, kl_to_prior
 from vae.model import VAE, Posterior
 
 LAYOUTS = ("linear", "quantile")
-ENCODE_BATCH = 1000
-DECODE_BATCH = 1024
+BATCH = 128
+"""Images at a time: what fits into a processor's caches is up to twice as fast for `conv` as a thousand at once."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Codes:
 
 
 @torch.no_grad()
-def encode_images(model: VAE, images: Tensor, seed: int = 0, batch: int = ENCODE_BATCH) -> Codes:
+def encode_images(model: VAE, images: Tensor, seed: int = 0, batch: int = BATCH) -> Codes:
     """Codes of uint8 images (N, C, H, W), a batch at a time.
 
     The one sample of z per image is drawn from `seed`, so that two calls differ by the model alone. The KL term is exact.
@@ -76,7 +76,7 @@ def make_grid(size: int, extent: float = 3.0, layout: str = "linear") -> Grid:
 
 
 @torch.no_grad()
-def decode_points(model: VAE, z: Tensor, batch: int = DECODE_BATCH) -> Tensor:
+def decode_points(model: VAE, z: Tensor, batch: int = BATCH) -> Tensor:
     """Mean pixels of z (N, D) as uint8 images (N, C, H, W) on the CPU, a batch at a time."""
     parts = [to_uint8(model.decode(part.to(model.device))) for part in z.split(batch)]
     return torch.cat(parts).cpu()
