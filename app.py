@@ -10,8 +10,8 @@ import vae
 from ui import detail, figures, frame, history, resources, state
 from ui.pick import Cells, listen
 from ui.resources import RunVersion
+from vae.frames import Frame
 from vae.latent import make_grid
-from vae.run import Frame
 
 NOUNS = {"mnist": "digit", "digits": "digit", "fashion-mnist": "piece of clothing", "kmnist": "character"}
 
@@ -73,7 +73,8 @@ def pinned(version: RunVersion, cells: Cells, with_codes: bool, band: DeltaGener
 def main() -> None:
     folder = frame.begin("Explore")
     if folder is None:
-        return frame.no_runs()
+        frame.no_runs()
+        return
     version = RunVersion.now(folder)
     try:
         run = resources.load_run(version)

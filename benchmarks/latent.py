@@ -48,17 +48,17 @@ def main() -> None:
         report(
             name,
             f"decode {SIDE} x {SIDE}",
-            lambda: decode_points(model, points),  # noqa: B023 (called at once)
-            lambda: [model.decode(z[None]) for z in points],  # noqa: B023
+            lambda: decode_points(model, points),
+            lambda: [model.decode(z[None]) for z in points],
         )
         report(
             name,
             f"encode {IMAGES:,}",
-            lambda: [model.encode(pixels(part)) for part in images.split(1000)],  # noqa: B023
-            lambda: [model.encode(pixels(image[None])) for image in images[:SINGLE_IMAGES]],  # noqa: B023
+            lambda: [model.encode(pixels(part)) for part in images.split(1000)],
+            lambda: [model.encode(pixels(image[None])) for image in images[:SINGLE_IMAGES]],
             scale=IMAGES / SINGLE_IMAGES,
         )
-        with_terms = seconds(lambda: encode_images(model, images))  # noqa: B023
+        with_terms = seconds(lambda: encode_images(model, images))
         print(f"{name:<12}{'  and their terms':<22}{with_terms * 1e3:>10.1f} ms")
 
 

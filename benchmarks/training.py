@@ -85,7 +85,7 @@ def main() -> None:
     options = parser.parse_args()
     device = choose_device(options.device)
     dataset = data.load("mnist", download=True)
-    print(f"On {device} with {torch.get_num_threads()} threads, batches of {BATCH}, {options.turns} turns of {options.steps} steps")
+    print(f"On {device}, {torch.get_num_threads()} threads, batches of {BATCH}, {options.turns} turns of {options.steps} steps")
     print(f"{'model':<6}{'ours':>12}{'':>14}{'textbook':>12}{'':>14}{'ratio':>8}")
     for architecture in options.models:
         config = ModelConfig(architecture)

@@ -32,7 +32,9 @@ def small_config(**changes: object) -> RunConfig:
     if model["architecture"] == "conv":
         model |= {"encoder_widths": None, "decoder_widths": None}
     dataset, held_out = changes.pop("dataset", "digits"), changes.pop("held_out", "test")
-    return RunConfig(dataset, ModelConfig(**model), TrainingConfig(**({"epochs": 2, "learning_rate": 3e-3} | changes)), held_out)
+    return RunConfig(
+        dataset, ModelConfig(**model), TrainingConfig(**({"epochs": 2, "learning_rate": 3e-3} | changes)), held_out
+    )
 
 
 @pytest.fixture(scope="session")

@@ -93,7 +93,9 @@ def _model_settings(architecture: str) -> tuple[ModelConfig, str]:
             text = column.text_input(f"{part.capitalize()} widths", "512,512", key=f"ask_{part}")
             layers[f"{part}_widths"] = widths(text)
     held_out = left.selectbox("Held out", HELD_OUT, key="ask_held_out", help="Choose settings by validation, report on test")
-    return ModelConfig(architecture, latent, likelihood, scale, **layers, activation=activation, fourier_features=fourier), held_out
+    return ModelConfig(
+        architecture, latent, likelihood, scale, **layers, activation=activation, fourier_features=fourier
+    ), held_out
 
 
 def _training_settings(epochs: int, beta: float) -> TrainingConfig:

@@ -15,8 +15,8 @@ from ui import pictures, resources, state
 from ui.resources import RunVersion
 from vae.data import pixels
 from vae.elbo import elbo_terms
+from vae.frames import Frame
 from vae.latent import to_uint8
-from vae.run import Frame
 
 SAMPLES = 64
 """Draws of z for a pinned image's reconstruction term."""

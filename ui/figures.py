@@ -10,8 +10,8 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from ui import palette
+from vae.frames import Frame
 from vae.latent import make_grid
-from vae.run import Frame
 from vae.training import Report
 
 CONFIG = {
@@ -77,10 +77,12 @@ def scatter(frame: Frame, class_names: Sequence[str], noun: str, legend_rows: in
                 bordercolor="white", borderwidth=1.5, borderpad=3,
             )  # fmt: skip
     extent = plane_extent(frame)
-    figure.update_layout(
-        legend={"orientation": "h", "y": 1.01, "yanchor": "bottom", "x": -0.02, "xanchor": "left",
-                "font_size": FONT_SIZE, "itemsizing": "constant", "entrywidthmode": "fraction", "entrywidth": 0.092 if short and legend_rows == 1 else 0.19},
-    )  # fmt: skip
+    legend = {
+        "orientation": "h", "x": -0.02, "xanchor": "left", "y": 1.01, "yanchor": "bottom",
+        "font_size": FONT_SIZE, "itemsizing": "constant",
+        "entrywidthmode": "fraction", "entrywidth": 0.092 if short and legend_rows == 1 else 0.19,
+    }  # fmt: skip
+    figure.update_layout(legend=legend)
     return _plane(figure, [-extent, extent])
 
 
@@ -108,15 +110,17 @@ def manifold(picture: str, size: int, extent: float, layout: str) -> go.Figure:
 def _plane(figure: go.Figure, edge: list[float]) -> go.Figure:
     figure.update_xaxes(title="z1", range=edge, constrain="domain", **_AXIS)
     figure.update_yaxes(title="z2", range=edge, scaleanchor="x", constrain="domain", **_AXIS)
-    return _styled(figure, dragmode="pan", hovermode="closest", margin={"l": 56, "r": 6, "t": 58, "b": 54, "pad": 0, "autoexpand": False},
-                   modebar={"orientation": "v", "bgcolor": _TRANSPARENT, "color": palette.NEUTRAL, "activecolor": palette.ELBO})  # fmt: skip
+    margin = {"l": 56, "r": 6, "t": 58, "b": 54, "pad": 0, "autoexpand": False}
+    toolbar = {
+        "orientation": "v", "bgcolor": _TRANSPARENT, "color": palette.NEUTRAL, "activecolor": palette.ELBO,
+    }  # fmt: skip
+    return _styled(figure, dragmode="pan", hovermode="closest", margin=margin, modebar=toolbar)
 
 
 def _styled(figure: go.Figure, **layout: object) -> go.Figure:
-    return figure.update_layout(  # fmt: skip
-        paper_bgcolor=_TRANSPARENT, plot_bgcolor=_TRANSPARENT, font_size=FONT_SIZE, uirevision="keep",
-        hoverlabel={"font_size": FONT_SIZE, "font_color": "#14181d", "bgcolor": "white"}, **layout,
-    )
+    hover = {"font_size": FONT_SIZE, "font_color": "#14181d", "bgcolor": "white"}
+    transparent = {"paper_bgcolor": _TRANSPARENT, "plot_bgcolor": _TRANSPARENT}
+    return figure.update_layout(font_size=FONT_SIZE, uirevision="keep", hoverlabel=hover, **transparent, **layout)
 
 
 def curves(reports: Sequence[Report], epochs: int, steps_per_epoch: float) -> go.Figure:
@@ -147,7 +151,14 @@ def curves(reports: Sequence[Report], epochs: int, steps_per_epoch: float) -> go
     figure.update_xaxes(range=[0, epochs], **_CURVE_AXIS)
     figure.update_yaxes(**_CURVE_AXIS)
     figure.update_xaxes(title="epoch", row=3, col=1)
-    legend = {"orientation": "h", "y": 1.01, "yanchor": "bottom", "x": 0, "font_size": FONT_SIZE, "title": {"text": "nats per image: "}}
+    legend = {
+        "orientation": "h",
+        "y": 1.01,
+        "yanchor": "bottom",
+        "x": 0,
+        "font_size": FONT_SIZE,
+        "title": {"text": "nats per image: "},
+    }
     return _styled(figure, margin={"l": 84, "r": 12, "t": 36, "b": 56}, legend=legend, dragmode="pan")
 
 

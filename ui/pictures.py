@@ -19,8 +19,7 @@ def png_url(pixels: np.ndarray) -> str:
 def figure(pixels: np.ndarray, caption: str, description: str) -> str:
     """One picture, (H, W) uint8, with a caption; all words have to be ours (they are not escaped)."""
     return (
-        f'<figure class="picture"><img src="{png_url(pixels)}" alt="{description}">'
-        f"<figcaption>{caption}</figcaption></figure>"
+        f'<figure class="picture"><img src="{png_url(pixels)}" alt="{description}"><figcaption>{caption}</figcaption></figure>'
     )
 
 

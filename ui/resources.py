@@ -11,10 +11,12 @@ import torch
 
 import vae
 from ui import pictures
-from vae import data
+from vae import data, frames
 from vae.config import RunConfig
+from vae.frames import Frame
 from vae.latent import Codes, decode_points, encode_images, make_grid, tile
-from vae.run import Frame, MetricsFollower, RunFolder
+from vae.metrics import MetricsFollower
+from vae.run import RunFolder
 from vae.training import Report, choose_device, estimate_seconds
 
 torch.set_num_threads(max(1, torch.get_num_threads() // 2))  # the rest is for a training beside the explorer
@@ -91,18 +93,20 @@ def manifold_picture(version: RunVersion, size: int, extent: float, layout: str)
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _follower(path: Path) -> MetricsFollower:
-    return MetricsFollower(RunFolder(path))
+    return MetricsFollower(path)
 
 
 def metrics(folder: RunFolder) -> list[Report]:
     """All reports of a run so far; only what is new is read."""
-    return _follower(folder.path).poll()
+    return _follower(folder.metrics_path).poll()
 
 
 def how_to_get(run: vae.Run) -> str:
     """One sentence on how to get a data set that is not on this machine."""
     name = run.config.dataset
-    return f"The original pictures need {name}, which is not on this machine; with a network, run: python -m vae download {name}"
+    return (
+        f"The original pictures need {name}, which is not on this machine; with a network, run: python -m vae download {name}"
+    )
 
 
 @st.cache_data(max_entries=256, ttl=600, show_spinner=False)
@@ -127,9 +131,9 @@ def is_active(folder: RunFolder) -> bool:
 def latest_frame(folder: RunFolder) -> Frame | None:
     """The newest frame of a run that may be in training."""
     paths = folder.frame_paths()
-    return _frame(folder, paths[-1], paths[-1].stat().st_mtime_ns) if paths else None
+    return _frame(paths[-1], paths[-1].stat().st_mtime_ns) if paths else None
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _frame(_folder: RunFolder, path: Path, stamp: int) -> Frame:
-    return _folder.read_frame(path)
+def _frame(path: Path, stamp: int) -> Frame:
+    return frames.read(path)

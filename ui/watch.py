@@ -6,7 +6,6 @@ import streamlit as st
 
 from ui import figures, resources
 from ui.ask import duration
-from ui.resources import RunVersion
 from vae.config import RunConfig
 from vae.errors import ExplorerError
 from vae.run import RunFolder, Status

@@ -1,14 +1,14 @@
 """Variational autoencoders to train, load, encode with and decode from.
 
-    import vae
+import vae
 
-    run = vae.load_run("checkpoints/mnist")
-    posterior = run.model.encode(images)  # images (N, C, H, W) in [0, 1]; .mean, .log_variance: (N, D)
-    means = run.model.decode(z)  # z (N, D); mean pixels in [0, 1]: (N, C, H, W)
-    terms = vae.elbo_terms(run.model, images)  # .reconstruction, .kl, .elbo: (N,), nats
+run = vae.load_run("checkpoints/mnist")
+posterior = run.model.encode(images)  # images (N, C, H, W) in [0, 1]; .mean, .log_variance: (N, D)
+means = run.model.decode(z)  # z (N, D); mean pixels in [0, 1]: (N, C, H, W)
+terms = vae.elbo_terms(run.model, images)  # .reconstruction, .kl, .elbo: (N,), nats
 
-    folder = vae.RunFolder.create("checkpoints/mine", vae.RunConfig(dataset="digits"))
-    vae.train_run(folder)
+folder = vae.RunFolder.create("checkpoints/mine", vae.RunConfig(dataset="digits"))
+vae.train_run(folder)
 """
 
 from vae.config import ModelConfig, RunConfig, TrainingConfig

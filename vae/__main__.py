@@ -72,9 +72,7 @@ def _train(options: argparse.Namespace) -> None:
     config, _ = folder.read_config()
     print(f"{folder.path}: {config.model.architecture} on {config.dataset}, on {device}", flush=True)
     with _ProgressBar() as bar, stop_signals() as asked:
-        status = train_run(
-            folder, device=options.device, queue=options.queue, on_report=bar.show, should_stop=asked
-        )
+        status = train_run(folder, device=options.device, queue=options.queue, on_report=bar.show, should_stop=asked)
     print(f"{folder.path}: {status.state}. {status.message}".rstrip())
 
 

@@ -81,9 +81,9 @@ class ModelConfig:
 class TrainingConfig:
     """How a VAE is trained: Adam on -(reconstruction - beta * KL) per image, one sample of z per image.
 
-    `weight_decay` is decoupled from the gradient (AdamW). A gradient longer than `clip_norm` is shortened to it. The `one-cycle` schedule warms the learning rate up over the
-    first 30 % of all steps and anneals it to nearly nothing. Every `report_every` steps the training terms are reported;
-    by default a hundred times an epoch.
+    `weight_decay` is decoupled from the gradient (AdamW). A gradient longer than `clip_norm` is shortened to it. The
+    `one-cycle` schedule warms the learning rate up over the first 30 % of all steps and anneals it to nearly nothing.
+    Every `report_every` steps the training terms are reported; by default a hundred times an epoch.
     """
 
     epochs: int = 30

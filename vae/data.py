@@ -191,9 +191,7 @@ def _raw_folder(name: str, folder: Path) -> Path:
 def _torchvision_split(name: str, split: str, folder: Path) -> Split:
     raw = _raw_folder(name, folder)
     if not is_present(name, folder):
-        raise DataError(
-            f"The data set {name} is not in {folder.resolve()}; fetch it once with: python -m vae download {name}"
-        )
+        raise DataError(f"The data set {name} is not in {folder.resolve()}; fetch it once with: python -m vae download {name}")
     try:
         dataset = _torchvision_class(name)(folder, train=split == "train")
         images, labels = dataset.data, dataset.targets

@@ -33,9 +33,7 @@ class Evaluation:
 
 
 @torch.no_grad()
-def evaluate_run(
-    run: Run, samples: int = 16, seed: int = 0, progress: Callable[[Iterable], Iterable] = iter
-) -> Evaluation:
+def evaluate_run(run: Run, samples: int = 16, seed: int = 0, progress: Callable[[Iterable], Iterable] = iter) -> Evaluation:
     """The mean terms of a run's held-out images, with `samples` draws of z per image. Raises `DataError` without them."""
     device = run.model.device
     split = data.load_held_out(run.config.dataset, run.config.held_out)
@@ -44,9 +42,9 @@ def evaluate_run(
     for images in progress(split.images.split(BATCH)):
         x = pixels(images.to(device))
         posterior = run.model.encode(x)
-        draws = reconstruction_samples(run.model, posterior, x, samples, generator).double()
+        draws = reconstruction_samples(run.model, posterior, x, samples, generator).cpu().double()
         reconstruction += draws.mean(0).sum().item()
-        kl += kl_to_prior(posterior).double().sum().item()
+        kl += kl_to_prior(posterior).cpu().double().sum().item()
         if samples > 1:
             variance += (draws.var(0) / samples).sum().item()
     count = len(split)

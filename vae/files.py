@@ -71,9 +71,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], numbers: Mapping[st
     write_whole(path, safetensors.torch.save(contiguous, metadata))
 
 
-def read_tensors(
-    path: Path, shapes: Mapping[str, tuple[int, ...]] | None = None
-) -> tuple[dict[str, Tensor], dict[str, float]]:
+def read_tensors(path: Path, shapes: Mapping[str, tuple[int, ...]] | None = None) -> tuple[dict[str, Tensor], dict[str, float]]:
     """The tensors and numbers of `write_tensors`.
 
     With `shapes`, names and shapes are compared before a tensor is read, and every tensor has to be float32.

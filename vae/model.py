@@ -63,9 +63,7 @@ def _mlp_encoder(config: ModelConfig) -> tuple[nn.Module, int]:
 
 def _mlp_decoder(config: ModelConfig, inputs: int) -> nn.Module:
     layers = _dense_layers(config, inputs, config.decoder_widths)
-    return nn.Sequential(
-        *layers, nn.Linear(config.decoder_widths[-1], math.prod(IMAGE_SHAPE)), nn.Unflatten(1, IMAGE_SHAPE)
-    )
+    return nn.Sequential(*layers, nn.Linear(config.decoder_widths[-1], math.prod(IMAGE_SHAPE)), nn.Unflatten(1, IMAGE_SHAPE))
 
 
 def _conv_encoder(config: ModelConfig) -> tuple[nn.Module, int]:

@@ -7,8 +7,6 @@ described in checkpoints/README.md.
 from __future__ import annotations
 
 import dataclasses
-import json
-import math
 import os
 import platform
 import re
@@ -23,12 +21,12 @@ import filelock
 import torch
 from torch import Tensor
 
-from vae import data, files
+from vae import data, files, frames, metrics
 from vae.config import RunConfig
-from vae.elbo import Terms, kl_to_prior
 from vae.errors import ConfigError, RunError
-from vae.latent import Codes
-from vae.model import IMAGE_SHAPE, VAE, Posterior, build_model
+from vae.frames import Frame
+from vae.metrics import MetricsFollower
+from vae.model import VAE, build_model
 from vae.training import Report
 
 FORMAT = 1
@@ -61,21 +59,6 @@ class Status:
     def active(self) -> bool:
         """Whether a process is training it or waiting to."""
         return self.state in ACTIVE
-
-
-@dataclass(frozen=True)
-class Frame:
-    """What the plane looked like after one epoch.
-
-    Probe i is held-out image i. `grid` is the manifold, decoded images (rows * columns, 1, H, W) as uint8 on the linear
-    grid of `vae.latent.make_grid`, or None where the latent space is not a plane.
-    """
-
-    epoch: int
-    step: int
-    codes: Codes
-    labels: Tensor
-    grid: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -115,9 +98,7 @@ def list_runs(root: str | Path | None = None) -> list[RunFolder]:
 def check_name(name: str) -> str:
     """`name` again when it can be a run's folder; raises `ConfigError` otherwise."""
     if not NAME.fullmatch(name):
-        raise ConfigError(
-            f"The name {name!r} cannot be a run's folder; use up to 64 letters, digits, '-', '_' and '.', a letter or digit first."
-        )
+        raise ConfigError(f"The name {name!r} cannot be a run's folder; use up to 64 letters, digits, '-', '_' and '.'.")
     return name
 
 
@@ -236,24 +217,22 @@ class RunFolder:
 
     # What was measured
 
+    @property
+    def metrics_path(self) -> Path:
+        """Where the reports are."""
+        return self.path / "metrics.jsonl"
+
     def append_metrics(self, report: Report) -> None:
-        """Add one line to metrics.jsonl."""
-        fields = dataclasses.asdict(report) | {"elbo": report.elbo}
-        try:
-            with (self.path / "metrics.jsonl").open("a") as file:
-                file.write(json.dumps(fields, allow_nan=False) + "\n")
-        except OSError as error:
-            raise files.cannot_write(self.path / "metrics.jsonl", error) from error
+        """Add one report."""
+        metrics.append(self.metrics_path, report)
 
     def keep_metrics_until(self, step: int) -> None:
         """Forget the reports after `step`, which a resumed training is about to make again."""
-        kept = [report for report in self.read_metrics() if report.step <= step]
-        lines = [json.dumps(dataclasses.asdict(report) | {"elbo": report.elbo}) + "\n" for report in kept]
-        files.write_whole(self.path / "metrics.jsonl", "".join(lines).encode())
+        metrics.rewrite(self.metrics_path, [report for report in self.read_metrics() if report.step <= step])
 
     def read_metrics(self) -> list[Report]:
         """All reports so far."""
-        return MetricsFollower(self).poll()
+        return MetricsFollower(self.metrics_path).poll()
 
     # What the explorer loads
 
@@ -278,37 +257,12 @@ class RunFolder:
 
     def write_frame(self, frame: Frame) -> None:
         """Write a frame, in place of an earlier one of the same epoch."""
-        tensors = {
-            "mean": frame.codes.posterior.mean,
-            "log_variance": frame.codes.posterior.log_variance,
-            "reconstruction": frame.codes.terms.reconstruction,
-            "labels": frame.labels.to(torch.uint8),
-        }
-        if frame.grid is not None:
-            tensors["grid"] = frame.grid
-        path = self.path / "frames" / f"{frame.epoch:04d}.safetensors"
-        files.write_tensors(path, tensors, {"epoch": frame.epoch, "step": frame.step})
-
-    def read_frame(self, path: Path) -> Frame:
-        """One of `frame_paths`. Raises `RunError` when it is damaged."""
-        tensors, numbers = files.read_tensors(path)
-        try:
-            mean, log_variance = tensors["mean"], tensors["log_variance"]
-            reconstruction, labels, grid = tensors["reconstruction"], tensors["labels"].long(), tensors.get("grid")
-            epoch, step = int(numbers["epoch"]), int(numbers["step"])
-        except KeyError as error:
-            raise RunError(f"{path} lacks {error}, so it is no frame; delete it or copy the run again.") from error
-        fits = mean.ndim == 2 and mean.shape == log_variance.shape and len(mean) == len(labels) == len(reconstruction)
-        fits = fits and labels.ndim == reconstruction.ndim == 1 and (grid is None or grid.shape[1:] == IMAGE_SHAPE)
-        if not fits or not files.all_finite({"m": mean, "v": log_variance, "r": reconstruction}):
-            raise RunError(f"{path} holds no frame of this run; delete it or copy the run again.")
-        posterior = Posterior(mean, log_variance)
-        return Frame(epoch, step, Codes(posterior, Terms(reconstruction, kl_to_prior(posterior))), labels, grid)
+        frames.write(self.path / "frames" / f"{frame.epoch:04d}.safetensors", frame)
 
     def frame_of_step(self, step: int) -> Frame | None:
         """The frame made with the weights of `step`, if there is one."""
         for path in reversed(self.frame_paths()):
-            frame = self.read_frame(path)
+            frame = frames.read(path)
             if frame.step <= step:
                 return frame if frame.step == step else None
         return None
@@ -316,7 +270,7 @@ class RunFolder:
     def keep_frames_until(self, step: int) -> None:
         """Delete the frames after `step`, which a resumed training is about to make again."""
         for path in self.frame_paths():
-            if self.read_frame(path).step > step:
+            if frames.read(path).step > step:
                 path.unlink()
 
     def thin(self, frames: int) -> None:
@@ -368,46 +322,6 @@ class RunFolder:
     def forget_requests(self) -> None:
         """Take back what was asked of a training that has ended."""
         (self.path / "control.json").unlink(missing_ok=True)
-
-
-class MetricsFollower:
-    """Reads what was appended to metrics.jsonl since the last look, and passes over a torn last line."""
-
-    def __init__(self, folder: RunFolder) -> None:
-        self.path = folder.path / "metrics.jsonl"
-        self.reports: list[Report] = []
-        self._file_number = self._offset = 0
-
-    def poll(self) -> list[Report]:
-        """All reports so far, in one list that grows. Raises `RunError` when a whole line is no report."""
-        try:
-            with self.path.open("rb") as file:
-                number = os.fstat(file.fileno()).st_ino
-                if number != self._file_number:  # a resumed training replaced the file
-                    self.reports, self._offset, self._file_number = [], 0, number
-                file.seek(self._offset)
-                content = file.read()
-        except FileNotFoundError:
-            return self.reports
-        except OSError as error:
-            raise RunError(f"{self.path} cannot be read ({error.strerror}); check the folder's permissions.") from error
-        whole = content[: content.rfind(b"\n") + 1]
-        self.reports += [self._parse(line) for line in whole.splitlines() if line.strip()]
-        self._offset += len(whole)
-        return self.reports
-
-    def _parse(self, line: bytes) -> Report:
-        try:
-            fields = json.loads(line)
-            fields.pop("elbo")
-            report = Report(**fields)
-            numbers = [value for value in fields.values() if not isinstance(value, str)]
-            if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in numbers):
-                raise ValueError(line)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            start = line[:40].decode(errors="replace")
-            raise RunError(f"{self.path} has a line that is no report ({start} ...); copy the run again.") from error
-        return report
 
 
 def _describe_run(config: RunConfig) -> dict:

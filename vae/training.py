@@ -1,7 +1,7 @@
 """The training loop: yields reports, knows no screen and no disk layout.
 
-    for report in Trainer(RunConfig(dataset="digits"), data.load("digits")).reports():
-        print(report.split, report.elbo)
+for report in Trainer(RunConfig(dataset="digits"), data.load("digits")).reports():
+    print(report.split, report.elbo)
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ class Trainer:
         self.model.eval()
         self.codes = encode_images(self.model, self.held_out.images, self.config.training.seed)
         terms = self.codes.terms
-        means = (terms.reconstruction.double().mean().item(), terms.kl.double().mean().item())
+        means = (terms.reconstruction.cpu().double().mean().item(), terms.kl.cpu().double().mean().item())
         if not all(map(math.isfinite, means)):
             raise TrainingError(f"The held-out terms are not finite after step {self.step:,}; {_ADVICE}")
         return self._report("held_out", "epoch", *means)

@@ -19,12 +19,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import filelock
-import torch
 
 from vae import data
 from vae.errors import RunError, TrainingError, describe
+from vae.frames import Frame
 from vae.latent import decode_points, make_grid
-from vae.run import Frame, RunFolder, Status, list_runs
+from vae.run import RunFolder, Status, list_runs
 from vae.training import Report, Trainer, choose_device
 
 PROBES = 10_000
@@ -158,7 +158,9 @@ class _Worker:
         if trainer.step % trainer.steps_per_epoch:
             trainer.evaluate()  # a frame for the weights as they are now
         self._save(trainer, whole=True)
-        return self._end("stopped", f"Stopped after step {trainer.step:,} of {trainer.total_steps:,}; resume it to go on.", trainer)
+        return self._end(
+            "stopped", f"Stopped after step {trainer.step:,} of {trainer.total_steps:,}; resume it to go on.", trainer
+        )
 
     def _restore(self, trainer: Trainer) -> None:
         state = self.folder.read_trainer()

@@ -40,7 +40,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def address(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The app on a machine without a network and without data sets that were downloaded."""
-    no_way_out = {name: "http://127.0.0.1:9" for name in ("http_proxy", "https_proxy")}
+    no_way_out = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
     with serve(VAE_RUNS=str(runs), VAE_DATA=str(tmp_path_factory.mktemp("no-data")), **no_way_out) as address:
         yield address
 
@@ -148,7 +148,8 @@ def test_a_link_to_an_image_marks_its_code(page, address, runs):
     marked = page.evaluate(
         """() => { const { xaxis, yaxis } = document.querySelector('.st-key-plane .js-plotly-plot')._fullLayout;
                    const mark = document.querySelector('.st-key-plane .pin-mark').style;
-                   return [xaxis.p2d(parseFloat(mark.left) - xaxis._offset), yaxis.p2d(parseFloat(mark.top) - yaxis._offset)]; }"""
+                   return [xaxis.p2d(parseFloat(mark.left) - xaxis._offset),
+                           yaxis.p2d(parseFloat(mark.top) - yaxis._offset)]; }"""
     )
     assert marked == pytest.approx(z, abs=0.01)
 

@@ -4,9 +4,9 @@ import torch
 
 from ui import figures
 from vae.elbo import Terms
+from vae.frames import Frame
 from vae.latent import Codes, make_grid
 from vae.model import Posterior
-from vae.run import Frame
 from vae.training import Report
 
 
@@ -29,7 +29,11 @@ def reports(count: int) -> list[Report]:
 def test_every_code_is_drawn_once_in_its_class_with_its_number():
     frame = a_frame([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]], [1, 0, 1])
     figure = figures.scatter(frame, ("zero", "one", "two"), "digit")
-    drawn = {int(probe): (trace.name, x, y) for trace in figure.data for probe, x, y in zip(trace.customdata, trace.x, trace.y, strict=True)}
+    drawn = {
+        int(probe): (trace.name, x, y)
+        for trace in figure.data
+        for probe, x, y in zip(trace.customdata, trace.x, trace.y, strict=True)
+    }
     assert drawn == {0: ("one", 0, 1), 1: ("zero", 2, 3), 2: ("one", 4, 5)}
     assert all(trace.type == "scattergl" for trace in figure.data)
     assert {note.name: (note.x, note.y) for note in figure.layout.annotations} == {"zero": (2, 3), "one": (2, 3)}

@@ -36,7 +36,16 @@ def test_another_run_keeps_z_but_nobodys_image():
 
 
 @pytest.mark.parametrize(
-    "query", [{"z": "here"}, {"z": "1"}, {"z": "1,2,3"}, {"z": "nan,0"}, {"z": "1e9,0"}, {"z": "0,0", "image": "x"}, {"z": "0,0", "image": "-1"}]
+    "query",
+    [
+        {"z": "here"},
+        {"z": "1"},
+        {"z": "1,2,3"},
+        {"z": "nan,0"},
+        {"z": "1e9,0"},
+        {"z": "0,0", "image": "x"},
+        {"z": "0,0", "image": "-1"},
+    ],
 )
 def test_an_address_that_is_no_point_is_told_and_the_origin_shown(query):
     value = session(**query).text[0].value

@@ -37,7 +37,7 @@ def test_shapes_and_pixel_range(config):
     assert posterior.mean.shape == posterior.log_variance.shape == (3, config.latent)
     means = model.decode(10 * torch.randn(4, config.latent))
     assert means.shape == (4, 1, 28, 28)
-    assert 0 <= means.min() and means.max() <= 1
+    assert means.min() >= 0 and means.max() <= 1
 
 
 @pytest.mark.parametrize("config", MODELS)

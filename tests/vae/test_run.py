@@ -9,8 +9,11 @@ from safetensors.torch import load_file, save_file
 
 import vae
 from tests.conftest import small_config
+from vae import frames
 from vae.errors import ConfigError, RunError
-from vae.run import FORMAT, Frame, MetricsFollower, RunFolder, Status, check_name, list_runs, load_run
+from vae.frames import Frame
+from vae.metrics import MetricsFollower
+from vae.run import FORMAT, RunFolder, Status, check_name, list_runs, load_run
 from vae.training import Report
 
 
@@ -59,7 +62,7 @@ def test_a_frame_comes_back(small_run):
     frame = small_run.frame_of_step(run.step)
     copy = dataclasses.replace(frame, epoch=9, step=99)
     small_run.write_frame(copy)
-    again = small_run.read_frame(small_run.frame_paths()[-1])
+    again = frames.read(small_run.frame_paths()[-1])
     assert (again.epoch, again.step) == (9, 99)
     assert torch.equal(again.codes.posterior.mean, frame.codes.posterior.mean)
     assert torch.equal(again.codes.terms.elbo, frame.codes.terms.elbo)
@@ -73,7 +76,7 @@ def test_the_frame_belongs_to_the_weights_or_is_none(small_run):
 
 
 def test_metrics_are_followed_and_a_torn_last_line_waits(small_run):
-    follower = MetricsFollower(small_run)
+    follower = MetricsFollower(small_run.metrics_path)
     before = len(follower.poll())
     report = Report("train", "steps", 3, 30, -100.0, 5.0, 1.0, 1e-3, 2.0)
     line = json.dumps(dataclasses.asdict(report) | {"elbo": report.elbo})
@@ -184,7 +187,7 @@ def test_a_spoilt_frame_is_told(small_run, spoil):
     spoil(tensors)
     save_file(tensors, path, {"epoch": "2", "step": "24"})
     with pytest.raises(RunError):
-        small_run.read_frame(path)
+        frames.read(path)
 
 
 def test_a_damaged_run_leaves_the_others_usable(small_run):
@@ -242,6 +245,6 @@ def test_a_full_disk_is_told_and_leaves_the_old_file(small_run, monkeypatch):
 def test_wide_runs_have_frames_without_a_grid(tmp_path, digits):
     folder = RunFolder.create(tmp_path / "wide", small_config(latent=5, epochs=1))
     vae.train_run(folder)
-    frame = folder.read_frame(folder.frame_paths()[-1])
+    frame = frames.read(folder.frame_paths()[-1])
     assert isinstance(frame, Frame) and frame.grid is None
     assert frame.codes.posterior.mean.shape == (len(digits.held_out), 5)

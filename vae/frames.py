@@ -1,0 +1,60 @@
+"""Frames: what the plane looked like after one epoch, as a safetensors file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from vae import files
+from vae.elbo import Terms, kl_to_prior
+from vae.errors import RunError
+from vae.latent import Codes
+from vae.model import IMAGE_SHAPE, Posterior
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What the plane looked like after one epoch.
+
+    Probe i is held-out image i. `grid` is the manifold, decoded images (rows * columns, 1, H, W) as uint8 on the linear
+    grid of `vae.latent.make_grid`, or None where the latent space is not a plane.
+    """
+
+    epoch: int
+    step: int
+    codes: Codes
+    labels: Tensor
+    grid: Tensor | None
+
+
+def write(path: Path, frame: Frame) -> None:
+    """Replace `path` by a frame."""
+    tensors = {
+        "mean": frame.codes.posterior.mean,
+        "log_variance": frame.codes.posterior.log_variance,
+        "reconstruction": frame.codes.terms.reconstruction,
+        "labels": frame.labels.to(torch.uint8),
+    }
+    if frame.grid is not None:
+        tensors["grid"] = frame.grid
+    files.write_tensors(path, tensors, {"epoch": frame.epoch, "step": frame.step})
+
+
+def read(path: Path) -> Frame:
+    """The frame in a file. Raises `RunError` when it is damaged."""
+    tensors, numbers = files.read_tensors(path)
+    try:
+        mean, log_variance = tensors["mean"], tensors["log_variance"]
+        reconstruction, labels, grid = tensors["reconstruction"], tensors["labels"].long(), tensors.get("grid")
+        epoch, step = int(numbers["epoch"]), int(numbers["step"])
+    except KeyError as error:
+        raise RunError(f"{path} lacks {error}, so it is no frame; delete it or copy the run again.") from error
+    fits = mean.ndim == 2 and mean.shape == log_variance.shape and len(mean) == len(labels) == len(reconstruction)
+    fits = fits and labels.ndim == reconstruction.ndim == 1 and (grid is None or grid.shape[1:] == IMAGE_SHAPE)
+    if not fits or not files.all_finite({"m": mean, "v": log_variance, "r": reconstruction}):
+        raise RunError(f"{path} holds no frame of this run; delete it or copy the run again.")
+    posterior = Posterior(mean, log_variance)
+    return Frame(epoch, step, Codes(posterior, Terms(reconstruction, kl_to_prior(posterior))), labels, grid)
