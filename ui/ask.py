@@ -20,7 +20,7 @@ from vae.config import (
     RunConfig,
     TrainingConfig,
 )
-from vae.errors import ExplorerError
+from vae.errors import ExplorerError, describe
 from vae.run import RunFolder, check_name, list_runs, runs_folder
 from vae.worker import start_process
 
@@ -136,7 +136,7 @@ def _start(request: Request) -> None:
         folder = RunFolder.create(runs_folder() / request.name, request.config)
         start_process(folder)
     except (ExplorerError, OSError) as error:
-        st.session_state[MESSAGE] = str(error)
+        st.session_state[MESSAGE] = describe(error)
         return
     state.choose_run(folder.name)
     st.session_state["just_started"] = True

@@ -50,7 +50,6 @@ def _settle_choice(folders: dict[str, RunFolder]) -> str | None:
         return None
     problem = None
     if asked not in folders:
-        problem = st.session_state.pop("missing_run", None)
         if asked is not None:
             problem = f"There is no run called {asked[:64]!r} here, so this is another one; choose a run at the top."
         state.choose_run(OPENS_ON if OPENS_ON in folders else next(iter(folders)))

@@ -44,6 +44,7 @@ def pinned() -> Pin:
 
 def pin(z: tuple[float, float], probe: int | None = None) -> None:
     """Pin a point."""
+    st.session_state["address_error"] = None
     st.session_state[PIN] = Pin((float(z[0]), float(z[1])), probe)
 
 

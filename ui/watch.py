@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from ui import figures, resources
 from ui.ask import duration
 from vae.config import RunConfig
-from vae.errors import ExplorerError
+from vae.errors import ExplorerError, describe
 from vae.run import RunFolder, Status
 from vae.worker import start_process
 
@@ -100,11 +102,12 @@ def _plane(folder: RunFolder, config: RunConfig, class_names: tuple[str, ...]) -
         )
 
 
-def _try(action) -> None:
+def _try(action: Callable[[], None]) -> None:
+    """Do what a button asks; what goes wrong is told at the next drawing."""
     try:
         action()
     except (ExplorerError, OSError) as error:
-        st.session_state["watch_message"] = str(error)
+        st.session_state["watch_message"] = describe(error)
 
 
 def _resume(folder: RunFolder) -> None:
