@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import plotly.graph_objects as go
 import streamlit as st
-import torch
 from streamlit.delta_generator import DeltaGenerator
 
 import vae
@@ -48,12 +48,14 @@ def sentence(noun: str) -> str:
     )
 
 
-def chart(figure, key: str, description: str) -> None:
+def chart(figure: go.Figure, key: str, description: str) -> None:
+    """One of the planes, as large as its column allows."""
     with st.container(key=key, height="stretch"):
         st.plotly_chart(figure, key=f"{key}_chart", config=figures.CONFIG, height="stretch", alt=description)
 
 
 def manifold_settings() -> tuple[int, float, str]:
+    """Cells a side, extent in z and layout of the manifold grid."""
     with st.popover("Manifold", icon=":material/tune:"):
         size = st.slider("Cells a side", 5, 40, 20, key="cells")
         layout = st.segmented_control("Cells lie", ["evenly", "by the prior's quantiles"], default="evenly", key="layout")
@@ -79,11 +81,10 @@ def main() -> None:
     try:
         run = resources.load_run(version)
         codes = resources.frame_of(version)
-        with torch.no_grad():
-            if run.config.model.latent == 2:
-                explore(version, run, codes)
-            else:
-                no_plane(run)
+        if run.config.model.latent == 2:
+            explore(version, run, codes)
+        else:
+            no_plane(run)
         history.show(run.folder, run.config)
         detail.warm_up(version)
         resources.settle_memory("explore", run.config.dataset)

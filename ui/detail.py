@@ -33,6 +33,7 @@ class Story:
     kl: float
 
 
+@torch.no_grad()
 def show(version: RunVersion, band: DeltaGenerator) -> None:
     """Decode the pinned point of a run with two latent dimensions: pictures here, words and numbers in the `band`.
 
