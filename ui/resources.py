@@ -11,7 +11,7 @@ import torch
 
 import vae
 from ui import pictures
-from vae import data, frames
+from vae import data
 from vae.config import RunConfig
 from vae.frames import Frame
 from vae.latent import Codes, decode_points, encode_images, make_grid, tile
@@ -131,9 +131,9 @@ def is_active(folder: RunFolder) -> bool:
 def latest_frame(folder: RunFolder) -> Frame | None:
     """The newest frame of a run that may be in training."""
     paths = folder.frame_paths()
-    return _frame(paths[-1], paths[-1].stat().st_mtime_ns) if paths else None
+    return _frame(folder, paths[-1], paths[-1].stat().st_mtime_ns) if paths else None
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _frame(path: Path, stamp: int) -> Frame:
-    return frames.read(path)
+def _frame(_folder: RunFolder, path: Path, stamp: int) -> Frame:
+    return _folder.read_frame(path)

@@ -259,10 +259,19 @@ class RunFolder:
         """Write a frame, in place of an earlier one of the same epoch."""
         frames.write(self.path / "frames" / f"{frame.epoch:04d}.safetensors", frame)
 
+    def read_frame(self, path: Path) -> Frame:
+        """One of `frame_paths`. Raises `RunError` when it is damaged or of another run."""
+        config, class_names = self.read_config()
+        frame = frames.read(path)
+        known = all(0 <= label < len(class_names) for label in frame.labels.unique().tolist())
+        if frame.codes.posterior.mean.shape[1] != config.model.latent or not known:
+            raise RunError(f"{path} does not fit run.json; delete it or copy the run again, all files together.")
+        return frame
+
     def frame_of_step(self, step: int) -> Frame | None:
         """The frame made with the weights of `step`, if there is one."""
         for path in reversed(self.frame_paths()):
-            frame = frames.read(path)
+            frame = self.read_frame(path)
             if frame.step <= step:
                 return frame if frame.step == step else None
         return None

@@ -190,6 +190,19 @@ def test_a_spoilt_frame_is_told(small_run, spoil):
         frames.read(path)
 
 
+@pytest.mark.parametrize("spoil", [
+    lambda tensors: tensors.update(labels=tensors["labels"] + 200),
+    lambda tensors: tensors.update({name: tensors[name][:, :1].contiguous() for name in ("mean", "log_variance")}),
+])  # fmt: skip
+def test_a_frame_of_another_run_is_told(small_run, spoil):
+    path = small_run.frame_paths()[-1]
+    tensors = load_file(path)
+    spoil(tensors)
+    save_file(tensors, path, {"epoch": "2", "step": "24"})
+    with pytest.raises(RunError, match=r"does not fit run\.json"):
+        small_run.frame_of_step(24)
+
+
 def test_a_damaged_run_leaves_the_others_usable(small_run):
     broken = shutil.copytree(small_run.path, small_run.path.parent / "broken")
     (broken / "run.json").write_text("{")
