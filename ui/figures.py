@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
+import torch
 from plotly.subplots import make_subplots
+from torch import Tensor
 
 from ui import palette
-from vae.frames import Frame
-from vae.latent import make_grid
 from vae.training import Report
 
 CONFIG = {
@@ -44,77 +45,131 @@ _AXIS = {
 }
 
 
-def plane_extent(frame: Frame) -> float:
-    """Half the side of the square, in z, that shows all but the farthest codes and the prior's bulk: at least 3."""
-    distances = frame.codes.posterior.mean.abs().amax(1)
+@dataclass(frozen=True)
+class Axes:
+    """How a plane lies on the screen: the axes' names, half their length in z, and whether the plane is a strip.
+
+    The `quantile` scale has the prior's distribution function on its axes: every stretch holds as much of N(0, I) as any
+    other of its length.
+    """
+
+    names: tuple[str, str]
+    extent: float
+    scale: str = "linear"
+    strip: bool = False
+
+    def place(self, values: Tensor) -> np.ndarray:
+        """Axis values of plane coordinates."""
+        return (torch.special.ndtr(values.double()) if self.scale == "quantile" else values).numpy()
+
+
+def plane_extent(places: Tensor) -> float:
+    """Half the side of the square that shows all but the farthest codes (N, 2) and the prior's bulk: at least 3."""
+    distances = places.abs().amax(1)
     far = float(np.quantile(distances.numpy(), 0.998)) if len(distances) else 0.0
     return math.ceil(2 * max(3.0, far * 1.05)) / 2
 
 
-def scatter(frame: Frame, class_names: Sequence[str], noun: str, legend_rows: int = 1) -> go.Figure:
-    """The codes of the held-out images by class, each class named at the median of its codes."""
-    means, labels = frame.codes.posterior.mean.numpy(), frame.labels.numpy()
+def scatter(
+    places: Tensor,
+    labels: Tensor,
+    class_names: Sequence[str],
+    axes: Axes,
+    colour: Sequence[float] | None = None,
+    colour_name: str = "",
+    legend_rows: int = 1,
+) -> go.Figure:
+    """Codes at plane coordinates (N, 2), each class named at the median of its codes.
+
+    They are coloured by class, or by `colour`, a number for each code. On a strip each class has a row.
+    """
+    x, labels = axes.place(places[:, 0]), labels.numpy()
+    y = labels + _jitter(len(labels)) if axes.strip else axes.place(places[:, 1])
     figure = go.Figure()
     size = 9 if len(labels) < 1500 else 5
+    style = {"mode": "markers", "hoverinfo": "skip"}
     short = max(map(len, class_names), default=0) < 3
+    if colour is not None:
+        order = np.arange(len(labels))
+        marker = {"size": size, "color": colour, "opacity": 0.85, "colorscale": "Viridis", "colorbar": _colour_bar(colour_name)}
+        marker |= dict(zip(("cmin", "cmax"), np.quantile(colour, [0.01, 0.99]).tolist(), strict=True))
+        figure.add_scattergl(x=x, y=y, customdata=order, name="", marker=marker, showlegend=False, **style)
     for label, name in enumerate(class_names):
         probes = np.flatnonzero(labels == label)
-        color = palette.CLASSES[label % len(palette.CLASSES)]
-        figure.add_scattergl(
-            x=means[probes, 0],
-            y=means[probes, 1],
-            customdata=probes,
-            name=name,
-            mode="markers",
-            marker={"size": size, "color": color, "opacity": 0.75},
-            hovertemplate=f"{noun} <b>{name}</b><br>z1 %{{x:.3f}}<br>z2 %{{y:.3f}}<extra></extra>",
-        )
+        paint = palette.CLASSES[label % len(palette.CLASSES)]
+        if colour is None:
+            marker = {"size": size, "color": paint, "opacity": 0.75}
+            figure.add_scattergl(x=x[probes], y=y[probes], customdata=probes, name=name, marker=marker, **style)
         if len(probes):
-            x, y = np.median(means[probes], axis=0)
-            figure.add_annotation(
-                x=float(x), y=float(y), text=f"<b>{name}</b>", name=name, showarrow=False, captureevents=False,
-                font={"size": 22 if short else FONT_SIZE, "color": "white"}, bgcolor=color,
-                bordercolor="white", borderwidth=1.5, borderpad=3,
-            )  # fmt: skip
-    extent = plane_extent(frame)
+            middle = (float(np.median(x[probes])), label if axes.strip else float(np.median(y[probes])))
+            figure.add_annotation(_class_name(name, middle, paint, short))
     legend = {
         "orientation": "h", "x": -0.02, "xanchor": "left", "y": 1.01, "yanchor": "bottom",
         "font_size": FONT_SIZE, "itemsizing": "constant",
         "entrywidthmode": "fraction", "entrywidth": 0.092 if short and legend_rows == 1 else 0.19,
     }  # fmt: skip
     figure.update_layout(legend=legend)
-    return _plane(figure, [-extent, extent])
+    return _strip(figure, axes, class_names) if axes.strip else _plane(figure, axes)
 
 
-def manifold(picture: str, size: int, extent: float, layout: str) -> go.Figure:
-    """The manifold grid, a picture (data URL) of `size` x `size` decoded cells, on its axes.
-
-    The linear layout has z itself on the axes. The quantile layout counts cells from 0 and names z at some of them.
-    """
-    edge = [-extent, extent] if layout == "linear" else [-0.5, size - 0.5]
+def empty_plane(axes: Axes) -> go.Figure:
+    """A plane without codes, for a run whose codes are not there."""
+    edge = [0, 1] if axes.scale == "quantile" else [-axes.extent, axes.extent]
     figure = go.Figure(go.Scatter(x=edge, y=edge, mode="markers", marker_opacity=0, hoverinfo="skip", showlegend=False))
-    figure.add_layout_image(
-        source=picture, xref="x", yref="y", x=edge[0], y=edge[1], sizex=edge[1] - edge[0], sizey=edge[1] - edge[0],
-        sizing="stretch", layer="above",
-    )  # fmt: skip
-    _plane(figure, edge)
-    if layout == "quantile":
-        values = make_grid(size, extent, layout).z1.tolist()
-        shown = sorted({round(index * (size - 1) / 6) for index in range(7)})
-        ticks = {"tickvals": shown, "ticktext": [f"{values[index]:.2f}" for index in shown], "zeroline": False}
-        figure.update_xaxes(**ticks)
-        figure.update_yaxes(**ticks)
-    return figure
+    return _strip(figure, axes, ("",)) if axes.strip else _plane(figure, axes)
 
 
-def _plane(figure: go.Figure, edge: list[float]) -> go.Figure:
-    figure.update_xaxes(title="z1", range=edge, constrain="domain", **_AXIS)
-    figure.update_yaxes(title="z2", range=edge, scaleanchor="x", constrain="domain", **_AXIS)
-    margin = {"l": 56, "r": 6, "t": 58, "b": 54, "pad": 0, "autoexpand": False}
+def _class_name(name: str, middle: tuple[float, float], paint: str, short: bool) -> dict:
+    return {
+        "x": middle[0], "y": middle[1], "text": f"<b>{name}</b>", "name": name, "showarrow": False, "captureevents": False,
+        "font": {"size": 22 if short else FONT_SIZE, "color": palette.ink_on(paint)}, "bgcolor": paint,
+        "bordercolor": "white", "borderwidth": 1.5, "borderpad": 3,
+    }  # fmt: skip
+
+
+def _colour_bar(name: str) -> dict:
+    return {
+        "orientation": "h", "x": 0.5, "xanchor": "center", "y": 1.0, "yanchor": "bottom", "thickness": 12, "len": 0.9,
+        "title": {"text": f"{name}, nats per image", "side": "top", "font_size": FONT_SIZE},
+        "tickfont_size": FONT_SIZE - 2, "outlinewidth": 0,
+    }  # fmt: skip
+
+
+def _jitter(count: int) -> np.ndarray:
+    """A little height for codes on a strip, so that they are not all on one line."""
+    return np.random.default_rng(0).uniform(-0.32, 0.32, count)
+
+
+def _plane(figure: go.Figure, axes: Axes) -> go.Figure:
+    edge = [0, 1] if axes.scale == "quantile" else [-axes.extent, axes.extent]
+    ticks = _quantile_ticks() if axes.scale == "quantile" else {}
+    figure.update_xaxes(title=axes.names[0], range=edge, constrain="domain", **_AXIS, **ticks)
+    figure.update_yaxes(title=axes.names[1], range=edge, scaleanchor="x", constrain="domain", **_AXIS, **ticks)
+    return _framed(figure)
+
+
+def _strip(figure: go.Figure, axes: Axes, class_names: Sequence[str]) -> go.Figure:
+    """One row for each class; below them there is room for the manifold's images."""
+    edge = [0, 1] if axes.scale == "quantile" else [-axes.extent, axes.extent]
+    ticks = _quantile_ticks() if axes.scale == "quantile" else {}
+    rows = {"tickvals": list(range(len(class_names))), "ticktext": list(class_names)}
+    figure.update_xaxes(title=axes.names[0], range=edge, **_AXIS, **ticks)
+    figure.update_yaxes(title="class", range=[-1.6, len(class_names) - 0.4], **(_AXIS | {"zeroline": False}), **rows)
+    return _framed(figure)
+
+
+def _quantile_ticks() -> dict:
+    values = [-2, -1, -0.5, 0, 0.5, 1, 2]
+    shares = torch.special.ndtr(torch.tensor(values, dtype=torch.float64)).tolist()
+    return {"tickvals": shares, "ticktext": [f"{value:g}".replace("-", "−") for value in values]}
+
+
+def _framed(figure: go.Figure) -> go.Figure:
+    margin = {"l": 56, "r": 6, "t": 40, "b": 54, "pad": 0, "autoexpand": False}
     toolbar = {
         "orientation": "v", "bgcolor": _TRANSPARENT, "color": palette.NEUTRAL, "activecolor": palette.ELBO,
     }  # fmt: skip
-    return _styled(figure, dragmode="pan", hovermode="closest", margin=margin, modebar=toolbar)
+    return _styled(figure, dragmode="pan", hovermode=False, margin=margin, modebar=toolbar)
 
 
 def _styled(figure: go.Figure, **layout: object) -> go.Figure:

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import streamlit as st
 
 from ui import state
+from ui.scripts import script
 from vae.errors import RunError
 from vae.run import RunFolder, list_runs, runs_folder
 
 OPENS_ON = "mnist"
 PAGES = {"Explore": "app.py", "Train": "pages/train.py"}
 MARKS = {"queued": "queued", "running": "training", "paused": "paused", "stopped": "stopped", "failed": "failed"}
-SECONDS_BETWEEN_LOOKS = 3.0
+SECONDS_BETWEEN_LOOKS, SECONDS_BETWEEN_RARE_LOOKS = 3.0, 20.0
+"""While something is trained, and while nothing is."""
 
 
 def begin(title: str) -> RunFolder | None:
     """Draw the frame around a page and return the chosen run, or None where there are no runs at all."""
     st.set_page_config(f"{title} · VAE Latent Explorer", "🔢", layout="wide", initial_sidebar_state="collapsed")
-    st.html(f"<style>{Path(__file__).with_name('style.css').read_text()}</style>")
+    presenting = state.view().presenting
+    sheets = ("style.css", "presenting.css") if presenting else ("style.css",)
+    st.html(f"<style>{''.join(Path(__file__).with_name(sheet).read_text() for sheet in sheets)}</style>")
     folders = {folder.name: folder for folder in list_runs()}
     labels = {name: _label(folder) for name, folder in folders.items()}
     missing = _settle_choice(folders)
@@ -35,12 +41,41 @@ def begin(title: str) -> RunFolder | None:
                 format_func=lambda name: labels.get(name, name),
                 label_visibility="collapsed",
                 on_change=lambda: state.choose_run(st.session_state["run_picker"]),
-                width=330,
+                width=290,
             )
+        _buttons()
     if missing:
         st.warning(missing)
     _watch(labels)
     return folders.get(state.chosen_run())
+
+
+BUTTONS = """<div><button type="button" title="Copy a link that reopens this view">Copy link</button>
+<button type="button" title="The other theme">Dark</button></div>"""
+BUTTONS_CSS = """
+div { display: flex; gap: 0.5rem; }
+button {
+  min-height: 40px; padding: 0 0.75rem; font: 1rem var(--st-font); color: var(--st-text-color); cursor: pointer; white-space: nowrap;
+  background: transparent; border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius, 4px);
+}
+button:hover { border-color: var(--st-primary-color); color: var(--st-primary-color); }
+button:focus-visible { outline: 3px solid var(--st-primary-color); outline-offset: 2px; }
+"""
+
+
+@cache
+def _bar() -> Callable:
+    return st.components.v2.component("bar", html=BUTTONS, css=BUTTONS_CSS, js=script("bar"))
+
+
+def _buttons() -> None:
+    """Presenting, the address to copy, and the theme."""
+    presenting = state.view().presenting
+    st.button(
+        "End presenting" if presenting else "Present", key="present", shortcut="p", on_click=state.change,
+        kwargs={"presenting": not presenting}, help="Large type for a lecture hall; the key p does it too",
+    )  # fmt: skip
+    _bar()(key="bar_buttons", width="content")
 
 
 def _settle_choice(folders: dict[str, RunFolder]) -> str | None:
@@ -66,9 +101,14 @@ def _label(folder: RunFolder) -> str:
     return f"{folder.name} ({MARKS[status.state]})" if status.state in MARKS else folder.name
 
 
-@st.fragment(run_every=SECONDS_BETWEEN_LOOKS)
 def _watch(labels_drawn: dict[str, str]) -> None:
     """Draw the page again when a run appeared, ended or went away."""
+    busy = any(label.endswith(f"({MARKS[state]})") for label in labels_drawn.values() for state in ("queued", "running"))
+    every = SECONDS_BETWEEN_LOOKS if busy else SECONDS_BETWEEN_RARE_LOOKS
+    st.fragment(_look, run_every=every)(labels_drawn)
+
+
+def _look(labels_drawn: dict[str, str]) -> None:
     if {folder.name: _label(folder) for folder in list_runs()} != labels_drawn:
         st.rerun()
 

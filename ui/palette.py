@@ -23,3 +23,11 @@ KL = "#d9730d"
 ELBO = "#8a5cf0"
 NEUTRAL = "#7d8794"
 """Axes, grid lines and words in a figure: legible on both backgrounds."""
+
+
+def ink_on(colour: str) -> str:
+    """Black or white, whichever has more contrast on a colour "#rrggbb" (WCAG 2.1, relative luminance)."""
+    channels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "black" if luminance > 0.179 else "white"

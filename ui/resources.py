@@ -8,16 +8,27 @@ from pathlib import Path
 
 import streamlit as st
 import torch
+from torch import Tensor
 
 import vae
-from ui import pictures
+from ui.figures import plane_extent
+from ui.layers import Picture, change_picture, density_picture
+from ui.state import PRINCIPAL
 from vae import data
+from vae.atlas import Atlas, make_atlas
 from vae.config import RunConfig
+from vae.errors import ConfigError
+from vae.fields import aggregate_density, change_rate
 from vae.frames import Frame
-from vae.latent import Codes, decode_points, encode_images, make_grid, tile
+from vae.latent import Codes, encode_images
 from vae.metrics import MetricsFollower
+from vae.plane import Plane, plane_of_axes, plane_of_principal_components
+from vae.road import Road, make_road
 from vae.run import RunFolder
 from vae.training import Report, choose_device, estimate_seconds
+
+CHANGE_CELLS = {"mlp": 72, "conv": 40}
+"""Cells a side: a derivative of convolutions takes ten times as long, and theirs is smoother."""
 
 torch.set_num_threads(max(1, torch.get_num_threads() // 2))  # the rest is for a training beside the explorer
 
@@ -84,11 +95,66 @@ def _load_held_out(dataset: str, split: str, folder: Path) -> data.Split:
     return data.load_held_out(dataset, split, folder)
 
 
+@st.cache_resource(max_entries=32, show_spinner=False)
+def plane(version: RunVersion, axes: str) -> Plane:
+    """The plane that a view's `axes` name: two latent dimensions counted from 1, or "pca". Raises `ConfigError`."""
+    latent = load_run(version).config.model.latent
+    if axes == PRINCIPAL and latent > 2:
+        frame = frame_of(version)
+        if frame is None:
+            raise ConfigError("Principal components need the codes of this run, which are not there; choose two axes.")
+        return plane_of_principal_components(frame.codes.posterior.mean)
+    first, second = (int(axis) - 1 for axis in axes.split(",")) if latent > 2 and axes != PRINCIPAL else (0, 1)
+    return plane_of_axes(latent, first, second)
+
+
 @st.cache_data(max_entries=64, show_spinner=False)
-def manifold_picture(version: RunVersion, size: int, extent: float, layout: str) -> str:
-    """The manifold grid as a data URL of one PNG, row of the largest z2 on top."""
-    images = decode_points(load_run(version).model, make_grid(size, extent, layout).points())
-    return pictures.png_url(tile(images, size).numpy())
+def extent(version: RunVersion, axes: str) -> float:
+    """Half the side of the square that shows the codes and the prior's bulk."""
+    frame = frame_of(version)
+    return plane_extent(places(version, axes)) if frame is not None else 3.0
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def places(version: RunVersion, axes: str) -> Tensor:
+    """The codes of the held-out images on a plane, (N, 2). There have to be some: see `frame_of`."""
+    return plane(version, axes).project(frame_of(version).codes.posterior.mean)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def atlas(version: RunVersion, axes: str, rest: tuple[float, ...]) -> Atlas:
+    """The atlas of the slice through the point `rest`. Raises `AtlasError`."""
+    return make_atlas(load_run(version).model, plane(version, axes), torch.tensor(rest), extent(version, axes))
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def density(version: RunVersion, axes: str) -> Picture:
+    """The aggregate posterior on a plane."""
+    codes, shown = frame_of(version).codes, plane(version, axes)
+    return density_picture(aggregate_density(codes.posterior, shown, extent(version, axes)))
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def change(version: RunVersion, axes: str, rest: tuple[float, ...]) -> Picture:
+    """How fast the decoder changes on the slice through the point `rest`."""
+    model, shown = load_run(version).model, plane(version, axes)
+    return change_picture(
+        change_rate(model, shown, torch.tensor(rest), extent(version, axes), CHANGE_CELLS[model.config.architecture])
+    )
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def road(version: RunVersion, start: tuple[float, ...], end: tuple[float, ...]) -> Road:
+    """The road between two points."""
+    return make_road(load_run(version).model, torch.tensor(start), torch.tensor(end))
+
+
+def elbo_percentile(version: RunVersion, elbo: float) -> float | None:
+    """The share of held-out images, in per cent, whose ELBO is lower. None where the codes are not there."""
+    frame = frame_of(version)
+    if frame is None or not len(frame.labels):
+        return None
+    return 100 * (frame.codes.terms.elbo < elbo).float().mean().item()
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

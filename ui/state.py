@@ -1,23 +1,59 @@
-"""What the visitor looks at: which run and which point. Kept across pages, and in the address, so that a link reopens it."""
+"""What the visitor looks at: all of the screen's state with its defaults.
+
+It is kept for the session, across pages, and written to the address, so that a link reopens the same view.
+"""
 
 from __future__ import annotations
 
+import base64
+import binascii
+import dataclasses
 import math
+import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import streamlit as st
 
-RUN, PIN = "chosen_run", "pinned_point"
+RUN, VIEW, PROBLEM = "chosen_run", "view", "address_problem"
 FARTHEST = 100.0
 """No code of a trained model is this far out; addresses beyond it are a slip."""
 
+MOST_DIMENSIONS = 256
+LAYERS = ("clusters", "manifold", "prior", "density", "change")
+COLOURS = ("class", "kl", "reconstruction")
+SCALES = ("linear", "quantile")
+SOURCES = ("test", "draw", "upload")
+CELLS = (5, 40)
+PRINCIPAL = "pca"
+OWN_PIXELS = 28 * 28
+
+Point = tuple[float, ...]
+
 
 @dataclass(frozen=True)
-class Pin:
-    """The point on the plane that is decoded; `probe` is the held-out image whose code it is, if it is one's."""
+class View:
+    """One view of a run.
 
-    z: tuple[float, float] = (0.0, 0.0)
+    `z` is the pinned point, of as many numbers as the run has latent dimensions; empty means the origin. It is the code of
+    held-out image `probe`, or of the visitor's `own` image (784 grey values), or of neither. `axes` is two latent dimensions
+    counted from 1, or "pca". `epsilon` counts how often new epsilons were asked for. `start` and `end` are the road's.
+    """
+
+    z: Point = ()
     probe: int | None = None
+    own: bytes | None = None
+    source: str = "test"
+    layers: tuple[str, ...] = ("clusters", "prior")
+    colour: str = "class"
+    axes: str = "1,2"
+    scale: str = "linear"
+    cells: int = 20
+    buttons: bool = False
+    epsilon: int = 0
+    start: Point | None = None
+    end: Point | None = None
+    presenting: bool = False
 
 
 def chosen_run() -> str | None:
@@ -28,38 +64,47 @@ def chosen_run() -> str | None:
 
 
 def choose_run(name: str) -> None:
-    """Look at another run. The pinned point stays where it is, but is no longer anybody's code."""
+    """Look at another run. The pinned point stays where it is, but is no longer any image's code."""
     before = st.session_state.get(RUN)
     st.session_state[RUN] = name
     if before not in (None, name):
-        st.session_state[PIN] = Pin(pinned().z)
+        change(probe=None, own=None, start=None, end=None, axes=View.axes)
 
 
-def pinned() -> Pin:
-    """The pinned point, from this session or else from the address (the origin when the address makes no sense)."""
-    if PIN not in st.session_state:
-        st.session_state[PIN], st.session_state["address_error"] = _read_address()
-    return st.session_state[PIN]
+def view() -> View:
+    """The view, from this session or else from the address (defaults where the address makes no sense)."""
+    if VIEW not in st.session_state:
+        st.session_state[VIEW], st.session_state[PROBLEM] = read_address(st.query_params.to_dict())
+    return st.session_state[VIEW]
 
 
-def pin(z: tuple[float, float], probe: int | None = None) -> None:
-    """Pin a point."""
-    st.session_state["address_error"] = None
-    st.session_state[PIN] = Pin((float(z[0]), float(z[1])), probe)
+def change(**changes: object) -> None:
+    """Change what is looked at."""
+    st.session_state[VIEW] = dataclasses.replace(view(), **changes)
 
 
-def address_error() -> str | None:
-    """One sentence when the address's point could not be read."""
-    return st.session_state.get("address_error")
+def pin(z: Point, probe: int | None = None, own: bytes | None = None) -> None:
+    """Pin a point; where it is no image's code, to the four decimals that the address and the page show."""
+    rounded = tuple(float(value) if probe is not None or own else round(float(value), 4) for value in z)
+    st.session_state[PROBLEM] = None
+    change(z=rounded, probe=probe, own=own)
+
+
+def problem() -> str | None:
+    """One sentence when the address could not be read."""
+    view()
+    return st.session_state.get(PROBLEM)
 
 
 def address() -> dict[str, str]:
-    """The query that reopens this view."""
-    pin = pinned()
-    query = {"z": f"{pin.z[0]:.4f},{pin.z[1]:.4f}"}
-    if st.session_state.get(RUN):
-        query = {"run": st.session_state[RUN]} | query
-    return query | ({"image": str(pin.probe)} if pin.probe is not None else {})
+    """The query that reopens this view; defaults are left out."""
+    shown, plain = view(), View()
+    query = {"run": st.session_state[RUN]} if st.session_state.get(RUN) else {}
+    for name, field in FIELDS.items():
+        value = getattr(shown, field.name)
+        if value != getattr(plain, field.name):
+            query[name] = field.write(value)
+    return query
 
 
 def write_address() -> None:
@@ -69,14 +114,100 @@ def write_address() -> None:
         st.query_params.from_dict(query)
 
 
-def _read_address() -> tuple[Pin, str | None]:
-    text, probe = st.query_params.get("z"), st.query_params.get("image")
-    try:
-        z = tuple(float(part) for part in text.split(",")) if text else (0.0, 0.0)
-        image = int(probe) if probe is not None else None
-        if len(z) != 2 or not all(math.isfinite(value) and abs(value) <= FARTHEST for value in z) or (image or 0) < 0:
-            raise ValueError(text)
-    except ValueError:
-        asked = f"z={text}" + (f"&image={probe}" if probe is not None else "")
-        return Pin(), f"The address asks for {asked[:60]}, which is no point; it should read like z=0.5,-1.2."
-    return Pin(z, image), None
+def read_address(query: dict[str, str]) -> tuple[View, str | None]:
+    """The view that an address asks for, and a sentence about the first part of it that makes no sense."""
+    known, problem = {}, None
+    for name, field in FIELDS.items():
+        if name not in query:
+            continue
+        try:
+            known[field.name] = field.read(query[name])
+        except (ValueError, KeyError, binascii.Error, zlib.error):
+            problem = problem or f"The address asks for {name}={query[name][:60]}, which is no {field.expected}."
+    return View(**known), problem
+
+
+@dataclass(frozen=True)
+class Field:
+    """How one part of the view is written to the address and read from it; `read` raises `ValueError`."""
+
+    name: str
+    expected: str
+    read: Callable[[str], object]
+    write: Callable[[object], str] = str
+
+
+def _read_point(text: str) -> Point:
+    point = tuple(float(part) for part in text.split(","))
+    if len(point) > MOST_DIMENSIONS or not all(math.isfinite(value) and abs(value) <= FARTHEST for value in point):
+        raise ValueError(text)
+    return point
+
+
+def _write_point(point: Point) -> str:
+    return ",".join(f"{value:.4f}" for value in point)
+
+
+def _read_count(text: str) -> int:
+    count = int(text)
+    if not 0 <= count < 2**31:
+        raise ValueError(text)
+    return count
+
+
+def _read_cells(text: str) -> int:
+    if not CELLS[0] <= int(text) <= CELLS[1]:
+        raise ValueError(text)
+    return int(text)
+
+
+def _one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
+    return lambda text: choices[choices.index(text)]
+
+
+def _read_layers(text: str) -> tuple[str, ...]:
+    return tuple(map(_one_of(LAYERS), text.split(","))) if text != "none" else ()
+
+
+def _read_axes(text: str) -> str:
+    if text == PRINCIPAL:
+        return text
+    first, second = (int(part) for part in text.split(","))
+    if first == second or not (1 <= first <= MOST_DIMENSIONS and 1 <= second <= MOST_DIMENSIONS):
+        raise ValueError(text)
+    return f"{first},{second}"
+
+
+def _read_own(text: str) -> bytes:
+    packed = base64.urlsafe_b64decode(text.encode("ascii", "replace"))
+    grey = zlib.decompressobj().decompress(packed, OWN_PIXELS + 1)
+    if len(grey) != OWN_PIXELS:
+        raise ValueError(text)
+    return grey
+
+
+def _write_own(grey: bytes) -> str:
+    return base64.urlsafe_b64encode(zlib.compress(grey, 9)).decode()
+
+
+FIELDS = {
+    "z": Field("z", "point; it should read like z=0.5,-1.2", _read_point, _write_point),
+    "image": Field("probe", "number of an image; it should read like image=7", _read_count),
+    "own": Field("own", "image of one's own; copy the whole link", _read_own, _write_own),
+    "original": Field("source", f"source of images; choose one of {', '.join(SOURCES)}", _one_of(SOURCES)),
+    "layers": Field(
+        "layers", f"list of layers; choose of {', '.join(LAYERS)}", _read_layers, lambda layers: ",".join(layers) or "none"
+    ),
+    "colour": Field("colour", f"colouring; choose one of {', '.join(COLOURS)}", _one_of(COLOURS)),
+    "axes": Field("axes", "pair of axes; it should read like axes=1,3 or axes=pca", _read_axes),
+    "scale": Field("scale", f"scale; choose one of {', '.join(SCALES)}", _one_of(SCALES)),
+    "cells": Field("cells", f"number of cells from {CELLS[0]} to {CELLS[1]}", _read_cells),
+    "buttons": Field("buttons", "choice; it should read buttons=on", lambda text: ("on",).index(text) == 0, lambda _: "on"),
+    "epsilon": Field("epsilon", "count; it should read like epsilon=3", _read_count),
+    "a": Field("start", "point; it should read like a=0.5,-1.2", _read_point, _write_point),
+    "b": Field("end", "point; it should read like b=0.5,-1.2", _read_point, _write_point),
+    "mode": Field(
+        "presenting", "mode; it should read mode=present", lambda text: ("present",).index(text) == 0, lambda _: "present"
+    ),
+}
+"""The address's words."""

@@ -10,6 +10,7 @@ from ui import figures, resources
 from ui.ask import duration
 from vae.config import RunConfig
 from vae.errors import ExplorerError, describe
+from vae.plane import plane_of_axes
 from vae.run import RunFolder, Status
 from vae.worker import start_process
 
@@ -80,9 +81,6 @@ def _where(config: RunConfig, status: Status) -> str:
 
 
 def _plane(folder: RunFolder, config: RunConfig, class_names: tuple[str, ...]) -> None:
-    if config.model.latent != 2:
-        st.info(f"This run has {config.model.latent} latent dimensions; the plane is drawn for runs with 2.")
-        return
     try:
         frame = resources.latest_frame(folder)
     except ExplorerError as error:
@@ -91,10 +89,14 @@ def _plane(folder: RunFolder, config: RunConfig, class_names: tuple[str, ...]) -
     if frame is None:
         st.info("The plane appears here as soon as the training has begun.")
         return
-    st.html(f'<p class="lead">The plane after epoch {frame.epoch}</p>')
-    with st.container(key="plane"):
+    plane = plane_of_axes(config.model.latent)
+    places = plane.project(frame.codes.posterior.mean)
+    axes = figures.Axes(plane.names, figures.plane_extent(places), strip=plane.is_strip)
+    which = f", two of {plane.latent} latent dimensions" if plane.is_slice else ""
+    st.html(f'<p class="lead">The plane after epoch {frame.epoch}{which}</p>')
+    with st.container(key="training_plane"):
         st.plotly_chart(
-            figures.scatter(frame, class_names, "class", legend_rows=2),
+            figures.scatter(places, frame.labels, class_names, axes, legend_rows=2),
             key="plane_chart",
             config=figures.CONFIG,
             height="stretch",

@@ -97,7 +97,7 @@ def lens(lattice: np.ndarray, extent: float, coordinates: np.ndarray) -> np.ndar
     q = np.zeros((len(coordinates), PIXELS), np.float32)
     for row in range(4):
         for column in range(4):
-            at = np.clip(first + (column - 1, row - 1), 0, size - 1)
+            at = np.clip(first + np.array([column - 1, row - 1]), 0, size - 1)
             weight = weights[:, 0, column] * weights[:, 1, row]
             q += weight[:, None] * lattice[at[:, 1], at[:, 0]]
     q = np.clip(q / 255, 0, 1)

@@ -1,0 +1,77 @@
+"""Below the plane: the road between two points, and cells as buttons for those who use no pointer."""
+
+from __future__ import annotations
+
+import streamlit as st
+import torch
+
+from ui import pictures, resources, road, state
+from ui.scene import Scene
+from vae.latent import decode_points, make_grid
+from vae.road import gif, png, strip
+
+BUTTONS_A_SIDE = 9
+
+
+def show_road(scene: Scene) -> None:
+    """Choose A and B, watch what lies between them, and keep it."""
+    view = scene.view
+    st.subheader("The road from A to B")
+    words, first, second, clear = st.columns([3, 1, 1, 1], vertical_alignment="center")
+    words.markdown(_advice(view.start, view.end))
+    first.button("A is here", key="set_a", width="stretch", on_click=_set, args=("start", view.z))
+    second.button("B is here", key="set_b", width="stretch", on_click=_set, args=("end", view.z))
+    clear.button("Clear", key="clear_road", width="stretch", on_click=_clear, disabled=view.start is None and view.end is None)
+    if view.start is None or view.end is None:
+        return
+    travelled = resources.road(scene.version, view.start, view.end)
+    player, kept = st.columns([1, 2], gap="medium")
+    ends = scene.plane.project(torch.tensor([view.start, view.end])).tolist()
+    with player:
+        road.player("road_player", travelled, (ends[0], ends[1]))
+    with kept:
+        url = pictures.png_url(strip(travelled))
+        st.html(f'<div class="strip"><img src="{url}" alt="Above, along the line; below, the cross-fade"></div>')
+        st.html('<p class="small">Above: decoded along the straight line from A to B. Below: the two images, cross-faded.</p>')
+        left, right = st.columns(2)
+        left.download_button("GIF", lambda: gif(travelled), "road.gif", "image/gif", key="road_gif", on_click="ignore")
+        right.download_button("PNG", lambda: png(travelled), "road.png", "image/png", key="road_png", on_click="ignore")
+
+
+def _advice(start: object, end: object) -> str:
+    if start is None:
+        return "Pin a point on the plane and make it **A**, then pin another and make it **B**."
+    if end is None:
+        return "**A** is set. Pin another point and make it **B**."
+    return "On the line the decoder draws whole digits; the cross-fade shows two ghosts."
+
+
+def _set(end: str, z: tuple[float, ...]) -> None:
+    state.change(**{end: tuple(round(value, 4) for value in z)})
+
+
+def _clear() -> None:
+    state.change(start=None, end=None)
+
+
+def show_buttons(scene: Scene) -> None:
+    """The plane as a square of buttons, each with its decoded image and named by its z."""
+    if not scene.view.buttons:
+        return
+    st.subheader("Cells as buttons")
+    places = make_grid(BUTTONS_A_SIDE, scene.extent).points()
+    places = places[:BUTTONS_A_SIDE] * torch.tensor([1.0, 0.0]) if scene.plane.is_strip else places
+    points = scene.plane.points(places, torch.tensor(scene.rest))
+    images = decode_points(scene.run.model, points)
+    rows = len(places) // BUTTONS_A_SIDE
+    with st.container(key="cell_buttons"):
+        for row in reversed(range(rows)):
+            with st.container(horizontal=True, gap=None):
+                for cell in range(row * BUTTONS_A_SIDE, (row + 1) * BUTTONS_A_SIDE):
+                    _cell(scene, cell, places[cell], points[cell], pictures.png_url(images[cell, 0].numpy()))
+
+
+def _cell(scene: Scene, cell: int, place: torch.Tensor, z: torch.Tensor, url: str) -> None:
+    names = zip(scene.plane.names, place.tolist(), strict=True)
+    name = ", ".join(f"{axis} {value:.2f}" for axis, value in names if axis)
+    st.button(f"![{name}]({url})", key=f"cell_{cell}", on_click=state.pin, args=(tuple(z.tolist()),))

@@ -1,0 +1,70 @@
+"""The lens: a component that listens to the native chart of the plane, draws its layers and decodes under the pointer.
+
+All it shows under the pointer comes from the atlas, which the browser has; only what is pinned is asked of the server. Its
+click reruns the fragment that it stands in, and not the chart, which is outside of that fragment.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import streamlit as st
+
+from ui import state
+from ui.scripts import script
+
+KEY = "lens"
+HTML = """
+<div class="lens">
+  <canvas width="28" height="28" role="img" aria-label="The decoded image"></canvas>
+  <p class="where" aria-live="polite"></p>
+  <p class="what"></p>
+</div>
+"""
+CSS = """
+.lens { font-family: var(--st-font); color: var(--st-text-color); text-align: center; }
+canvas {
+  display: block; box-sizing: border-box; width: min(100%, var(--lens-size, 32vh)); aspect-ratio: 1; margin: 0 auto;
+  image-rendering: pixelated; background: black; border: 1px solid #7d8794; border-radius: 4px;
+}
+p { margin: 0.15rem 0 0; line-height: 1.25; font-size: 1rem; min-height: 1.25em; }
+.where { font-variant-numeric: tabular-nums; white-space: pre; font-weight: 700; font-size: 1.15rem; }
+"""
+
+
+@dataclass(frozen=True)
+class Pick:
+    """What the visitor pinned: coordinates on the plane, or the held-out image whose code was clicked."""
+
+    place: tuple[float, float]
+    probe: int | None
+
+
+@cache
+def _component() -> Callable:
+    return st.components.v2.component("lens", html=HTML, css=CSS, js=script("atlas", "view", "layers", "lens"))
+
+
+def lens(data: dict, on_pick: Callable[[Pick], None]) -> None:
+    """Show the lens. `data` is what `Lens.update` in lens.js describes; `on_pick` hears of clicks, taps and Enter."""
+
+    def picked() -> None:
+        pick = _checked(st.session_state[KEY].get("pick"))
+        if pick is not None:
+            on_pick(pick)
+
+    _component()(key=KEY, data=data, on_pick_change=picked)
+
+
+def _checked(answer: object) -> Pick | None:
+    """What the browser sent, when it is a place: anybody can send anything over a websocket."""
+    try:
+        a, b = (float(value) for value in answer["place"])
+        probe = answer.get("probe")
+        fits = all(math.isfinite(value) and abs(value) <= state.FARTHEST for value in (a, b))
+        return Pick((a, b), None if probe is None else int(probe)) if fits else None
+    except (TypeError, KeyError, ValueError, AttributeError, OverflowError):
+        return None

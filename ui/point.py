@@ -1,0 +1,155 @@
+"""The left of the plane: the original, the encoder's posterior, samples of it, and the terms."""
+
+from __future__ import annotations
+
+import html
+
+import numpy as np
+import streamlit as st
+import torch
+
+from ui import draw, pictures, resources, state
+from ui.closeup import closeup
+from ui.scene import Scene
+from vae.convention import PictureError, read_picture, to_convention
+from vae.model import Posterior
+from vae.story import Samples, Story, draw_samples
+
+SAMPLES = 4
+SOURCES = {"test": "Test", "draw": "Draw", "upload": "Upload"}
+OWN_PROBLEM = "own_problem"
+FEW_DIMENSIONS = 3
+
+
+def show_original(scene: Scene) -> None:
+    """The image whose code is pinned, or a place to draw one."""
+    source = scene.view.source
+    st.session_state["source"] = source
+    st.segmented_control(
+        "Original", list(SOURCES), key="source", format_func=SOURCES.get, on_change=_choose_source,
+        label_visibility="collapsed", width="stretch", required=True,
+    )  # fmt: skip
+    if source == "draw":
+        draw.canvas("own_canvas", lambda content: _take(scene, content))
+    elif source == "upload":
+        key = "own_file"
+        file = st.file_uploader("A picture of a digit", key=key, max_upload_size=25, label_visibility="collapsed")
+        if file is not None and st.session_state.get("taken_file") != file.file_id:
+            st.session_state["taken_file"] = file.file_id
+            _take(scene, file.getvalue())
+            st.rerun(scope="fragment")
+    if message := st.session_state.get(OWN_PROBLEM):
+        st.warning(message)
+    st.html(f'<div class="original-image {source}">{_original(scene)}</div>')
+
+
+def _choose_source() -> None:
+    st.session_state[OWN_PROBLEM] = None
+    state.change(source=st.session_state["source"])
+
+
+def _take(scene: Scene, content: bytes) -> None:
+    """Encode a picture of the visitor's and pin its code; what cannot be used is told and changes nothing."""
+    try:
+        image = to_convention(read_picture(content), scene.run.config.dataset)
+    except PictureError as error:
+        st.session_state[OWN_PROBLEM] = str(error)
+        return
+    st.session_state[OWN_PROBLEM] = None
+    state.pin(scene.view.z, own=image.numpy().tobytes())
+
+
+def _original(scene: Scene) -> str:
+    view, image = scene.view, scene.image()
+    if view.own is not None:
+        return pictures.figure(image[0, 0].numpy(), "as the encoder sees it", "Your own image, 28 by 28 pixels")
+    if view.probe is None:
+        words = {"test": "Click a coloured point", "draw": "Draw above", "upload": "Choose a file above"}[view.source]
+        return pictures.placeholder(words, "original: none, this z was chosen by hand")
+    name = html.escape(scene.run.class_names[int(scene.frame.labels[view.probe])])
+    caption = f"original: {name} (image {view.probe:,})"
+    if image is None:
+        return pictures.placeholder(html.escape(resources.how_to_get(scene.run)), caption)
+    return pictures.figure(image[0, 0].numpy(), caption, "The image whose code was clicked")
+
+
+def samples_of(scene: Scene, story: Story) -> Samples:
+    """The samples on the screen: those of this image and this count of new epsilons."""
+    return draw_samples(scene.run.model, story.posterior, SAMPLES, seed=scene.view.epsilon)
+
+
+def show_posterior(scene: Scene, story: Story | None, samples: Samples | None) -> None:
+    """The posterior from close by, its samples with their epsilons, and the terms."""
+    if story is None:
+        st.html(
+            '<p class="small">The encoder turns an image into a <b>posterior</b>: not one point, but a small Gaussian on the '
+            "plane. Click a coloured point to see one, with samples of it.</p>"
+        )
+        return
+    plane = scene.plane
+    mean, covariance = plane.project(story.posterior.mean)[0], plane.project_covariance(_variance(story.posterior))[0]
+    picture = closeup(mean, covariance, plane.project(samples.z), plane.names)
+    image = f'<img class="closeup" src="{picture}" alt="Ellipses of 1 and 2 sigma, and the samples">'
+    st.html(f'<div class="posterior">{image}{_moments(story.posterior)}</div>')
+    with st.container(horizontal=True, vertical_alignment="center", key="epsilon"):
+        st.html('<p class="formula">z = mean + sigma · ε</p>', width="content")
+        st.button("New ε", key="new_epsilon", on_click=_new_epsilon, help="Draw new epsilons")
+    st.html(_samples_table(samples))
+    st.html(_terms(scene, story))
+
+
+def _new_epsilon() -> None:
+    state.change(epsilon=state.view().epsilon + 1)
+
+
+def _variance(posterior: Posterior) -> torch.Tensor:
+    return posterior.log_variance.exp()
+
+
+def _moments(posterior: Posterior) -> str:
+    """Mean and standard deviation of each latent dimension."""
+    mean, deviation = posterior.mean[0], posterior.standard_deviation[0]
+    wide = " wide" if len(mean) > FEW_DIMENSIONS else ""
+    digits = 2 if wide else 3
+    return f'<p class="moments{wide}">mean {_vector(mean, digits)}<br>sigma {_vector(deviation, digits)}</p>'
+
+
+def _samples_table(samples: Samples) -> str:
+    """z = mean + sigma * epsilon: each sample's number, image, epsilon and z in one row."""
+    rows = []
+    for number, (epsilon, z, image) in enumerate(zip(samples.epsilon, samples.z, samples.images, strict=True), start=1):
+        picture = f'<img src="{pictures.png_url(image[0].numpy())}" alt="Sample {number}, decoded">'
+        beside = f"<span>z {_vector(z)}</span>" if len(z) <= FEW_DIMENSIONS else ""
+        rows.append(f"<li><b>{number}</b>{picture}<p><span>ε {_vector(epsilon)}</span>{beside}</p></li>")
+    wide = " wide" if samples.z.shape[1] > FEW_DIMENSIONS else ""
+    return f'<ol class="samples{wide}">{"".join(rows)}</ol>'
+
+
+def _vector(values: torch.Tensor, digits: int = 2) -> str:
+    return "(" + ", ".join(signed(value, digits) for value in values.tolist()) + ")"
+
+
+def _terms(scene: Scene, story: Story) -> str:
+    """The terms as the equation they stand in."""
+    draws = f"mean of {story.samples} samples of z" if story.samples > 1 else "estimated with one sample of z"
+    return f"""<table class="terms">
+    <tr class="reconstruction"><th>reconstruction</th><td>{signed(story.reconstruction)}</td></tr>
+    <tr class="kl"><th>− KL</th><td>{signed(-story.kl)}</td></tr>
+    <tr class="elbo"><th>= ELBO</th><td>{signed(story.elbo)}</td></tr></table>
+    <p class="small">{_unusual(scene, story)}In nats; reconstruction: {draws}; the KL is exact.</p>"""
+
+
+def _unusual(scene: Scene, story: Story) -> str:
+    """How an own image's ELBO stands among the held-out images'."""
+    if scene.view.own is None:
+        return ""
+    percentile = resources.elbo_percentile(scene.version, story.elbo)
+    if percentile is None or not np.isfinite(percentile):
+        return ""
+    judgement = "An unusual image" if percentile < 5 else "A usual image"
+    return f"<b>{judgement}</b>: its ELBO is higher than that of {percentile:.0f} % of the held-out images. "
+
+
+def signed(number: float, digits: int = 2) -> str:
+    """A number with a real minus sign."""
+    return f"{number:.{digits}f}".replace("-", "−")

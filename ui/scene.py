@@ -1,0 +1,116 @@
+"""What the view means for the run on the screen: the point, the plane through it, and the image whose code it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import vae
+from ui import resources, state
+from ui.resources import RunVersion
+from ui.state import PRINCIPAL, View
+from vae.frames import Frame
+from vae.model import Posterior
+from vae.plane import Plane
+from vae.story import Story, story_of, story_of_code
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A run, a view that fits it, and the plane through the pinned point."""
+
+    version: RunVersion
+    run: vae.Run
+    frame: Frame | None
+    view: View
+    plane: Plane
+    extent: float
+
+    @property
+    def z(self) -> Tensor:
+        """The pinned point, (D,)."""
+        return torch.tensor(self.view.z)
+
+    @property
+    def place(self) -> Tensor:
+        """Its coordinates on the plane, (2,)."""
+        return self.plane.project(self.z[None])[0]
+
+    @property
+    def rest(self) -> tuple[float, ...]:
+        """What all points of this slice have in common."""
+        rest = self.plane.rest(self.z).tolist() if self.plane.is_slice else [0.0] * self.plane.latent
+        return tuple(round(value, 6) + 0.0 for value in rest)
+
+    @property
+    def has_image(self) -> bool:
+        """Whether the pinned point is the code of an image."""
+        return self.view.probe is not None or self.view.own is not None
+
+    def image(self) -> Tensor | None:
+        """That image, uint8 (1, 1, 28, 28); None where there is none or the data set is not at hand."""
+        if self.view.own is not None:
+            return own_image(self.view.own)
+        if self.view.probe is None:
+            return None
+        images = resources.held_out(self.run.config.dataset, self.run.config.held_out)
+        at_hand = images is not None and self.view.probe < len(images)
+        return images.images[self.view.probe : self.view.probe + 1] if at_hand else None
+
+    def story(self) -> Story | None:
+        """The pinned image's posterior and terms; without the image they are those of the run's frame."""
+        image, probe = self.image(), self.view.probe
+        if image is not None:
+            return story_of(self.run.model, image)
+        if probe is None or self.frame is None:
+            return None
+        posterior, terms = self.frame.codes.posterior, self.frame.codes.terms
+        one = Posterior(posterior.mean[probe : probe + 1], posterior.log_variance[probe : probe + 1])
+        return story_of_code(one, terms.reconstruction[probe].item())
+
+
+def own_image(grey: bytes) -> Tensor:
+    """An image of one's own, uint8 (1, 1, 28, 28)."""
+    return torch.from_numpy(np.frombuffer(grey, np.uint8).copy()).view(1, 1, 28, 28)
+
+
+def settle(version: RunVersion) -> Scene:
+    """Make the view fit the run, and say what it means."""
+    run, frame = resources.load_run(version), resources.frame_of(version)
+    latent = run.config.model.latent
+    _settle_axes(latent, frame)
+    _settle_point(run, frame, latent)
+    _settle_road(latent)
+    view = state.view()
+    return Scene(version, run, frame, view, resources.plane(version, view.axes), resources.extent(version, view.axes))
+
+
+def _settle_axes(latent: int, frame: Frame | None) -> None:
+    axes = state.view().axes
+    fits = frame is not None if axes == PRINCIPAL else max(map(int, axes.split(","))) <= latent
+    if axes != View.axes and (latent < 3 or not fits):
+        state.change(axes=View.axes)
+
+
+def _settle_point(run: vae.Run, frame: Frame | None, latent: int) -> None:
+    """A point of another run's size becomes the origin; the code of an image is where the encoder puts it."""
+    view = state.view()
+    z = view.z if len(view.z) == latent else (0.0,) * latent
+    if view.own is not None:
+        with torch.no_grad():
+            z = tuple(run.model.encode(own_image(view.own) / 255).mean[0].tolist())
+        state.change(z=z, probe=None)
+    elif view.probe is not None and frame is not None and view.probe < len(frame.labels):
+        state.change(z=tuple(frame.codes.posterior.mean[view.probe].tolist()))
+    elif z != view.z or view.probe is not None:
+        state.change(z=z, probe=None)
+
+
+def _settle_road(latent: int) -> None:
+    for end in ("start", "end"):
+        point = getattr(state.view(), end)
+        if point is not None and len(point) != latent:
+            state.change(**{end: None})

@@ -1,0 +1,40 @@
+// Two buttons that only the browser can serve: the address to the clipboard, and the other theme.
+
+const MESSAGE_STAYS = 1600; // milliseconds
+
+const copy = async (text) => {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // Clipboards are closed to pages that came by plain http from another machine: the old way still works there.
+    const area = Object.assign(document.createElement('textarea'), { value: text });
+    document.body.append(area);
+    area.select();
+    document.execCommand('copy');
+    area.remove();
+  }
+};
+
+// Streamlit takes a theme from the address, so a copied link keeps it.
+const otherTheme = (dark) => {
+  const address = new URL(window.location.href);
+  address.searchParams.set('embed_options', dark ? 'light_theme' : 'dark_theme');
+  window.location.assign(address);
+};
+
+const isDark = () => {
+  const colour = getComputedStyle(document.querySelector('.stApp')).backgroundColor;
+  const [red, green, blue] = colour.match(/\d+/g).map(Number);
+  return red + green + blue < 384;
+};
+
+export default function ({ parentElement }) {
+  const [link, theme] = parentElement.querySelectorAll('button');
+  link.onclick = async () => {
+    await copy(window.location.href);
+    link.textContent = 'Copied';
+    setTimeout(() => (link.textContent = 'Copy link'), MESSAGE_STAYS);
+  };
+  theme.textContent = isDark() ? 'Light' : 'Dark';
+  theme.onclick = () => otherTheme(isDark());
+}

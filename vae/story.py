@@ -1,0 +1,66 @@
+"""One image's way through the model: its posterior, samples of it, what they decode to, and its terms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vae.data import pixels
+from vae.elbo import elbo_terms, kl_to_prior
+from vae.latent import decode_points
+from vae.model import VAE, Posterior
+
+SAMPLES = 64
+"""Draws of z for an image's reconstruction term."""
+
+
+@dataclass(frozen=True)
+class Story:
+    """The posterior of one image, (1, D) each, and its terms in nats; `samples` draws of z estimate the reconstruction."""
+
+    posterior: Posterior
+    reconstruction: float
+    kl: float
+    samples: int
+
+    @property
+    def elbo(self) -> float:
+        """reconstruction - KL, in nats."""
+        return self.reconstruction - self.kl
+
+
+@dataclass(frozen=True)
+class Samples:
+    """K samples z = mean + sigma * epsilon with their epsilons, (K, D) each, and what they decode to, (K, 1, H, W) uint8."""
+
+    epsilon: Tensor
+    z: Tensor
+    images: Tensor
+
+
+@torch.no_grad()
+def story_of(model: VAE, image: Tensor, samples: int = SAMPLES) -> Story:
+    """The story of one uint8 image (1, C, H, W)."""
+    x = pixels(image.to(model.device))
+    posterior, terms = model.encode(x), elbo_terms(model, x, samples)
+    return Story(_on_cpu(posterior), terms.reconstruction.item(), terms.kl.item(), samples)
+
+
+def story_of_code(posterior: Posterior, reconstruction: float) -> Story:
+    """The story of an image that is not at hand, from its posterior (1, D) and one sample's reconstruction term."""
+    return Story(posterior, reconstruction, kl_to_prior(posterior).item(), 1)
+
+
+@torch.no_grad()
+def draw_samples(model: VAE, posterior: Posterior, count: int, seed: int) -> Samples:
+    """`count` samples of one posterior (1, D); the same seed gives the same epsilons."""
+    generator = torch.Generator().manual_seed(seed)
+    epsilon = torch.randn(count, posterior.mean.shape[1], generator=generator)
+    z = posterior.sample(epsilon)
+    return Samples(epsilon, z, decode_points(model, z))
+
+
+def _on_cpu(posterior: Posterior) -> Posterior:
+    return Posterior(posterior.mean.cpu(), posterior.log_variance.cpu())
