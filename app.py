@@ -62,13 +62,14 @@ def around(version: RunVersion) -> None:
             point.show_original(shown)
             point.show_posterior(shown, story, samples)
         with right:
+            journey.show_road(shown)
             decoded.show_neighbours(shown)
             decoded.show_layers(shown)
             decoded.show_atlas(shown)
         state.write_address()
         with below:
             journey.show_buttons(shown)
-            journey.show_road(shown)
+            journey.show_strip(shown)
             downloads.show(shown)
     except vae.ExplorerError as error:
         frame.say(error)

@@ -79,23 +79,32 @@ def _wait_for(address: str, process: subprocess.Popen) -> None:
             time.sleep(0.1)
 
 
-def wait_for_planes(page: Page) -> None:
-    """Until both planes listen to clicks."""
+def wait_for_plane(page: Page) -> None:
+    """Until the plane listens to the pointer, and the atlas of what it shows is in the browser."""
     page.wait_for_function(
-        """() => ['plane', 'manifold'].every((key) =>
-            document.querySelector(`.st-key-${key} .js-plotly-plot`)?.hasEars)""",
-        timeout=60_000,
+        "() => window.vaeLens?.graph?.hasEars && window.vaeLens.view && window.vaeLens.state.atlas", timeout=60_000
     )
 
 
-def click_plane(page: Page, key: str, x: float, y: float) -> None:
-    """Click a plane at axis coordinates (x, y)."""
-    place = page.evaluate(
-        """([key, x, y]) => {
-            const graph = document.querySelector(`.st-key-${key} .js-plotly-plot`);
-            const corner = graph.getBoundingClientRect(), { xaxis, yaxis } = graph._fullLayout;
-            return [corner.left + xaxis._offset + xaxis.d2p(x), corner.top + yaxis._offset + yaxis.d2p(y)];
-        }""",
-        [key, x, y],
+def on_screen(page: Page, x: float, y: float) -> tuple[int, int]:
+    """The screen's pixel nearest to axis coordinates (x, y) of the plane, by the chart's own axes."""
+    return tuple(
+        page.evaluate(
+            """([x, y]) => {
+                const graph = document.querySelector('.st-key-plane .js-plotly-plot');
+                const corner = graph.getBoundingClientRect(), { xaxis, yaxis } = graph._fullLayout;
+                return [corner.left + xaxis._offset + xaxis.d2p(x), corner.top + yaxis._offset + yaxis.d2p(y)].map(Math.round);
+            }""",
+            [x, y],
+        )
     )
-    page.mouse.click(*place)
+
+
+def move_plane(page: Page, x: float, y: float) -> None:
+    """Bring the pointer to the pixel nearest to axis coordinates (x, y)."""
+    page.mouse.move(*on_screen(page, x, y))
+
+
+def click_plane(page: Page, x: float, y: float) -> None:
+    """Click the pixel nearest to axis coordinates (x, y)."""
+    page.mouse.click(*on_screen(page, x, y))

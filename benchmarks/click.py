@@ -3,7 +3,8 @@
     python -m benchmarks.click                   on an idle machine, beside Streamlit's own selection
     python -m benchmarks.click --while-training  while a training of digits runs on the same machine
 
-The clock starts with the release of the button in the page and stops when the browser has drawn the new image.
+A data point is one click; a free place is another, with the layer of codes off so that no code can be hit. The clock starts
+with the release of the button in the page and stops when the browser has drawn the new image.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
-from benchmarks.browser import ROOT, click_plane, open_browser, serve, wait_for_planes
+from benchmarks.browser import ROOT, click_plane, open_browser, serve, wait_for_plane
 from vae.config import ModelConfig, RunConfig, TrainingConfig
 from vae.run import RunFolder, load_run, runs_folder
 from vae.worker import start_process
 
 CLICKS, WARM_UP = 30, 5
+IMAGE = ".pinned-image img"
+KINDS = {"a data point": "", "a free place": "&layers=manifold"}
 
 CLOCK = """(selector) => {
     window.times = [];
@@ -38,13 +41,13 @@ CLOCK = """(selector) => {
 }"""
 
 
-def measure(page: Page, points: list[tuple[float, float]], image: str, click: str = "plane") -> list[float]:
+def measure(page: Page, points: list[tuple[float, float]]) -> list[float]:
     """Milliseconds of a click at each of the points."""
-    page.wait_for_selector(image)
+    page.wait_for_selector(IMAGE)
     page.wait_for_selector('[data-test-script-state="notRunning"]')
-    page.evaluate(CLOCK, image)
+    page.evaluate(CLOCK, IMAGE)
     for count, point in enumerate([*points[:WARM_UP], *points], start=1):
-        click_plane(page, click, *point)
+        click_plane(page, *point)
         page.wait_for_function(f"window.times.length >= {count}", timeout=20_000)
         page.wait_for_timeout(400)
     return page.evaluate("window.times")[WARM_UP:]
@@ -83,18 +86,19 @@ def main() -> None:
     with busy, open_browser() as browser:
         figures = {}
         with serve() as address:
-            page = browser.new_page(viewport={"width": 1400, "height": 900})
-            page.goto(f"{address}/?run={options.run}")
-            wait_for_planes(page)
-            page.wait_for_timeout(3000)
-            figures["a data point"] = measure(page, points, ".pinned-image img")
-            figures["a manifold cell"] = measure(page, points, ".pinned-image img", "manifold")
+            for name, layers in KINDS.items():
+                page = browser.new_page(viewport={"width": 1400, "height": 900})
+                page.goto(f"{address}/?run={options.run}{layers}")
+                wait_for_plane(page)
+                page.wait_for_timeout(3000)
+                figures[name] = measure(page, points)
+                page.close()
         with serve(ROOT / "benchmarks" / "native_click.py") as address:
             page = browser.new_page(viewport={"width": 1400, "height": 900})
             page.goto(f"{address}/?run={options.run}")
             page.wait_for_selector(".st-key-plane .nsewdrag")
             page.wait_for_timeout(3000)
-            baseline = statistics.median(measure(page, points, ".pinned-image img"))
+            baseline = statistics.median(measure(page, points))
     state = "while a training runs" if options.while_training else "on an otherwise idle machine"
     print(f"From click to drawn image {state}, {options.run}, median (and 95th percentile) of {CLICKS} clicks")
     for name, times in figures.items():

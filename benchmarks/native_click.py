@@ -7,14 +7,17 @@ import torch
 
 from ui import figures, pictures, resources
 from ui.resources import RunVersion
+from ui.state import View
 from vae.latent import decode_points
 from vae.run import RunFolder, runs_folder
 
 st.set_page_config(layout="wide")
 version = RunVersion.now(RunFolder(runs_folder() / st.query_params["run"]))
 run, frame = resources.load_run(version), resources.frame_of(version)
+axes = figures.Axes(resources.plane(version, View.axes).names, resources.extent(version, View.axes))
+figure = figures.scatter(resources.places(version, View.axes), frame.labels, run.class_names, axes)
 with st.container(key="plane"):
-    event = st.plotly_chart(figures.scatter(frame, run.class_names, "digit"), key="chart", on_select="rerun", height=700)
+    event = st.plotly_chart(figure, key="chart", on_select="rerun", height=700)
 points = event.selection.points
 z = torch.tensor([[points[0]["x"], points[0]["y"]] if points else [0.0, 0.0]])
 st.html(f'<div class="pinned-image">{pictures.figure(decode_points(run.model, z)[0, 0].numpy(), "decoded", "decoded")}</div>')

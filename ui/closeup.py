@@ -69,7 +69,8 @@ def _outline(points: np.ndarray, radius: int) -> str:
 
 def _dot(point: np.ndarray, number: int) -> str:
     x, y = point
-    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="8" fill="{SAMPLE}"/><text class="number" x="{x:.1f}" y="{y + 4:.1f}">{number}</text>'
+    circle = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="8" fill="{SAMPLE}"/>'
+    return f'{circle}<text class="number" x="{x:.1f}" y="{y + 4:.1f}">{number}</text>'
 
 
 def _round_length(length: float) -> float:

@@ -18,7 +18,7 @@ LONGEST = 500_000
 HTML = """
 <canvas width="280" height="280" role="img" aria-label="Draw a digit here"></canvas>
 <div class="row">
-  <label>Thickness <input type="range" min="8" max="44" value="24"></label>
+  <input type="range" min="8" max="44" value="24" aria-label="Thickness" title="Thickness">
   <button type="button" class="undo" disabled>Undo</button>
   <button type="button" class="clear" disabled>Clear</button>
 </div>
@@ -26,17 +26,17 @@ HTML = """
 
 CSS = """
 canvas {
-  display: block; box-sizing: border-box; width: 100%; max-width: 280px; aspect-ratio: 1; background: black;
+  display: block; box-sizing: border-box; width: min(100%, 26vh); max-width: 320px; margin: 0 auto; aspect-ratio: 1;
+  background: black;
   border: 1px solid #7d8794; border-radius: 4px; touch-action: none; cursor: crosshair;
 }
 .row {
-  display: flex; flex-wrap: wrap; align-items: center; gap: 0.5rem; margin-top: 0.5rem;
+  display: flex; align-items: center; gap: 0.4rem; margin-top: 0.4rem;
   font: 1rem var(--st-font); color: var(--st-text-color);
 }
-label { display: flex; align-items: center; gap: 0.5rem; min-height: 40px; }
-input { width: 5.5rem; height: 40px; margin: 0; accent-color: var(--st-primary-color); }
+input { flex: 1 1 3rem; min-width: 3rem; height: 40px; margin: 0; accent-color: var(--st-primary-color); }
 button {
-  min-height: 40px; padding: 0 0.75rem; font: inherit; color: inherit; cursor: pointer;
+  min-height: 40px; padding: 0 0.5rem; font: inherit; color: inherit; cursor: pointer;
   background: var(--st-secondary-background-color); border: 1px solid #7d8794; border-radius: 4px;
 }
 button:hover:enabled { border-color: var(--st-primary-color); }

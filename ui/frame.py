@@ -55,8 +55,9 @@ BUTTONS = """<div><button type="button" title="Copy a link that reopens this vie
 BUTTONS_CSS = """
 div { display: flex; gap: 0.5rem; }
 button {
-  min-height: 40px; padding: 0 0.75rem; font: 1rem var(--st-font); color: var(--st-text-color); cursor: pointer; white-space: nowrap;
-  background: transparent; border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius, 4px);
+  min-height: 40px; padding: 0 0.75rem; font: 1rem var(--st-font); color: var(--st-text-color); cursor: pointer;
+  white-space: nowrap; background: transparent;
+  border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius, 4px);
 }
 button:hover { border-color: var(--st-primary-color); color: var(--st-primary-color); }
 button:focus-visible { outline: 3px solid var(--st-primary-color); outline-offset: 2px; }

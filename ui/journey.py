@@ -14,36 +14,35 @@ BUTTONS_A_SIDE = 9
 
 
 def show_road(scene: Scene) -> None:
-    """Choose A and B, watch what lies between them, and keep it."""
+    """Choose A and B among pinned points, and watch what lies between them; the player's place is seen on the plane."""
     view = scene.view
-    st.subheader("The road from A to B")
-    words, first, second, clear = st.columns([3, 1, 1, 1], vertical_alignment="center")
-    words.markdown(_advice(view.start, view.end))
-    first.button("A is here", key="set_a", width="stretch", on_click=_set, args=("start", view.z))
-    second.button("B is here", key="set_b", width="stretch", on_click=_set, args=("end", view.z))
-    clear.button("Clear", key="clear_road", width="stretch", on_click=_clear, disabled=view.start is None and view.end is None)
+    with st.container(horizontal=True, vertical_alignment="center", key="road_ends"):
+        st.html('<p class="small">Road</p>', width="content")
+        st.button("A is here", key="set_a", on_click=_set, args=("start", view.z), help="The road starts at the pinned point")
+        st.button("B is here", key="set_b", on_click=_set, args=("end", view.z), help="The road ends at the pinned point")
+        st.button("Clear", key="clear_road", on_click=_clear, disabled=view.start is None and view.end is None)
+    if view.start is not None and view.end is not None:
+        ends = scene.plane.project(torch.tensor([view.start, view.end])).tolist()
+        road.player("road_player", resources.road(scene.version, view.start, view.end), (ends[0], ends[1]))
+
+
+def show_strip(scene: Scene) -> None:
+    """The whole road at a glance, and to keep."""
+    view = scene.view
     if view.start is None or view.end is None:
         return
     travelled = resources.road(scene.version, view.start, view.end)
-    player, kept = st.columns([1, 2], gap="medium")
-    ends = scene.plane.project(torch.tensor([view.start, view.end])).tolist()
-    with player:
-        road.player("road_player", travelled, (ends[0], ends[1]))
-    with kept:
-        url = pictures.png_url(strip(travelled))
-        st.html(f'<div class="strip"><img src="{url}" alt="Above, along the line; below, the cross-fade"></div>')
-        st.html('<p class="small">Above: decoded along the straight line from A to B. Below: the two images, cross-faded.</p>')
-        left, right = st.columns(2)
-        left.download_button("GIF", lambda: gif(travelled), "road.gif", "image/gif", key="road_gif", on_click="ignore")
-        right.download_button("PNG", lambda: png(travelled), "road.png", "image/png", key="road_png", on_click="ignore")
-
-
-def _advice(start: object, end: object) -> str:
-    if start is None:
-        return "Pin a point on the plane and make it **A**, then pin another and make it **B**."
-    if end is None:
-        return "**A** is set. Pin another point and make it **B**."
-    return "On the line the decoder draws whole digits; the cross-fade shows two ghosts."
+    st.subheader("The road from A to B")
+    url = pictures.png_url(strip(travelled))
+    st.html(f'<div class="strip"><img src="{url}" alt="Above, along the line; below, the cross-fade"></div>')
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.html(
+            '<p class="small">Above: decoded along the straight line, digit after digit. Below: the two images at its ends, '
+            "cross-faded: two ghosts.</p>"
+        )
+        words = {"on_click": "ignore"}
+        st.download_button("Animation (GIF)", lambda: gif(travelled), "road.gif", "image/gif", key="road_gif", **words)
+        st.download_button("Strip (PNG)", lambda: png(travelled), "road.png", "image/png", key="road_png", **words)
 
 
 def _set(end: str, z: tuple[float, ...]) -> None:

@@ -1,4 +1,4 @@
-"""The left of the plane: the original, the encoder's posterior, samples of it, and the terms."""
+"""The left of the plane: the original, the encoder's posterior, the terms, and samples."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def samples_of(scene: Scene, story: Story) -> Samples:
 
 
 def show_posterior(scene: Scene, story: Story | None, samples: Samples | None) -> None:
-    """The posterior from close by, its samples with their epsilons, and the terms."""
+    """The posterior from close by, the terms, and samples with their epsilons."""
     if story is None:
         st.html(
             '<p class="small">The encoder turns an image into a <b>posterior</b>: not one point, but a small Gaussian on the '
@@ -91,11 +91,11 @@ def show_posterior(scene: Scene, story: Story | None, samples: Samples | None) -
     picture = closeup(mean, covariance, plane.project(samples.z), plane.names)
     image = f'<img class="closeup" src="{picture}" alt="Ellipses of 1 and 2 sigma, and the samples">'
     st.html(f'<div class="posterior">{image}{_moments(story.posterior)}</div>')
+    st.html(_terms(scene, story))
     with st.container(horizontal=True, vertical_alignment="center", key="epsilon"):
         st.html('<p class="formula">z = mean + sigma · ε</p>', width="content")
         st.button("New ε", key="new_epsilon", on_click=_new_epsilon, help="Draw new epsilons")
     st.html(_samples_table(samples))
-    st.html(_terms(scene, story))
 
 
 def _new_epsilon() -> None:

@@ -18,15 +18,15 @@ from vae.road import Road
 
 HTML = """
 <div class="player">
+  <div class="controls">
+    <button type="button" aria-label="Play"><i></i><span>Play</span></button>
+    <b>A</b><input type="range" min="0" max="1" step="1" value="0" aria-label="Place on the road"><b>B</b>
+  </div>
   <div class="canvases">
     <figure><canvas width="28" height="28" role="img" aria-label="Image decoded on the line"></canvas>
       <figcaption>along the line</figcaption></figure>
     <figure><canvas width="28" height="28" role="img" aria-label="Cross-fade of the images at the ends"></canvas>
-      <figcaption>cross-fade of the pixels</figcaption></figure>
-  </div>
-  <div class="controls">
-    <button type="button" aria-label="Play"><i></i><span>Play</span></button>
-    <b>A</b><input type="range" min="0" max="1" step="1" value="0" aria-label="Place on the road"><b>B</b>
+      <figcaption>cross-fade</figcaption></figure>
   </div>
 </div>
 """
@@ -36,11 +36,12 @@ CSS = """
 .canvases { display: grid; grid-template-columns: 1fr 1fr; gap: 0.75rem; }
 figure { margin: 0; text-align: center; }
 canvas {
-  display: block; box-sizing: border-box; width: 100%; aspect-ratio: 1; image-rendering: pixelated; background: black;
+  display: block; box-sizing: border-box; width: min(100%, 13vh); margin: 0 auto;
+  aspect-ratio: 1; image-rendering: pixelated; background: black;
   border: 1px solid #7d8794; border-radius: 4px;
 }
 figcaption { margin-top: 0.25rem; line-height: 1.3; }
-.controls { display: flex; align-items: center; gap: 0.6rem; margin-top: 0.5rem; }
+.controls { display: flex; align-items: center; gap: 0.6rem; margin-bottom: 0.4rem; }
 .controls b { font-size: 1.15rem; }
 button {
   display: flex; align-items: center; justify-content: center; gap: 0.5rem; flex: none; width: 6.5rem; min-height: 42px;

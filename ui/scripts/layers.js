@@ -55,28 +55,36 @@ const drawManifold = (context, view, atlas, cells) => {
 const drawCell = (context, view, picture, [left, right], [bottom, top]) => {
   const [x0, y0] = view.pixelAt(left, top).map(Math.round);
   const [x1, y1] = view.pixelAt(right, bottom).map(Math.round);
-  if (view.strip) context.drawImage(picture, x0, view.height - (x1 - x0), x1 - x0, x1 - x0);
+  const tall = Math.round(((right - left) / (view.across[1] - view.across[0])) * view.width);
+  if (view.strip) context.drawImage(picture, x0, view.height - tall, x1 - x0, tall);
   else context.drawImage(picture, x0, y0, x1 - x0, y1 - y0);
 };
 
-// A field: a picture of cells that tile the extent, laid under the axes cell by cell where these are not linear.
+// A field: a picture of cells that tile the extent.
 const drawField = (context, view, picture, extent) => {
+  if (view.scale !== SCALES.linear) return drawWarped(context, view, picture, extent);
+  const [x0, y0] = view.pixelAt(-extent, extent);
+  const [x1, y1] = view.pixelAt(extent, -extent);
+  const [top, bottom] = view.strip ? [0, view.height] : [y0, y1];
+  context.imageSmoothingEnabled = true;
+  context.drawImage(picture, x0, top, x1 - x0, bottom - top);
+};
+
+// The same under axes that are not linear: column by column of the screen, then row by row.
+const drawWarped = (context, view, picture, extent) => {
   const size = picture.width;
-  const edge = (index) => view.scale.toAxis(-extent + (2 * extent * index) / size);
-  context.imageSmoothingEnabled = view.scale === SCALES.linear;
-  if (view.scale === SCALES.linear) {
-    const [x0, y0] = view.pixelAt(-extent, extent);
-    const [x1, y1] = view.pixelAt(extent, -extent);
-    const [top, bottom] = view.strip ? [0, view.height] : [y0, y1];
-    context.drawImage(picture, x0, top, x1 - x0, bottom - top);
-    return;
+  const width = Math.round(view.width);
+  const cellOf = (z) => Math.floor(((z / extent + 1) / 2) * size);
+  const columns = Object.assign(document.createElement('canvas'), { width, height: size });
+  const across = columns.getContext('2d');
+  for (let x = 0; x < width; x++) {
+    const [value] = view.axisAt(x + 0.5, 0);
+    across.drawImage(picture, cellOf(view.scale.fromAxis(value)), 0, 1, size, x, 0, 1, size);
   }
-  for (let row = 0; row < size; row++) {
-    for (let column = 0; column < size; column++) {
-      const [x0, y0] = view.pixelAt(edge(column), edge(size - row)).map(Math.floor);
-      const [x1, y1] = view.pixelAt(edge(column + 1), edge(size - row - 1)).map(Math.ceil);
-      context.drawImage(picture, column, row, 1, 1, x0, y0, x1 - x0, y1 - y0);
-    }
+  if (view.strip) return context.drawImage(columns, 0, 0, width, view.height);
+  for (let y = 0; y < view.height; y++) {
+    const [, value] = view.axisAt(0, y + 0.5);
+    context.drawImage(columns, 0, size - 1 - cellOf(view.scale.fromAxis(value)), width, 1, 0, y, width, 1);
   }
 };
 

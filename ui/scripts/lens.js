@@ -22,8 +22,14 @@ class Lens {
     const { pictures, atlas } = this.state;
     const moved = this.state.place?.join() !== data.place.join();
     const chart = this.state.chart !== data.chart || this.state.scale !== data.scale;
-    const keep = atlas?.id === data.atlas_id ? atlas : null;
-    this.state = { ...data, pictures, atlas: keep, cursor: moved ? null : this.state.cursor, traveller: null };
+    const same = JSON.stringify(this.state.road) === JSON.stringify(data.road);
+    this.state = {
+      ...data,
+      pictures,
+      atlas: atlas?.id === data.atlas_id ? atlas : null,
+      cursor: moved ? null : this.state.cursor,
+      traveller: same ? this.state.traveller : null,
+    };
     if (chart) this.view = null;
     this.loadFields();
     this.loadPinned();
@@ -97,9 +103,10 @@ class Lens {
   }
 
   // The player of the road says where it is.
-  travel(place) {
+  travel({ place, moved }) {
     this.state.traveller = place;
     this.drawOver();
+    if (moved && !this.inside) this.show(place, 'on the road from A to B');
   }
 
   drawSoon() {
@@ -252,7 +259,7 @@ const listen = (lens) => {
     touchstart: (event) => lens.onTouch(event),
     scroll: () => lens.look(),
     resize: () => lens.drawSoon(),
-    'vae-travel': (event) => lens.travel(event.detail.place),
+    'vae-travel': (event) => lens.travel(event.detail),
   };
   for (const [name, ear] of Object.entries(ears)) {
     window.addEventListener(name, ear, { capture: true, passive: name !== 'keydown' });

@@ -24,7 +24,7 @@ const makePlayer = (root) => {
   const player = { way: 0, frame: null, road: null, received: null, request: null, before: null };
   const share = () => 1 - Math.abs(1 - player.way);
 
-  const draw = () => {
+  const draw = (moved) => {
     const { rows, count, ends } = player.road;
     const frame = Math.round(share() * (count - 1));
     if (frame === player.frame) return;
@@ -34,14 +34,14 @@ const makePlayer = (root) => {
     slider.value = frame;
     slider.setAttribute('aria-valuetext', `${Math.round((100 * frame) / (count - 1))} percent of the way from A to B`);
     const place = placeAt(ends, frame / (count - 1));
-    window.dispatchEvent(new CustomEvent('vae-travel', { detail: { place } }));
+    window.dispatchEvent(new CustomEvent('vae-travel', { detail: { place, moved } }));
   };
 
   const step = (now) => {
     const passed = Math.min((now - (player.before ?? now)) / 1000, LONGEST_STEP);
     player.before = now;
     player.way = (player.way + passed / SECONDS) % 2;
-    draw();
+    draw(true);
     player.request = requestAnimationFrame(step);
   };
 
@@ -71,7 +71,7 @@ const makePlayer = (root) => {
     player.road = { rows, count: data.count, ends: data.ends };
     player.frame = null;
     slider.max = data.count - 1;
-    draw();
+    draw(false);
   };
 
   button.onclick = () => {
@@ -82,7 +82,7 @@ const makePlayer = (root) => {
     player.pause();
     if (!player.road) return;
     player.way = slider.value / slider.max;
-    draw();
+    draw(true);
   };
   return player;
 };
