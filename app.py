@@ -36,7 +36,7 @@ def chart(version: RunVersion, shown: scene.Scene) -> None:
     else:
         terms = shown.frame.codes.terms
         colour = None if view.colour == "class" else getattr(terms, view.colour).numpy()
-        name = controls.COLOUR_NAMES[view.colour]
+        name = controls.COLOUR_NAMES[view.colour].removesuffix(" term") + " term"
         places = resources.places(version, view.axes)
         figure = figures.scatter(places, shown.frame.labels, shown.run.class_names, axes, colour, name)
     with st.container(key=decoded.CHART, height="stretch"):

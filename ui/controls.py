@@ -10,7 +10,7 @@ import vae
 from ui import state
 from ui.state import CELLS, COLOURS, PRINCIPAL, SCALES
 
-COLOUR_NAMES = {"class": "Class", "kl": "KL term", "reconstruction": "Reconstruction term"}
+COLOUR_NAMES = {"class": "Class", "kl": "KL term", "reconstruction": "Reconstruction"}
 COLOUR_SENTENCES = {
     "kl": "**KL term** of each image: it grows outwards, and with how sure the encoder is.",
     "reconstruction": "**Reconstruction term** of each image: the badly explained ones gather at borders between classes.",

@@ -91,9 +91,10 @@ def scatter(
     short = max(map(len, class_names), default=0) < 3
     if colour is not None:
         order = np.arange(len(labels))
-        marker = {"size": size, "color": colour, "opacity": 0.85, "colorscale": "Viridis", "colorbar": _colour_bar(colour_name)}
+        marker = {"size": size, "color": colour, "opacity": 0.85, "colorscale": "Viridis", "colorbar": _colour_bar()}
         marker |= dict(zip(("cmin", "cmax"), np.quantile(colour, [0.01, 0.99]).tolist(), strict=True))
         figure.add_scattergl(x=x, y=y, customdata=order, name="", marker=marker, showlegend=False, **style)
+        figure.add_annotation(_colour_title(colour_name))
     for label, name in enumerate(class_names):
         probes = np.flatnonzero(labels == label)
         paint = palette.CLASSES[label % len(palette.CLASSES)]
@@ -127,11 +128,17 @@ def _class_name(name: str, middle: tuple[float, float], paint: str, short: bool)
     }  # fmt: skip
 
 
-def _colour_bar(name: str) -> dict:
+def _colour_bar() -> dict:
     return {
-        "orientation": "h", "x": 0.5, "xanchor": "center", "y": 1.0, "yanchor": "bottom", "thickness": 12, "len": 0.9,
-        "title": {"text": f"{name}, nats per image", "side": "top", "font_size": FONT_SIZE},
+        "orientation": "h", "x": 0, "xanchor": "left", "y": 1.0, "yanchor": "bottom", "thickness": 12, "len": 0.62, "ypad": 4,
         "tickfont_size": FONT_SIZE - 2, "outlinewidth": 0,
+    }  # fmt: skip
+
+
+def _colour_title(name: str) -> dict:
+    return {
+        "text": f"<b>{name}</b>, nats", "name": "colour", "xref": "paper", "yref": "paper", "x": 0.64, "y": 1.01,
+        "xanchor": "left", "yanchor": "bottom", "showarrow": False, "font_size": FONT_SIZE,
     }  # fmt: skip
 
 

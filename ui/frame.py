@@ -41,7 +41,7 @@ def begin(title: str) -> RunFolder | None:
                 format_func=lambda name: labels.get(name, name),
                 label_visibility="collapsed",
                 on_change=lambda: state.choose_run(st.session_state["run_picker"]),
-                width=290,
+                width=240,
             )
         _buttons()
     if missing:

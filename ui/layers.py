@@ -56,7 +56,7 @@ def change_picture(field: torch.Tensor) -> Picture:
     values = np.log(np.maximum(np.nan_to_num(field.numpy()), 1e-6))
     low, high = np.quantile(values, 0.1), np.quantile(values, 0.998)
     strength = np.clip((values - low) / max(high - low, 1e-6), 0, 1)
-    return Picture(_tinted(strength, HUES["change"]), float(np.exp(low)), float(np.exp(high)))
+    return Picture(_tinted(strength**1.5, HUES["change"]), float(np.exp(low)), float(np.exp(high)))
 
 
 def _tinted(strength: np.ndarray, hue: tuple[int, int, int]) -> str:
