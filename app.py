@@ -81,10 +81,10 @@ def main() -> None:
         frame.no_runs()
         return
     version = RunVersion.now(folder)
-    if state.problem():
-        st.warning(state.problem())
     try:
         shown = scene.settle(version)
+        if state.problem():
+            st.warning(state.problem())
         explore(version, shown)
         history.show(shown.run.folder, shown.run.config)
         resources.settle_memory("explore", shown.run.config.dataset)

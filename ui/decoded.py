@@ -44,7 +44,8 @@ def _pin(scene: Scene, pick: Pick) -> None:
         state.pin(tuple(scene.frame.codes.posterior.mean[pick.probe].tolist()), probe=pick.probe)
     else:
         z = scene.plane.points(torch.tensor([pick.place]), scene.z)[0]
-        state.pin(tuple(z.clamp(-state.FARTHEST, state.FARTHEST).tolist()))
+        z = z.clamp(-state.FARTHEST, state.FARTHEST)
+        state.pin(tuple(z.tolist()), exactly=scene.plane.is_slice)  # rounded, it would lie beside the slice
 
 
 def _described(scene: Scene, image: str, story: Story | None, samples: Samples | None) -> dict:
@@ -53,6 +54,7 @@ def _described(scene: Scene, image: str, story: Story | None, samples: Samples |
     road = [point for point in (view.start, view.end) if point is not None]
     return {
         "chart": CHART,
+        "run": scene.run.folder.name,
         "atlas_id": atlas_id(scene),
         "scale": view.scale,
         "strip": plane.is_strip,
@@ -72,7 +74,7 @@ def _described(scene: Scene, image: str, story: Story | None, samples: Samples |
 
 
 def _posterior(plane: Plane, story: Story | None, samples: Samples | None) -> dict | None:
-    if story is None or samples is None:
+    if story is None or samples is None or not story.is_finite:
         return None
     return {
         "mean": plane.project(story.posterior.mean)[0].tolist(),
@@ -152,6 +154,8 @@ def show_neighbours(scene: Scene) -> None:
     means = scene.frame.codes.posterior.mean
     skip = scene.view.probe
     probes = [probe for probe in nearest(means, scene.z, NEIGHBOURS + 1).tolist() if probe != skip][:NEIGHBOURS]
+    if not probes:
+        return
     images = resources.held_out(scene.run.config.dataset, scene.run.config.held_out)
     at_hand = images is not None and max(probes) < len(images)
     shown = images.images[probes] if at_hand else decode_points(scene.run.model, means[probes])
@@ -196,7 +200,7 @@ def _range(scene: Scene, layer: str) -> str:
     """What a field's faintest and strongest colour stand for."""
     field = _field(scene, layer)
     if field is None:
-        return "" if layer in ("clusters", "manifold", "prior") else " The codes for it are not there."
+        return "" if layer in ("clusters", "manifold", "prior") else " There is nothing to draw it from."
     per = "z" if scene.plane.is_strip else "unit of area"
     if layer == "density":
         return f" Strongest: {field.high:.2g} per {per}; N(0, I) peaks at {_prior_peak(scene.plane):.2g}."

@@ -110,7 +110,8 @@ def scatter(
         "entrywidthmode": "fraction", "entrywidth": 0.092 if short and legend_rows == 1 else 0.19,
     }  # fmt: skip
     figure.update_layout(legend=legend)
-    return _strip(figure, axes, class_names) if axes.strip else _plane(figure, axes)
+    figure = _strip(figure, axes, class_names) if axes.strip else _plane(figure, axes)
+    return figure.update_layout(margin_t=18 + 22 * legend_rows)
 
 
 def empty_plane(axes: Axes) -> go.Figure:
@@ -152,7 +153,7 @@ def _plane(figure: go.Figure, axes: Axes) -> go.Figure:
     ticks = _quantile_ticks() if axes.scale == "quantile" else {}
     figure.update_xaxes(title=axes.names[0], range=edge, constrain="domain", **_AXIS, **ticks)
     figure.update_yaxes(title=axes.names[1], range=edge, scaleanchor="x", constrain="domain", **_AXIS, **ticks)
-    return _framed(figure)
+    return framed(figure)
 
 
 def _strip(figure: go.Figure, axes: Axes, class_names: Sequence[str]) -> go.Figure:
@@ -162,7 +163,7 @@ def _strip(figure: go.Figure, axes: Axes, class_names: Sequence[str]) -> go.Figu
     rows = {"tickvals": list(range(len(class_names))), "ticktext": list(class_names)}
     figure.update_xaxes(title=axes.names[0], range=edge, **_AXIS, **ticks)
     figure.update_yaxes(title="class", range=[-1.6, len(class_names) - 0.4], **(_AXIS | {"zeroline": False}), **rows)
-    return _framed(figure)
+    return framed(figure)
 
 
 def _quantile_ticks() -> dict:
@@ -171,15 +172,17 @@ def _quantile_ticks() -> dict:
     return {"tickvals": shares, "ticktext": [f"{value:g}".replace("-", "−") for value in values]}
 
 
-def _framed(figure: go.Figure) -> go.Figure:
+def framed(figure: go.Figure) -> go.Figure:
+    """The frame and the behaviour of a plane; one unit is as long on both axes unless the figure says otherwise."""
     margin = {"l": 56, "r": 6, "t": 40, "b": 54, "pad": 0, "autoexpand": False}
     toolbar = {
         "orientation": "v", "bgcolor": _TRANSPARENT, "color": palette.NEUTRAL, "activecolor": palette.ELBO,
     }  # fmt: skip
-    return _styled(figure, dragmode="pan", hovermode=False, margin=margin, modebar=toolbar)
+    return styled(figure, dragmode="pan", hovermode=False, margin=margin, modebar=toolbar)
 
 
-def _styled(figure: go.Figure, **layout: object) -> go.Figure:
+def styled(figure: go.Figure, **layout: object) -> go.Figure:
+    """What all figures have in common."""
     hover = {"font_size": FONT_SIZE, "font_color": "#14181d", "bgcolor": "white"}
     transparent = {"paper_bgcolor": _TRANSPARENT, "plot_bgcolor": _TRANSPARENT}
     return figure.update_layout(font_size=FONT_SIZE, uirevision="keep", hoverlabel=hover, **transparent, **layout)
@@ -221,7 +224,7 @@ def curves(reports: Sequence[Report], epochs: int, steps_per_epoch: float) -> go
         "font_size": FONT_SIZE,
         "title": {"text": "nats per image: "},
     }
-    return _styled(figure, margin={"l": 84, "r": 12, "t": 36, "b": 56}, legend=legend, dragmode="pan")
+    return styled(figure, margin={"l": 84, "r": 12, "t": 36, "b": 56}, legend=legend, dragmode="pan")
 
 
 _CURVE_AXIS = {

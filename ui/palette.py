@@ -21,6 +21,10 @@ tritanopia (simulated after Machado et al. 2009), with a contrast of 2 or more o
 RECONSTRUCTION = "#0b8fb3"
 KL = "#d9730d"
 ELBO = "#8a5cf0"
+EVIDENCE = "#0a8f4d"
+GAP = "#c2185b"
+"""KL(q to the true posterior), the gap between evidence and ELBO."""
+
 NEUTRAL = "#7d8794"
 """Axes, grid lines and words in a figure: legible on both backgrounds."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 
-import numpy as np
 import streamlit as st
 import torch
 
@@ -32,12 +31,10 @@ def show_original(scene: Scene) -> None:
     if source == "draw":
         draw.canvas("own_canvas", lambda content: _take(scene, content))
     elif source == "upload":
-        key = "own_file"
-        file = st.file_uploader("A picture of a digit", key=key, max_upload_size=25, label_visibility="collapsed")
-        if file is not None and st.session_state.get("taken_file") != file.file_id:
-            st.session_state["taken_file"] = file.file_id
-            _take(scene, file.getvalue())
-            st.rerun(scope="fragment")
+        st.file_uploader(
+            "A picture of a digit", key="own_file", max_upload_size=25, label_visibility="collapsed",
+            on_change=_take_file, args=(scene,),
+        )  # fmt: skip
     if message := st.session_state.get(OWN_PROBLEM):
         st.warning(message)
     st.html(f'<div class="original-image {source}">{_original(scene)}</div>')
@@ -46,6 +43,12 @@ def show_original(scene: Scene) -> None:
 def _choose_source() -> None:
     st.session_state[OWN_PROBLEM] = None
     state.change(source=st.session_state["source"])
+
+
+def _take_file(scene: Scene) -> None:
+    file = st.session_state["own_file"]
+    if file is not None:
+        _take(scene, file.getvalue())
 
 
 def _take(scene: Scene, content: bytes) -> None:
@@ -85,6 +88,9 @@ def show_posterior(scene: Scene, story: Story | None, samples: Samples | None) -
             '<p class="small">The encoder turns an image into a <b>posterior</b>: not one point, but a small Gaussian on the '
             "plane. Click a coloured point to see one, with samples of it.</p>"
         )
+        return
+    if not story.is_finite:
+        st.warning("This run gives no finite numbers for this image; choose another image, or train the run anew.")
         return
     plane = scene.plane
     mean, covariance = plane.project(story.posterior.mean)[0], plane.project_covariance(_variance(story.posterior))[0]
@@ -144,7 +150,7 @@ def _unusual(scene: Scene, story: Story) -> str:
     if scene.view.own is None:
         return ""
     percentile = resources.elbo_percentile(scene.version, story.elbo)
-    if percentile is None or not np.isfinite(percentile):
+    if percentile is None:
         return ""
     judgement = "An unusual image" if percentile < 5 else "A usual image"
     return f"<b>{judgement}</b>: its ELBO is higher than that of {percentile:.0f} % of the held-out images. "

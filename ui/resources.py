@@ -137,12 +137,12 @@ def density(version: RunVersion, axes: str) -> Picture:
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def change(version: RunVersion, axes: str, rest: tuple[float, ...]) -> Picture:
-    """How fast the decoder changes on the slice through the point `rest`."""
+def change(version: RunVersion, axes: str, rest: tuple[float, ...]) -> Picture | None:
+    """How fast the decoder changes on the slice through the point `rest`; None where it gives no finite numbers."""
     model, shown = load_run(version).model, plane(version, axes)
-    return change_picture(
-        change_rate(model, shown, torch.tensor(rest), extent(version, axes), CHANGE_CELLS[model.config.architecture])
-    )
+    cells = CHANGE_CELLS[model.config.architecture]
+    field = change_rate(model, shown, torch.tensor(rest), extent(version, axes), cells)
+    return change_picture(field) if field.isfinite().all() else None
 
 
 @st.cache_data(max_entries=16, show_spinner=False)

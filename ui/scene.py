@@ -43,7 +43,7 @@ class Scene:
     def rest(self) -> tuple[float, ...]:
         """What all points of this slice have in common."""
         rest = self.plane.rest(self.z).tolist() if self.plane.is_slice else [0.0] * self.plane.latent
-        return tuple(round(value, 6) + 0.0 for value in rest)
+        return tuple(round(value, 4) + 0.0 for value in rest)
 
     @property
     def has_image(self) -> bool:
@@ -101,8 +101,12 @@ def _settle_point(run: vae.Run, frame: Frame | None, latent: int) -> None:
     z = view.z if len(view.z) == latent else (0.0,) * latent
     if view.own is not None:
         with torch.no_grad():
-            z = tuple(run.model.encode(own_image(view.own) / 255).mean[0].tolist())
-        state.change(z=z, probe=None)
+            mean = run.model.encode(own_image(view.own) / 255).mean[0]
+        if mean.isfinite().all():
+            state.change(z=tuple(mean.tolist()), probe=None)
+        else:
+            state.change(z=z, probe=None, own=None)
+            state.report("The encoder of this run gives no finite numbers for your image; choose another run.")
     elif view.probe is not None and frame is not None and view.probe < len(frame.labels):
         state.change(z=tuple(frame.codes.posterior.mean[view.probe].tolist()))
     elif z != view.z or view.probe is not None:

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import streamlit as st
 
 RUN, VIEW, PROBLEM = "chosen_run", "view", "address_problem"
-FARTHEST = 100.0
-"""No code of a trained model is this far out; addresses beyond it are a slip."""
+FARTHEST = 1e6
+"""No code is this far out, not even an autoencoder's; addresses beyond it are a slip."""
 
 MOST_DIMENSIONS = 256
 LAYERS = ("clusters", "manifold", "prior", "density", "change")
@@ -83,17 +83,22 @@ def change(**changes: object) -> None:
     st.session_state[VIEW] = dataclasses.replace(view(), **changes)
 
 
-def pin(z: Point, probe: int | None = None, own: bytes | None = None) -> None:
-    """Pin a point; where it is no image's code, to the four decimals that the address and the page show."""
-    rounded = tuple(float(value) if probe is not None or own else round(float(value), 4) for value in z)
+def pin(z: Point, probe: int | None = None, own: bytes | None = None, exactly: bool = False) -> None:
+    """Pin a point: an image's code, or else to the four decimals that the address and the page show unless `exactly`."""
+    exactly = exactly or probe is not None or own is not None
     st.session_state[PROBLEM] = None
-    change(z=rounded, probe=probe, own=own)
+    change(z=tuple(float(value) if exactly else round(float(value), 4) for value in z), probe=probe, own=own)
 
 
 def problem() -> str | None:
-    """One sentence when the address could not be read."""
+    """One sentence when the address could not be read, or what it asks for cannot be shown."""
     view()
     return st.session_state.get(PROBLEM)
+
+
+def report(sentence: str) -> None:
+    """Say what could not be shown, until something is pinned."""
+    st.session_state[PROBLEM] = sentence
 
 
 def address() -> dict[str, str]:
@@ -166,7 +171,8 @@ def _one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
 
 
 def _read_layers(text: str) -> tuple[str, ...]:
-    return tuple(map(_one_of(LAYERS), text.split(","))) if text != "none" else ()
+    chosen = set(map(_one_of(LAYERS), text.split(","))) if text != "none" else set()
+    return tuple(layer for layer in LAYERS if layer in chosen)
 
 
 def _read_axes(text: str) -> str:

@@ -29,12 +29,12 @@ SMALLEST, LARGEST = 64, 144
 GOOD_ENOUGH, AIM = 0.040, 0.030
 """An error, at the 99.9th percentile of pixels, that needs no finer lattice, and the one that a finer lattice aims at."""
 
-QUALITIES = (92, 90, 86, 80, 70)
+QUALITIES = (92, 90, 86, 80, 70, 55, 40, 25, 10)
 MOST_BYTES = 1_450_000
 WIDEST = 1456
 """Pixels: what Streamlit sends as it is."""
 
-TRIALS = 400
+TRIALS = 1000
 PIXELS = IMAGE_SHAPE[1] * IMAGE_SHAPE[2]
 
 

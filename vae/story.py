@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -29,6 +30,11 @@ class Story:
     def elbo(self) -> float:
         """reconstruction - KL, in nats."""
         return self.reconstruction - self.kl
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether the encoder and the decoder gave numbers; broken weights give none."""
+        return bool(self.posterior.mean.isfinite().all()) and math.isfinite(self.elbo)
 
 
 @dataclass(frozen=True)

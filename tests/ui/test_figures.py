@@ -1,19 +1,25 @@
 import numpy as np
 import pytest
 import torch
+from scipy.stats import norm
 
-from ui import figures
-from vae.elbo import Terms
-from vae.frames import Frame
-from vae.latent import Codes, make_grid
-from vae.model import Posterior
+from ui import figures, palette
 from vae.training import Report
 
+PLANE = figures.Axes(("z1", "z2"), 3.0)
+QUANTILES = figures.Axes(("z1", "z2"), 3.0, "quantile")
+STRIP = figures.Axes(("z1", ""), 3.0, strip=True)
+NAMES = ("zero", "one", "two")
+PLACES, LABELS = torch.tensor([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]]), torch.tensor([1, 0, 1])
 
-def a_frame(means: list[list[float]], labels: list[int]) -> Frame:
-    mean = torch.tensor(means)
-    terms = Terms(torch.zeros(len(labels)), torch.zeros(len(labels)))
-    return Frame(1, 10, Codes(Posterior(mean, torch.zeros_like(mean)), terms), torch.tensor(labels), None)
+
+def drawn(figure) -> dict[int, tuple]:
+    """Each code's trace and place on the axes, by the code's number."""
+    return {
+        int(probe): (trace.name, float(x), float(y))
+        for trace in figure.data
+        for probe, x, y in zip(trace.customdata, trace.x, trace.y, strict=True)
+    }
 
 
 def reports(count: int) -> list[Report]:
@@ -27,46 +33,72 @@ def reports(count: int) -> list[Report]:
 
 
 def test_every_code_is_drawn_once_in_its_class_with_its_number():
-    frame = a_frame([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]], [1, 0, 1])
-    figure = figures.scatter(frame, ("zero", "one", "two"), "digit")
-    drawn = {
-        int(probe): (trace.name, x, y)
-        for trace in figure.data
-        for probe, x, y in zip(trace.customdata, trace.x, trace.y, strict=True)
-    }
-    assert drawn == {0: ("one", 0, 1), 1: ("zero", 2, 3), 2: ("one", 4, 5)}
+    figure = figures.scatter(PLACES, LABELS, NAMES, PLANE)
+    assert drawn(figure) == {0: ("one", 0, 1), 1: ("zero", 2, 3), 2: ("one", 4, 5)}
+    assert sum(len(trace.x) for trace in figure.data) == 3
     assert all(trace.type == "scattergl" for trace in figure.data)
-    assert {note.name: (note.x, note.y) for note in figure.layout.annotations} == {"zero": (2, 3), "one": (2, 3)}
+    assert [trace.marker.color for trace in figure.data] == list(palette.CLASSES[:3])
 
 
-def test_axes_are_of_equal_scale_and_named():
-    for figure in (
-        figures.scatter(a_frame([[0.0, 0.0]], [0]), ("0",), "digit"),
-        figures.manifold("data:image/png;base64,", 5, 2.0, "linear"),
-    ):
+def test_a_class_is_named_at_the_median_of_its_codes_in_its_colour():
+    notes = {note.name: note for note in figures.scatter(PLACES, LABELS, NAMES, PLANE).layout.annotations}
+    assert {name: (note.x, note.y) for name, note in notes.items()} == {"zero": (2, 3), "one": (2, 3)}
+    assert (notes["one"].bgcolor, notes["one"].font.color) == (palette.CLASSES[1], palette.ink_on(palette.CLASSES[1]))
+
+
+def test_codes_coloured_by_a_number_keep_place_and_number():
+    figure = figures.scatter(PLACES, LABELS, NAMES, PLANE, np.array([5.0, 7.0, 6.0]), "KL term")
+    assert len(figure.data) == 1 and list(figure.data[0].marker.color) == [5, 7, 6]
+    assert {probe: place[1:] for probe, place in drawn(figure).items()} == {0: (0, 1), 1: (2, 3), 2: (4, 5)}
+    notes = {note.name: note.text for note in figure.layout.annotations}
+    assert set(notes) == {"colour", "zero", "one"} and "KL term" in notes["colour"] and "nats" in notes["colour"]
+
+
+@pytest.mark.parametrize("axes", [PLANE, QUANTILES, figures.Axes(("PC1", "PC2"), 4.5)])
+def test_axes_are_of_equal_scale_and_named(axes):
+    for figure in (figures.scatter(PLACES, LABELS, NAMES, axes), figures.empty_plane(axes)):
         assert figure.layout.yaxis.scaleanchor == "x"
-        assert (figure.layout.xaxis.title.text, figure.layout.yaxis.title.text) == ("z1", "z2")
-        assert figure.layout.xaxis.range == figure.layout.yaxis.range
+        assert (figure.layout.xaxis.title.text, figure.layout.yaxis.title.text) == axes.names
+        edge = (0, 1) if axes.scale == "quantile" else (-axes.extent, axes.extent)
+        assert figure.layout.xaxis.range == figure.layout.yaxis.range == edge
+
+
+def test_on_the_priors_quantiles_every_code_is_at_its_share():
+    figure = figures.scatter(PLACES, LABELS, NAMES, QUANTILES)
+    for probe, (_, x, y) in drawn(figure).items():
+        assert (x, y) == pytest.approx(norm.cdf(PLACES[probe].numpy()), abs=1e-6)
+
+
+def test_the_quantiles_ticks_name_the_z_they_stand_at():
+    for axis in (figures.empty_plane(QUANTILES).layout.xaxis, figures.empty_plane(QUANTILES).layout.yaxis):
+        assert len(axis.tickvals) == len(axis.ticktext) >= 5
+        for share, text in zip(axis.tickvals, axis.ticktext, strict=True):
+            assert float(text.replace("−", "-")) == pytest.approx(norm.ppf(share), abs=1e-6)
+
+
+def test_on_a_strip_each_class_has_a_row():
+    figure = figures.scatter(PLACES * torch.tensor([1.0, 0.0]), LABELS, NAMES, STRIP)
+    for probe, (_, x, y) in drawn(figure).items():
+        assert x == PLACES[probe, 0] and abs(y - LABELS[probe]) < 0.5
+    assert figure.layout.yaxis.scaleanchor is None
+    assert tuple(figure.layout.yaxis.ticktext) == NAMES and tuple(figure.layout.yaxis.tickvals) == (0, 1, 2)
+    low, high = figure.layout.yaxis.range
+    assert low < -0.5 and high > 2.5
+
+
+def test_nothing_on_the_plane_answers_a_click_itself():
+    """The lens listens to the whole plane: neither codes nor names of classes may catch the pointer."""
+    figure = figures.scatter(PLACES, LABELS, NAMES, PLANE)
+    assert not figure.layout.hovermode and all(trace.hoverinfo == "skip" for trace in figure.data)
+    assert not any(note.captureevents for note in figure.layout.annotations)
 
 
 def test_the_plane_shows_all_codes_and_at_least_three_sigma():
-    assert figures.plane_extent(a_frame([[0.1, 0.0]], [0])) == 3
-    assert figures.plane_extent(a_frame([[0.1, -7.0]] * 3, [0] * 3)) >= 7
-    assert figures.plane_extent(a_frame(np.zeros((0, 2)).tolist() or [[0.0, 0.0]], [0])) == 3
-
-
-def test_quantile_cells_name_the_z_they_are_decoded_at():
-    figure = figures.manifold("data:image/png;base64,", 7, 3.0, "quantile")
-    values = make_grid(7, layout="quantile").z1
-    for place, text in zip(figure.layout.xaxis.tickvals, figure.layout.xaxis.ticktext, strict=True):
-        assert float(text) == pytest.approx(values[place].item(), abs=0.005)
-
-
-def test_the_manifold_picture_covers_its_cells_exactly():
-    image = figures.manifold("data:image/png;base64,", 7, 2.5, "linear").layout.images[0]
-    assert (image.x, image.sizex, image.y + image.sizey) == (-2.5, 5.0, 7.5)
-    image = figures.manifold("data:image/png;base64,", 7, 2.5, "quantile").layout.images[0]
-    assert (image.x, image.sizex) == (-0.5, 7)
+    assert figures.plane_extent(torch.tensor([[0.1, 0.0]])) == 3
+    assert figures.plane_extent(torch.tensor([[0.1, -7.0]] * 3)) >= 7
+    assert figures.plane_extent(torch.zeros(0, 2)) == 3
+    far = torch.cat([torch.zeros(9999, 2), torch.tensor([[1000.0, 0.0]])])
+    assert figures.plane_extent(far) == 3  # one stray code does not make all others a speck
 
 
 def test_curves_show_the_reports_apart_train_solid_and_held_out_dashed():

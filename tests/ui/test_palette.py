@@ -77,3 +77,15 @@ def test_classes_and_terms_are_seen_on_both_backgrounds(background):
     assert min(contrast(color, background) for color in palette.CLASSES) > 2
     for color in (palette.RECONSTRUCTION, palette.KL, palette.ELBO, palette.NEUTRAL):
         assert contrast(color, background) > 3
+
+
+@pytest.mark.parametrize("color", palette.CLASSES)
+def test_a_class_is_named_in_ink_that_can_be_read_on_its_colour(color):
+    inks = {"black": "#000000", "white": "#ffffff"}
+    chosen = palette.ink_on(color)
+    assert contrast(inks[chosen], color) >= 4.5
+    assert contrast(inks[chosen], color) >= max(contrast(ink, color) for ink in inks.values()) - 0.05
+
+
+def test_ink_on_the_extremes():
+    assert (palette.ink_on("#ffffff"), palette.ink_on("#000000")) == ("black", "white")

@@ -7,6 +7,7 @@ from PIL import Image
 
 import vae
 from tests.conftest import ROOT, small_config
+from ui.figures import plane_extent
 from vae import atlas
 from vae.atlas import AtlasError, lens, make_atlas
 from vae.model import VAE, build_model
@@ -15,7 +16,7 @@ from vae.plane import plane_of_axes, plane_of_principal_components
 MEAN_ERROR, HIGH_ERROR, MOST_BYTES = 0.005, 0.05, 1_500_000
 """What the lens promises: of pixel values, the mean and the 99.9th percentile, and the bytes on the wire."""
 
-LATTICE_ERROR = 0.03
+LATTICE_ERROR = 0.04
 """At the lattice's own points only 8 bits and JPEG stand between lens and decoding; the 99.9th percentile."""
 
 
@@ -39,16 +40,24 @@ def lattice_places(size: int, extent: float, count: int) -> np.ndarray:
     return every[[0, size - 1, size * (size - 1), size * size - 1, *chosen]]
 
 
+def lively(**changes: object) -> VAE:
+    """An untrained model with weights so large that its images differ from place to place."""
+    model = build_model(small_config(**changes).model)
+    with torch.no_grad():
+        for weight in model.decoder.parameters():
+            weight.mul_(3)
+    return model
+
+
 def codes_of(run: vae.Run) -> torch.Tensor:
     return run.folder.frame_of_step(run.step).codes.posterior.mean
 
 
 @pytest.fixture(scope="module", params=["mnist", "mnist-conv", "digits"])
 def shipped(request) -> tuple[VAE, atlas.Atlas]:
-    """A shipped run's model and its atlas over as much of the plane as the codes take."""
+    """A shipped run's model and its atlas over as much of the plane as the page shows."""
     run = vae.load_run(ROOT / "checkpoints" / request.param)
-    extent = float(codes_of(run).abs().quantile(0.999))
-    return run.model, make_atlas(run.model, plane_of_axes(2), torch.zeros(2), extent)
+    return run.model, make_atlas(run.model, plane_of_axes(2), torch.zeros(2), plane_extent(codes_of(run)))
 
 
 @pytest.fixture(scope="module")
@@ -58,11 +67,11 @@ def wide() -> vae.Run:
 
 def test_between_its_points_the_lens_is_as_exact_as_it_says(shipped):
     model, made = shipped
-    where = places(1500, made.extent)
+    where = places(2000, made.extent)
     errors = np.abs(lens(made.lattice(), made.extent, where) - decode(model, where))
     assert errors.mean() <= MEAN_ERROR and np.quantile(errors, 0.999) <= HIGH_ERROR
-    assert errors.mean() == pytest.approx(made.mean_error, rel=0.25)
-    assert np.quantile(errors, 0.999) == pytest.approx(made.high_error, rel=0.25)
+    assert errors.mean() == pytest.approx(made.mean_error, rel=0.1)
+    assert np.quantile(errors, 0.999) == pytest.approx(made.high_error, rel=0.4)
 
 
 def test_at_its_points_the_lens_is_the_exact_decoding(shipped):
@@ -132,9 +141,7 @@ def assert_same_images(seen: np.ndarray, exact: np.ndarray) -> None:
 
 
 def test_on_a_strip_the_height_means_nothing():
-    model = build_model(small_config(latent=1).model)
-    with torch.no_grad():
-        model.decoder[0].weight.mul_(5)
+    model = lively(latent=1)
     made = make_atlas(model, plane_of_axes(1), torch.zeros(1), 3.0)
     where = places(200, 3.0)
     low, high = (lens(made.lattice(), 3.0, np.stack([where[:, 0], np.full(200, b)], 1)) for b in (-2.9, 2.9))
@@ -144,11 +151,7 @@ def test_on_a_strip_the_height_means_nothing():
 
 
 def test_a_decoder_that_changes_fast_gets_a_finer_lattice():
-    slow, fast = (build_model(small_config(fourier_features=count).model) for count in (0, 4))
-    with torch.no_grad():
-        for weight in fast.decoder.parameters():
-            weight.mul_(2)
-    sizes = [make_atlas(model, plane_of_axes(2), torch.zeros(2), 3.0).size for model in (slow, fast)]
+    sizes = [make_atlas(lively(fourier_features=n), plane_of_axes(2), torch.zeros(2), 3.0).size for n in (0, 5)]
     assert sizes[0] == atlas.SMALLEST < sizes[1] <= atlas.LARGEST and sizes[1] % 8 == 0
 
 

@@ -92,9 +92,13 @@ class Lens {
 
   draw() {
     if (!this.graph || !this.look() || !this.graph.querySelector('.svg-container')) return;
-    this.container.classList.toggle('without-codes', !this.state.layers.includes('clusters'));
-    this.container.classList.toggle('faint-codes', this.state.layers.some((layer) => ['manifold', 'density', 'change'].includes(layer)));
-    drawUnder(canvasOn(this.view, 'lens-under', true), this.view, this.state);
+    const { layers, atlas, run } = this.state;
+    const covered = ['manifold', 'density', 'change'].some((layer) => layers.includes(layer));
+    this.container.classList.toggle('without-codes', !layers.includes('clusters'));
+    this.container.classList.toggle('faint-codes', covered);
+    const waiting = layers.includes('manifold') && !atlas && this.drawn === run; // the last slice stays until the next is there
+    if (!waiting) drawUnder(canvasOn(this.view, 'lens-under', true), this.view, this.state);
+    if (atlas) this.drawn = run;
     this.drawOver();
   }
 
