@@ -45,13 +45,13 @@ SAMPLE = """(points) => {
 
 CLOCK = """() => {
     const lens = window.vaeLens, { onMove } = lens;
-    window.times = [];
+    window.moves = [];
     lens.onMove = (event) => {
         const given = performance.now();
         onMove.call(lens, event);
         lens.screen.context.getImageData(0, 0, 1, 1);
         const drawn = performance.now();
-        window.times.push([drawn - given, drawn - event.timeStamp]);
+        window.moves.push([drawn - given, drawn - event.timeStamp]);
     };
 }"""
 
@@ -123,8 +123,8 @@ def move_about(page: Page) -> list[list[float]]:
     for move in range(MOVES):
         across, down = math.sin(0.031 * move), math.cos(0.047 * move)
         page.mouse.move(left + width * (0.5 + 0.49 * across), top + height * (0.5 + 0.49 * down))
-    page.wait_for_function(f"window.times.length >= {MOVES}", timeout=20_000)
-    return page.evaluate("window.times")
+    page.wait_for_function(f"window.moves.length >= {MOVES}", timeout=20_000)
+    return page.evaluate("window.moves")
 
 
 def report_moves(browser: Browser, address: str) -> None:
@@ -145,7 +145,7 @@ def report_moves(browser: Browser, address: str) -> None:
     clicks = statistics.median(measure(page, codes_to_click("mnist")[:CLICKS]))
     page.close()
     handler, stamped = zip(*times, strict=True)
-    print(f"\n{len(times)} pointer moves over the plane of mnist in {moved:.1f} s; frames sent over websockets meanwhile: {frames}")
+    print(f"\n{len(times)} pointer moves over the plane of mnist in {moved:.1f} s; {frames} frames sent meanwhile")
     print(f"  in the lens's handler, image drawn  {spread(handler)}")
     print(f"  since the event's own stamp         {spread(stamped)}")
     ratio = clicks / max(statistics.median(handler), 0.1)  # browsers tell time in steps of 0.1 ms

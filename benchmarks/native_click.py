@@ -16,6 +16,7 @@ version = RunVersion.now(RunFolder(runs_folder() / st.query_params["run"]))
 run, frame = resources.load_run(version), resources.frame_of(version)
 axes = figures.Axes(resources.plane(version, View.axes).names, resources.extent(version, View.axes))
 figure = figures.scatter(resources.places(version, View.axes), frame.labels, run.class_names, axes)
+figure.update_layout(hovermode="closest").update_traces(hoverinfo="none")  # without them Plotly hears of no click
 with st.container(key="plane"):
     event = st.plotly_chart(figure, key="chart", on_select="rerun", height=700)
 points = event.selection.points

@@ -13,10 +13,11 @@ from vae.errors import ExplorerError
 
 def main() -> None:
     folder = frame.begin("Train")
-    st.html(
-        '<p class="lead">Training makes the ELBO rise: better reconstructions, paid for by the KL term. '
-        "<b>Start one</b> and watch both. It goes on when you close this page.</p>"
-    )
+    with st.container(key="say"):
+        st.html(
+            '<p class="lead">Training makes the ELBO rise: better reconstructions, paid for by the KL term. '
+            "<b>Start one</b> and watch both. It goes on when you close this page.</p>"
+        )
     form, live = st.columns([0.3, 1], gap="medium")
     with live:
         if folder is None:

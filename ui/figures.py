@@ -213,8 +213,8 @@ def curves(reports: Sequence[Report], epochs: int, steps_per_epoch: float) -> go
         figure.update_yaxes(
             title={"text": f"<b>{name}</b>", "font_color": color, "standoff": 8}, range=[low, high], nticks=5, row=row, col=1
         )
-    figure.update_xaxes(range=[0, epochs], **_CURVE_AXIS)
-    figure.update_yaxes(**_CURVE_AXIS)
+    figure.update_xaxes(range=[0, epochs], **line_axis())
+    figure.update_yaxes(**line_axis())
     figure.update_xaxes(title="epoch", row=3, col=1)
     legend = {
         "orientation": "h",
@@ -227,15 +227,17 @@ def curves(reports: Sequence[Report], epochs: int, steps_per_epoch: float) -> go
     return styled(figure, margin={"l": 84, "r": 12, "t": 36, "b": 56}, legend=legend, dragmode="pan")
 
 
-_CURVE_AXIS = {
-    "showgrid": True,
-    "gridcolor": "rgba(125,135,148,0.25)",
-    "zeroline": False,
-    "showline": True,
-    "linecolor": palette.NEUTRAL,
-    "tickfont_size": FONT_SIZE - 1,
-    "title_font_size": FONT_SIZE + 1,
-}
+def line_axis(showgrid: bool = True) -> dict:
+    """An axis of a figure of lines or columns."""
+    return {
+        "showgrid": showgrid,
+        "gridcolor": "rgba(125,135,148,0.25)",
+        "zeroline": False,
+        "showline": True,
+        "linecolor": palette.NEUTRAL,
+        "tickfont_size": FONT_SIZE - 1,
+        "title_font_size": FONT_SIZE + 1,
+    }
 
 
 def y_range(train: Sequence[float], held_out: Sequence[float]) -> tuple[float, float]:

@@ -24,6 +24,8 @@ LAYERS = ("clusters", "manifold", "prior", "density", "change")
 COLOURS = ("class", "kl", "reconstruction")
 SCALES = ("linear", "quantile")
 SOURCES = ("test", "draw", "upload")
+PIXELS = ("grey", "threshold", "random")
+SECTIONS = ("gap", "kl", "samples", "gradients", "derivation")
 CELLS = (5, 40)
 PRINCIPAL = "pca"
 OWN_PIXELS = 28 * 28
@@ -37,7 +39,9 @@ class View:
 
     `z` is the pinned point, of as many numbers as the run has latent dimensions; empty means the origin. It is the code of
     held-out image `probe`, or of the visitor's `own` image (784 grey values), or of neither. `axes` is two latent dimensions
-    counted from 1, or "pca". `epsilon` counts how often new epsilons were asked for. `start` and `end` are the road's.
+    counted from 1, or "pca". `epsilon` counts how often new epsilons were asked for. `start` and `end` are the road's. `q`
+    holds the means and then the standard deviations of a Gaussian chosen by hand in place of the encoder's, `pixels` says
+    whether the image is binarised, and `section` what the page on the equation shows below it.
     """
 
     z: Point = ()
@@ -54,6 +58,9 @@ class View:
     start: Point | None = None
     end: Point | None = None
     presenting: bool = False
+    q: Point | None = None
+    pixels: str = "grey"
+    section: str = "gap"
 
 
 def chosen_run() -> str | None:
@@ -68,7 +75,7 @@ def choose_run(name: str) -> None:
     before = st.session_state.get(RUN)
     st.session_state[RUN] = name
     if before not in (None, name):
-        change(probe=None, own=None, start=None, end=None, axes=View.axes)
+        change(probe=None, own=None, start=None, end=None, q=None, axes=View.axes)
 
 
 def view() -> View:
@@ -87,7 +94,7 @@ def pin(z: Point, probe: int | None = None, own: bytes | None = None, exactly: b
     """Pin a point: an image's code, or else to the four decimals that the address and the page show unless `exactly`."""
     exactly = exactly or probe is not None or own is not None
     st.session_state[PROBLEM] = None
-    change(z=tuple(float(value) if exactly else round(float(value), 4) for value in z), probe=probe, own=own)
+    change(z=tuple(float(value) if exactly else round(float(value), 4) for value in z), probe=probe, own=own, q=None)
 
 
 def problem() -> str | None:
@@ -147,6 +154,13 @@ def _read_point(text: str) -> Point:
     if len(point) > MOST_DIMENSIONS or not all(math.isfinite(value) and abs(value) <= FARTHEST for value in point):
         raise ValueError(text)
     return point
+
+
+def _read_gaussian(text: str) -> Point:
+    q = _read_point(text)
+    if len(q) % 2 or not all(deviation > 0 for deviation in q[len(q) // 2 :]):
+        raise ValueError(text)
+    return q
 
 
 def _write_point(point: Point) -> str:
@@ -212,6 +226,9 @@ FIELDS = {
     "epsilon": Field("epsilon", "count; it should read like epsilon=3", _read_count),
     "a": Field("start", "point; it should read like a=0.5,-1.2", _read_point, _write_point),
     "b": Field("end", "point; it should read like b=0.5,-1.2", _read_point, _write_point),
+    "q": Field("q", "Gaussian; it should read like q=0.5,-1.2,0.05,0.03", _read_gaussian, _write_point),
+    "pixels": Field("pixels", f"kind of pixels; choose one of {', '.join(PIXELS)}", _one_of(PIXELS)),
+    "section": Field("section", f"section; choose one of {', '.join(SECTIONS)}", _one_of(SECTIONS)),
     "mode": Field(
         "presenting", "mode; it should read mode=present", lambda text: ("present",).index(text) == 0, lambda _: "present"
     ),

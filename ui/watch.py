@@ -50,7 +50,7 @@ def _curves(folder: RunFolder, config: RunConfig, active: bool) -> None:
 
 
 def _headline(folder: RunFolder, config: RunConfig, status: Status) -> None:
-    words, button = st.columns([1, 0.24], vertical_alignment="center")
+    words, button = st.columns([1, 0.3], vertical_alignment="center")
     with words:
         share = status.step / status.total_steps if status.total_steps else 0.0
         st.progress(min(share, 1.0), text=_where(config, status))

@@ -7,6 +7,7 @@ Kingma and Welling 2014, arXiv 1312.6114, equations 3 and 10. All terms are in n
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -39,6 +40,16 @@ def kl_to_prior(posterior: Posterior) -> Tensor:
     """
     log_variance = posterior.log_variance
     return 0.5 * (log_variance.exp() + posterior.mean.square() - 1 - log_variance).sum(1)
+
+
+def negative_entropy(posterior: Posterior) -> Tensor:
+    """E_q[log q(z)] of each posterior, (N,), in nats: -1/2 sum over dimensions of 1 + log(2 pi) + log variance."""
+    return -0.5 * (1 + math.log(2 * math.pi) + posterior.log_variance).sum(1)
+
+
+def expected_log_prior(posterior: Posterior) -> Tensor:
+    """E_q[log p(z)] of each posterior, (N,), in nats: -1/2 sum over dimensions of log(2 pi) + mean^2 + variance."""
+    return -0.5 * (math.log(2 * math.pi) + posterior.mean.square() + posterior.log_variance.exp()).sum(1)
 
 
 def one_sample_terms(model: VAE, images: Tensor, epsilon: Tensor) -> Terms:

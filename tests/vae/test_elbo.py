@@ -3,7 +3,7 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from tests.conftest import small_config
-from vae.elbo import Terms, elbo_terms, kl_to_prior, one_sample_terms
+from vae.elbo import Terms, elbo_terms, expected_log_prior, kl_to_prior, negative_entropy, one_sample_terms
 from vae.model import Posterior, build_model
 
 
@@ -74,3 +74,13 @@ def test_elbo_and_objective_are_the_terms_put_together():
 def test_without_a_generator_the_terms_can_be_repeated(digits):
     model, images = build_model(small_config().model), digits.held_out.images[:3] / 255
     torch.testing.assert_close(elbo_terms(model, images, 2).elbo, elbo_terms(model, images, 2).elbo, rtol=0, atol=0)
+
+
+def test_entropy_and_expected_prior_are_those_of_torch_and_make_the_kl():
+    posterior = Posterior(torch.randn(6, 3), torch.randn(6, 3) * 2)
+    q = Normal(posterior.mean, posterior.standard_deviation)
+    assert torch.allclose(negative_entropy(posterior), -q.entropy().sum(1), atol=1e-5)
+    cross_entropy = -(Normal(0.0, 1.0).entropy() + (posterior.mean**2 + q.variance - 1) / 2).sum(1)
+    assert torch.allclose(expected_log_prior(posterior), cross_entropy, rtol=1e-5, atol=1e-5)
+    difference = negative_entropy(posterior) - expected_log_prior(posterior)
+    assert torch.allclose(difference, kl_to_prior(posterior), rtol=1e-5, atol=1e-5)
