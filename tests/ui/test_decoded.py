@@ -130,8 +130,6 @@ def test_far_off_a_click_stays_within_what_an_address_can_say(session, wide_run)
     assert max(map(abs, state.view().z)) <= state.FARTHEST
 
 
-
-
 @pytest.mark.parametrize("axes", ["1,2", "4,7", "pca"])
 def test_clicks_on_a_slice_need_no_other_atlas(session, wide_run, axes):
     session(z=(0.25,) * 8, axes=axes)
