@@ -30,7 +30,7 @@ TERMS = (
     ("kl", "KL", palette.KL),
 )
 _TRANSPARENT = "rgba(0,0,0,0)"
-_AXIS = {
+PLANE_AXIS = {
     "showgrid": False,
     "zeroline": True,
     "zerolinecolor": palette.NEUTRAL,
@@ -151,8 +151,8 @@ def _jitter(count: int) -> np.ndarray:
 def _plane(figure: go.Figure, axes: Axes) -> go.Figure:
     edge = [0, 1] if axes.scale == "quantile" else [-axes.extent, axes.extent]
     ticks = _quantile_ticks() if axes.scale == "quantile" else {}
-    figure.update_xaxes(title=axes.names[0], range=edge, constrain="domain", **_AXIS, **ticks)
-    figure.update_yaxes(title=axes.names[1], range=edge, scaleanchor="x", constrain="domain", **_AXIS, **ticks)
+    figure.update_xaxes(title=axes.names[0], range=edge, constrain="domain", **PLANE_AXIS, **ticks)
+    figure.update_yaxes(title=axes.names[1], range=edge, scaleanchor="x", constrain="domain", **PLANE_AXIS, **ticks)
     return framed(figure)
 
 
@@ -161,8 +161,8 @@ def _strip(figure: go.Figure, axes: Axes, class_names: Sequence[str]) -> go.Figu
     edge = [0, 1] if axes.scale == "quantile" else [-axes.extent, axes.extent]
     ticks = _quantile_ticks() if axes.scale == "quantile" else {}
     rows = {"tickvals": list(range(len(class_names))), "ticktext": list(class_names)}
-    figure.update_xaxes(title=axes.names[0], range=edge, **_AXIS, **ticks)
-    figure.update_yaxes(title="class", range=[-1.6, len(class_names) - 0.4], **(_AXIS | {"zeroline": False}), **rows)
+    figure.update_xaxes(title=axes.names[0], range=edge, **PLANE_AXIS, **ticks)
+    figure.update_yaxes(title="class", range=[-1.6, len(class_names) - 0.4], **(PLANE_AXIS | {"zeroline": False}), **rows)
     return framed(figure)
 
 

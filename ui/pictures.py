@@ -1,4 +1,4 @@
-"""Decoded and original images as HTML, crisp at any size."""
+"""Images and numbers as HTML, crisp at any size."""
 
 from __future__ import annotations
 
@@ -26,3 +26,8 @@ def figure(pixels: np.ndarray, caption: str, description: str) -> str:
 def placeholder(words: str, caption: str) -> str:
     """A frame of a picture's size with words in it; both have to be escaped."""
     return f'<figure class="picture"><div class="absent">{words}</div><figcaption>{caption}</figcaption></figure>'
+
+
+def signed(number: float, digits: int = 2) -> str:
+    """A number with a real minus sign."""
+    return f"{number:.{digits}f}".replace("-", "−")

@@ -132,16 +132,16 @@ def _samples_table(samples: Samples) -> str:
 
 
 def _vector(values: torch.Tensor, digits: int = 2) -> str:
-    return "(" + ", ".join(signed(value, digits) for value in values.tolist()) + ")"
+    return "(" + ", ".join(pictures.signed(value, digits) for value in values.tolist()) + ")"
 
 
 def _terms(scene: Scene, story: Story) -> str:
     """The terms as the equation they stand in."""
     draws = f"mean of {story.samples} samples of z" if story.samples > 1 else "estimated with one sample of z"
     return f"""<table class="terms">
-    <tr class="reconstruction"><th>reconstruction</th><td>{signed(story.reconstruction)}</td></tr>
-    <tr class="kl"><th>− KL</th><td>{signed(-story.kl)}</td></tr>
-    <tr class="elbo"><th>= ELBO</th><td>{signed(story.elbo)}</td></tr></table>
+    <tr class="reconstruction"><th>reconstruction</th><td>{pictures.signed(story.reconstruction)}</td></tr>
+    <tr class="kl"><th>− KL</th><td>{pictures.signed(-story.kl)}</td></tr>
+    <tr class="elbo"><th>= ELBO</th><td>{pictures.signed(story.elbo)}</td></tr></table>
     <p class="small">{_unusual(scene, story)}In nats; reconstruction: {draws}; the KL is exact.</p>"""
 
 
@@ -154,8 +154,3 @@ def _unusual(scene: Scene, story: Story) -> str:
         return ""
     judgement = "An unusual image" if percentile < 5 else "A usual image"
     return f"<b>{judgement}</b>: its ELBO is higher than that of {percentile:.0f} % of the held-out images. "
-
-
-def signed(number: float, digits: int = 2) -> str:
-    """A number with a real minus sign."""
-    return f"{number:.{digits}f}".replace("-", "−")

@@ -6,6 +6,7 @@ run = vae.load_run("checkpoints/mnist")
 posterior = run.model.encode(images)  # images (N, C, H, W) in [0, 1]; .mean, .log_variance: (N, D)
 means = run.model.decode(z)  # z (N, D); mean pixels in [0, 1]: (N, C, H, W)
 terms = vae.elbo_terms(run.model, images)  # .reconstruction, .kl, .elbo: (N,), nats
+evidence = vae.log_evidence(run.model, images)  # log p(x): (N,), nats, by quadrature over a latent plane
 
 folder = vae.RunFolder.create("checkpoints/mine", vae.RunConfig(dataset="digits"))
 vae.train_run(folder)
@@ -14,6 +15,7 @@ vae.train_run(folder)
 from vae.config import ModelConfig, RunConfig, TrainingConfig
 from vae.elbo import Terms, elbo_terms, kl_to_prior
 from vae.errors import ConfigError, DataError, ExplorerError, RunError, TrainingError
+from vae.evidence import log_evidence
 from vae.model import VAE, Posterior, build_model
 from vae.run import Run, RunFolder, list_runs, load_run
 from vae.training import Report, Trainer
@@ -40,5 +42,6 @@ __all__ = [
     "kl_to_prior",
     "list_runs",
     "load_run",
+    "log_evidence",
     "train_run",
 ]

@@ -1,0 +1,93 @@
+"""The page on the central equation: both of its sides, computed for the image on the screen."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+import vae
+from ui import equation, frame, resources, sections, state, subject
+from ui.resources import RunVersion
+
+
+def main() -> None:
+    folder = frame.begin("ELBO")
+    if folder is None:
+        frame.no_runs()
+        return
+    version = RunVersion.now(folder)
+    try:
+        run = resources.load_run(version)
+        if state.problem():
+            st.warning(state.problem())
+        page(version, run)
+        resources.settle_memory("elbo", run.config.dataset)
+    except vae.ExplorerError as error:
+        frame.say(error)
+    state.write_address()
+
+
+@st.fragment
+def page(version: RunVersion, run: vae.Run) -> None:
+    """Everything that moving q or choosing an image draws anew."""
+    shown = subject.subject_of(version, run, resources.frame_of(version))
+    if shown is None:
+        st.info(
+            f"The equation is written for an image. {resources.how_to_get(run)}. Or draw a digit of your own on **Explore**."
+        )
+        return
+    choose(shown)
+    try:
+        if shown.has_plane:
+            whole(shown)
+        else:
+            without_plane(shown)
+    except vae.ExplorerError as error:
+        frame.say(error)
+    state.write_address()
+
+
+def whole(shown: subject.Subject) -> None:
+    """With two latent dimensions: the equation, the columns that balance, the plane and the sliders."""
+    numbers = resources.numbers_of(shown.version, shown.key, resources.gaussian_key(shown.q))
+    equation.show_numbers(numbers, st.empty())
+    controls, columns, plane = st.columns([0.62, 1.25, 1.1], gap="medium")
+    with controls:
+        equation.show_image(shown)
+        equation.show_sliders(shown)
+    with columns:
+        equation.show_columns(numbers)
+    with plane:
+        equation.show_plane(shown)
+    st.html(f'<p class="small">{equation.honesty(shown, numbers.log_evidence)}</p>')
+    sections.show(shown, numbers)
+
+
+def without_plane(shown: subject.Subject) -> None:
+    """With any other number of dimensions: log p(x) by importance sampling, and what needs no plane."""
+    estimate = resources.importance_of(shown.version, shown.key)
+    numbers = resources.numbers_by_sampling(shown.version, shown.key, resources.gaussian_key(shown.q))
+    st.info(
+        f"This run has {shown.run.config.model.latent} latent dimensions, too many to integrate over: log p(x) is estimated by "
+        f"importance sampling, {estimate.log_evidence[0]:.2f} ± {estimate.standard_error[0]:.2f} nats, the reconstruction term "
+        "by samples, and KL(q ‖ p(z|x)) is what is left between both sides."
+    )
+    equation.show_numbers(numbers, st.empty())
+    controls, columns = st.columns([0.5, 1.5], gap="medium")
+    with controls:
+        equation.show_image(shown)
+    with columns:
+        equation.show_columns(numbers)
+    st.html(f'<p class="small">{equation.honesty(shown, numbers.log_evidence)}</p>')
+    sections.show(shown, numbers)
+
+
+def choose(shown: subject.Subject) -> None:
+    """What the page is about, and which image."""
+    images = resources.held_out(shown.run.config.dataset, shown.run.config.held_out)
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="say"):
+        st.html('<p class="lead">The ELBO is <b>log p(x) minus a gap</b>. Move q: both sides stay equal.</p>', width="content")
+        with st.container(horizontal=True, vertical_alignment="center", width="content", key="controls"):
+            equation.choose_image(shown, images.labels if images is not None else None)
+
+
+main()

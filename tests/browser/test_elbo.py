@@ -1,0 +1,69 @@
+"""The equation's page as a visitor meets it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.conftest import wait_until
+
+NUMBERS = ".equation b"
+
+
+@pytest.fixture
+def equation(page: Page, address: str) -> Page:
+    """`digits` comes with scikit-learn, so its images are there without any download."""
+    page.goto(f"{address}/elbo?run=digits&image=5")
+    expect(page.locator(NUMBERS)).to_have_count(4, timeout=60_000)
+    page.wait_for_selector(".st-key-balance .js-plotly-plot")
+    return page
+
+
+def terms(page: Page) -> list[float]:
+    return [float(text.replace("−", "-")) for text in page.locator(NUMBERS).all_inner_texts()]
+
+
+def heights(page: Page) -> tuple[float, float]:
+    """Where what stays ends on the screen, in pixels, in the left and in the right column."""
+    return page.evaluate(
+        """() => {
+            const graph = document.querySelector('.st-key-balance .js-plotly-plot');
+            const stays = graph._fullData.filter((trace) => trace.type === 'bar').filter((_, index) => index % 2 === 0);
+            return stays.map((bar) => graph._fullLayout.yaxis.d2p(bar.base + bar.y[0]));
+        }"""
+    )
+
+
+def test_a_slider_moves_three_terms_and_both_sides_stay_balanced(equation):
+    before = terms(equation)
+    handle = equation.locator(".st-key-q_mean_0 [role=slider]")
+    handle.focus()
+    for _ in range(6):
+        equation.keyboard.press("ArrowRight")
+    wait_until(lambda: terms(equation)[1] != before[1], "the numbers' change", 30)
+    equation.wait_for_selector('[data-test-script-state="notRunning"]')
+    equation.wait_for_timeout(500)
+    after = terms(equation)
+    assert after[0] == before[0] and all(a != b for a, b in zip(after[1:3], before[1:3], strict=True))
+    assert after[0] - after[1] == pytest.approx(after[2] - after[3], abs=0.03)
+    left, right = heights(equation)
+    assert left == pytest.approx(right, abs=1)
+    expect(equation).to_have_url(re.compile("q="))
+    assert equation.faults == []
+
+
+def test_the_best_gaussian_and_back_to_the_encoder(equation):
+    before = terms(equation)
+    equation.get_by_role("button", name="The best Gaussian").click()
+    wait_until(lambda: terms(equation)[1] != before[1], "the best Gaussian", 30)
+    assert terms(equation)[1] < before[1] and terms(equation)[0] == before[0]
+    equation.get_by_role("button", name="What the encoder said").click()
+    wait_until(lambda: terms(equation) == before, "the encoder's q", 30)
+
+
+def test_without_the_pictures_it_says_how_to_get_them(page, address):
+    page.goto(f"{address}/elbo?run=mnist")
+    expect(page.get_by_text("python -m vae download mnist")).to_be_visible(timeout=60_000)
+    assert page.faults == []

@@ -1,0 +1,162 @@
+"""The equation for one image: its four numbers, both sides as columns, the plane, and q to move by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import streamlit as st
+import torch
+from streamlit.delta_generator import DeltaGenerator
+
+from ui import balance, pictures, resources, state
+from ui.balance import Numbers
+from ui.figures import CONFIG
+from ui.pictures import signed
+from ui.subject import Subject
+from vae.estimators import bits_per_pixel
+
+SIGMAS = [float(f"{value:.3g}") for value in np.geomspace(0.003, 3, 121)]
+"""What the sliders offer for q's standard deviations."""
+
+PIXEL_NAMES = {"grey": "Grey", "threshold": "Threshold", "random": "Random"}
+HONEST = {
+    "grey": "Grey pixels are taken as probabilities of white: the cross-entropy is the expected log-likelihood of randomly "
+    "binarised pixels, not the log-probability of a grey image. Binarise it, and log p(x) is one.",
+    "threshold": "Each pixel is white where it was brighter than a half: log p(x) is the log-probability of this very image.",
+    "random": "Each pixel is white with its grey value as probability: log p(x) is the log-probability of this very image.",
+}
+DENSITY = "Under the Gaussian likelihood log p(x) is the log-density of the pixel values, so it may exceed zero."
+
+
+# Which image
+
+
+def choose_image(subject: Subject, labels: torch.Tensor | None) -> None:
+    """By class, by number or at random; an image pinned on Explore is chosen already."""
+    if labels is not None:
+        names = ["any class", *subject.run.class_names]
+        shown = {"label_visibility": "collapsed", "width": 150}
+        st.selectbox("Class", range(len(names)), format_func=names.__getitem__, key="of_class", **shown)
+        st.button("Another image", key="another", on_click=_another, args=(labels,), help="At random, of this class")
+        st.session_state["image_number"] = subject.probe or 0
+        st.number_input("Image", 0, len(labels) - 1, key="image_number", on_change=_by_number, **shown)
+    if not subject.is_density:
+        st.session_state["pixels"] = state.view().pixels
+        st.segmented_control(
+            "Pixels", list(PIXEL_NAMES), format_func=PIXEL_NAMES.get, key="pixels", on_change=_choose_pixels,
+            label_visibility="collapsed", required=True,
+        )  # fmt: skip
+
+
+def _another(labels: torch.Tensor) -> None:
+    chosen = st.session_state.get("of_class", 0)
+    among = (labels == chosen - 1).nonzero().flatten() if chosen else torch.arange(len(labels))
+    if len(among):
+        _pin(int(among[torch.randint(len(among), (1,))]))
+
+
+def _by_number() -> None:
+    _pin(int(st.session_state["image_number"]))
+
+
+def _pin(probe: int) -> None:
+    state.pin(state.view().z, probe=probe)
+
+
+def _choose_pixels() -> None:
+    state.change(pixels=st.session_state["pixels"], q=None)
+
+
+def show_image(subject: Subject) -> None:
+    """The image whose equation it is, and what its log p(x) means."""
+    grey = (subject.x[0, 0] * 255).round().to(torch.uint8).numpy()
+    st.html(f'<div class="original-image">{pictures.figure(grey, f"x: {subject.name}", "The image")}</div>')
+
+
+# Be the encoder
+
+
+def show_sliders(subject: Subject) -> None:
+    """q's means and standard deviations, and two buttons that set all of them."""
+    with st.container(key="sliders"):
+        latent = subject.q.mean.shape[1]
+        st.markdown("**Be the encoder**: move q")
+        mean, deviation = subject.q.mean[0].tolist(), subject.q.standard_deviation[0].tolist()
+        middle = subject.encoder.mean[0].tolist()
+        for index in range(latent):
+            low, high = (
+                math.floor(min(middle[index], mean[index]) - 2.0) * 1.0,
+                math.ceil(max(middle[index], mean[index]) + 2.0) * 1.0,
+            )
+            key = f"q_mean_{index}"
+            st.session_state[key] = round(mean[index], 3)
+            st.slider(
+                f"mean of z{index + 1}", low, high, step=0.005, format="%.3f", key=key, on_change=_move, args=(subject, index)
+            )
+        for index in range(latent):
+            key = f"q_sigma_{index}"
+            st.session_state[key] = min(SIGMAS, key=lambda value: abs(math.log(value / max(deviation[index], 1e-9))))
+            st.select_slider(f"sigma of z{index + 1}", SIGMAS, key=key, on_change=_move, args=(subject, latent + index))
+        st.button("What the encoder said", key="q_encoder", width="stretch", disabled=not subject.by_hand, on_click=_reset)
+        st.button("The best Gaussian for this image", key="q_best", width="stretch", on_click=_best, args=(subject,))
+
+
+def _move(subject: Subject, index: int) -> None:
+    """Take the one number that was moved; the others stay exactly what they were."""
+    latent = subject.q.mean.shape[1]
+    q = [*subject.q.mean[0].tolist(), *subject.q.standard_deviation[0].tolist()]
+    q[index] = st.session_state[f"q_mean_{index}" if index < latent else f"q_sigma_{index - latent}"]
+    state.change(q=tuple(float(value) for value in q))
+
+
+def _reset() -> None:
+    state.change(q=None)
+
+
+def _best(subject: Subject) -> None:
+    found = resources.best_gaussian_of(subject.version, subject.key).posterior
+    state.change(q=(*found.mean[0].tolist(), *found.standard_deviation[0].tolist()))
+
+
+# The numbers
+
+
+def show_numbers(numbers: Numbers, place: DeltaGenerator) -> None:
+    """Both sides and their difference."""
+    difference = numbers.left - numbers.right
+    place.html(f"""<div class="equation">
+    <span class="evidence"><b>{signed(numbers.log_evidence)}</b><i>log p(x)</i></span><span class="sign">−</span>
+    <span class="gap"><b>{numbers.kl_to_posterior:.2f}</b><i>KL(q ‖ p(z|x))</i></span><span class="sign">=</span>
+    <span class="reconstruction"><b>{signed(numbers.reconstruction)}</b><i>E<sub>q</sub>[log p(x|z)]</i></span>
+    <span class="sign">−</span>
+    <span class="kl"><b>{numbers.kl_to_prior:.2f}</b><i>KL(q ‖ p(z))</i></span><span class="sign">nats</span>
+    <table class="numbers"><tr><td>left side</td><td>{signed(numbers.left, 4)}</td></tr>
+    <tr><td>right side</td><td>{signed(numbers.right, 4)}</td></tr>
+    <tr><td>difference</td><td>{signed(difference, 4)}</td></tr></table></div>""")
+
+
+def show_columns(numbers: Numbers) -> None:
+    """The picture that rules the page."""
+    with st.container(key="balance"):
+        st.plotly_chart(
+            balance.balance(numbers), key="balance_chart", config={"displayModeBar": False}, height="stretch",
+            alt="Both sides of the equation as columns of equal height",
+        )  # fmt: skip
+
+
+def show_plane(subject: Subject) -> None:
+    """The true posterior under q."""
+    posterior = resources.true_posterior_of(subject.version, subject.key)
+    covariance = torch.diag(subject.q.log_variance[0].exp())
+    figure = balance.posterior_plane(
+        (posterior.z1.numpy(), posterior.z2.numpy()), posterior.density.numpy(), subject.q.mean[0], covariance, ("z1", "z2")
+    )
+    with st.container(key="posterior_plane"):
+        st.plotly_chart(figure, key="posterior_chart", config=CONFIG, height="stretch", alt="The true posterior and q")
+
+
+def honesty(subject: Subject, log_evidence: float) -> str:
+    """What kind of number log p(x) is here."""
+    words = DENSITY if subject.is_density else HONEST[state.view().pixels]
+    return f"{words} Here it is {bits_per_pixel(log_evidence):.3f} bits per pixel."

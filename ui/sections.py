@@ -1,0 +1,182 @@
+"""Below the equation: where the gap comes from, each term taken apart, and the derivation."""
+
+from __future__ import annotations
+
+import streamlit as st
+import torch
+
+from ui import derivation, estimates, resources, state
+from ui.balance import Numbers
+from ui.pictures import signed
+from ui.subject import Subject
+from vae.elbo import expected_log_prior, kl_to_prior, negative_entropy
+from vae.estimators import (
+    compare_gradients,
+    kl_pieces,
+    pathwise_gradients,
+    quadrature_gradient,
+    reconstruction_draws,
+    running_kl,
+    score_function_gradients,
+)
+
+NAMES = {
+    "gap": "Where the gap comes from",
+    "kl": "The KL term, piece by piece",
+    "samples": "Why one sample is enough",
+    "gradients": "Why reparameterise",
+    "derivation": "The derivation",
+}
+KL_SAMPLES = 10_000
+DRAWS = 20_000
+COUNTS = (1, 10, 100, 10_000)
+MOST_ESTIMATES = 200
+GRADIENTS = 2_000
+CHARTS = {"displayModeBar": False}
+
+
+def show(subject: Subject, numbers: Numbers) -> None:
+    """The section that is chosen; only this one is computed."""
+    section = state.view().section
+    st.session_state["section"] = section
+    st.segmented_control(
+        "Section",
+        list(NAMES),
+        format_func=NAMES.get,
+        key="section",
+        on_change=_choose,
+        label_visibility="collapsed",
+        required=True,
+    )
+    {
+        "gap": _gap,
+        "kl": _kl,
+        "samples": _samples,
+        "gradients": _gradients,
+        "derivation": _derivation,
+    }[section](subject, numbers)
+
+
+def _choose() -> None:
+    state.change(section=st.session_state["section"])
+
+
+def _generator(subject: Subject) -> torch.Generator:
+    return torch.Generator(device=subject.run.model.device).manual_seed(state.view().epsilon)
+
+
+def _again() -> None:
+    st.button("Draw again", key="draw_again", on_click=lambda: state.change(epsilon=state.view().epsilon + 1))
+
+
+def _gap(subject: Subject, numbers: Numbers) -> None:
+    """The gap of the encoder's q is what amortisation loses and what the Gaussian family loses."""
+    best = resources.best_numbers_of(subject.version, subject.key)
+    encoder = resources.encoder_numbers_of(subject.version, subject.key)
+    st.html(f"""<table class="numbers big">
+    <tr><th></th><th>nats</th><th></th></tr>
+    <tr class="gap"><td>the encoder's gap: KL(q ‖ p(z|x))</td><td>{encoder.kl_to_posterior:.3f}</td><td></td></tr>
+    <tr><td>lost by amortisation</td><td>{encoder.kl_to_posterior - best.kl_to_posterior:.3f}</td>
+    <td>one encoder serves all images; a Gaussian fitted to this one alone would get it back</td></tr>
+    <tr><td>lost by the Gaussian family</td><td>{best.kl_to_posterior:.3f}</td>
+    <td>no Gaussian with upright axes has the posterior's shape</td></tr></table>
+    <p class="small">The best Gaussian has an ELBO of {signed(best.right, 3)} nats, the encoder's q {signed(encoder.right, 3)}
+    and log p(x) is {signed(numbers.log_evidence, 3)}. (Cremer, Li and Duvenaud 2018.)</p>""")
+
+
+def _kl(subject: Subject, numbers: Numbers) -> None:
+    """The closed form in its pieces beside the Monte-Carlo estimate."""
+    pieces = kl_pieces(subject.q)
+    rows = ""
+    columns = (pieces.variance, pieces.mean, pieces.log_determinant, pieces.constant, pieces.per_dimension)
+    for index in range(subject.q.mean.shape[1]):
+        cells = "".join(f"<td>{signed(column[index].item(), 3)}</td>" for column in columns)
+        rows += f"<tr><td>z{index + 1}</td>{cells}</tr>"
+    cells = "".join(f"<td>{signed(column.sum().item(), 3)}</td>" for column in columns)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.latex(r"\mathrm{KL}(q\,\|\,p(z)) = \sum_i \tfrac12\left(\sigma_i^2 + \mu_i^2 - \log\sigma_i^2 - 1\right)")
+        st.html(
+            '<table class="numbers big"><tr><th></th><th>σ²/2</th><th>μ²/2</th><th>−log σ²/2</th><th>−1/2</th><th>sum</th></tr>'
+            f'{rows}<tr class="kl"><td>all</td>{cells}</tr></table><p class="small">In nats. A narrow q pays by its logarithm, '
+            "a far one by the square of its mean.</p>"
+        )
+        derivation.show_code(kl_to_prior, "return")
+        _again()
+    with right:
+        estimate = running_kl(subject.q, KL_SAMPLES, _generator(subject))
+        figure = estimates.settling(estimate, numbers.kl_to_prior, "KL")
+        st.plotly_chart(figure, key="settling_chart", config=CHARTS, height=340, alt="The estimate settles on the exact KL")
+        st.html(
+            f'<p class="small">The same from samples: mean of log q(z) − log p(z). After {KL_SAMPLES:,}: '
+            f"{estimate.mean[-1]:.4f} ± {estimate.standard_error[-1]:.4f}, exact {numbers.kl_to_prior:.4f} nats.</p>"
+        )
+
+
+def _samples(subject: Subject, numbers: Numbers) -> None:
+    """The reconstruction term from few and from many samples."""
+    draws = reconstruction_draws(subject.run.model, subject.x, subject.q, DRAWS, _generator(subject)).double()
+    parts = {count: draws[: len(draws) // count * count].view(-1, count).mean(1)[:MOST_ESTIMATES] for count in COUNTS}
+    left, right = st.columns([1.4, 1], gap="medium")
+    with left:
+        figure = estimates.scattering(parts)
+        st.plotly_chart(
+            figure, key="scattering_chart", config=CHARTS, height=380, alt="Estimates scatter less with more samples"
+        )
+    with right:
+        rows = "".join(
+            f"<tr><td>{count:,}</td><td>{signed(values.mean().item())}</td>"
+            f"<td>{f'{values.std().item():.3f}' if len(values) > 2 else f'{draws.std().item() / count**0.5:.3f}'}</td></tr>"
+            for count, values in parts.items()
+        )
+        st.html(
+            '<table class="numbers big"><tr><th>samples</th><th>mean</th><th>spread (sd)</th></tr>'
+            f"{rows}</table><p>Each dot is one estimate of E<sub>q</sub>[log p(x|z)]; ten times the samples scatter √10 times "
+            "less. Training takes <b>one</b> sample for each image: it is right on average, and the noise of "
+            "the hundred images of a batch, and of thousands of steps, averages out.</p>"
+            f'<p class="small">By quadrature: {signed(numbers.reconstruction, 3)} nats.</p>'
+        )
+        _again()
+
+
+def _gradients(subject: Subject, numbers: Numbers) -> None:
+    """The gradient by q's mean, through the reparameterisation and by the score function."""
+    model, x, q = subject.run.model, subject.x, subject.q
+    pathwise = pathwise_gradients(model, x, q, GRADIENTS, _generator(subject))
+    score = score_function_gradients(model, x, q, GRADIENTS, _generator(subject))
+    compared = compare_gradients(pathwise, score)
+    shown = min(q.mean.shape[1], 2)
+    names = tuple(f"z{index + 1}" for index in range(shown))
+    exact = quadrature_gradient(model, x, q, finest=1 / 4).gradient if q.mean.shape[1] <= 2 else None
+    left, right = st.columns([1.4, 1], gap="medium")
+    with left:
+        figure = estimates.gradient_histograms(pathwise, score, names)
+        st.plotly_chart(figure, key="gradient_chart", config=CHARTS, height=420, alt="Histograms of both gradient estimators")
+    with right:
+        rows = ""
+        for index, name in enumerate(names):
+            for kind, summary in (("z = μ + σε", compared.pathwise), ("score", compared.score_function)):
+                rows += (
+                    f"<tr><td>{name}</td><td>{kind}</td><td>{signed(summary.mean[index].item())} ± "
+                    f"{summary.standard_error[index].item():.2f}</td><td>{summary.variance[index].item():,.0f}</td></tr>"
+                )
+            if exact is not None:
+                rows += f"<tr><td>{name}</td><td>quadrature</td><td>{signed(exact[index].item())}</td><td>0</td></tr>"
+        ratios = " and ".join(f"{compared.variance_ratio[index].item():,.0f}" for index in range(shown))
+        st.html(
+            '<table class="numbers big"><tr><th></th><th></th><th>mean ± standard error</th><th>variance</th></tr>'
+            f"{rows}</table><p>Both are right on average. But the score function needs "
+            f"<b>{ratios}</b> times as many samples (the ratio of the variances, for {' and '.join(names)}): it knows only how "
+            "good each image was, while z = μ + σε knows in which direction it gets better.</p>"
+            f'<p class="small">{GRADIENTS:,} samples of each; nats per unit of the mean.</p>'
+        )
+        _again()
+
+
+def _derivation(subject: Subject, numbers: Numbers) -> None:
+    derivation.show(
+        numbers,
+        negative_entropy(subject.q).item(),
+        expected_log_prior(subject.q).item(),
+        subject.run.model.likelihood,
+    )

@@ -1,0 +1,206 @@
+"""The evidence log p(x) and the true posterior p(z given x) of a model whose latent space is a plane, by quadrature.
+
+log p(x) = log of the integral of p(x given z) p(z) dz
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from vae.model import VAE
+from vae.quadrature import Cells, EvidenceError, Integral, Joint, Lattice, Pairs, integrate, log_sums, survey
+
+SPACING, EXTENT = 0.05, 6.0
+"""The coarsest lattice: its spacing, and the radius around zero that it covers."""
+
+TOLERANCE = 0.001
+"""Nats that the last halving of the spacing may change an image's evidence by."""
+
+FINEST = 4
+"""How often the spacing is halved at most."""
+
+WIDEST = 100.0
+BORDER_SHARE = 1e-5
+"""An image with more than this share of its mass within five spacings of the lattice's border gets one twice as wide."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """log p(x) of each image in nats, (N,), in double precision on the CPU.
+
+    `spacing` is the one that was reached, `change` by how many nats the last halving of it changed the result.
+    """
+
+    log_evidence: Tensor
+    spacing: Tensor
+    change: Tensor
+
+    @property
+    def bits_per_pixel(self) -> Tensor:
+        """-log2 p(x) / 784, (N,)."""
+        return -self.log_evidence / math.log(2) / 784
+
+
+@dataclass(frozen=True)
+class TruePosterior:
+    """p(z given x) of one image on a grid: `density` (rows, columns) at (z1[column], z2[row]), per unit of area.
+
+    `mass` is the grid's sum times its cells' area: 1 where the grid is wide and fine enough. `mean` (2,) and `covariance`
+    (2, 2) are those of the whole posterior, whatever the grid shows; `evidence` is log p(x) in nats.
+    """
+
+    z1: Tensor
+    z2: Tensor
+    density: Tensor
+    spacing: tuple[float, float]
+    mass: float
+    mean: Tensor
+    covariance: Tensor
+    evidence: float
+
+
+class PlaneQuadrature:
+    """Quadrature for one model: keeps its coarsest lattice decoded (47,000 points, 147 MB), which takes seconds to make.
+
+    Make it once for a run and ask it for one image or many. It never changes, so that several threads can ask at once.
+    `offset` (2,) moves the lattice, for a second one with other points. Raises `EvidenceError` where the latent space is
+    not a plane.
+    """
+
+    def __init__(
+        self, model: VAE, spacing: float = SPACING, extent: float = EXTENT, offset: tuple[float, float] = (0.0, 0.0)
+    ) -> None:
+        check_plane(model)
+        self.model, self.extent, self.joint = model, extent, Joint(model)
+        device = self.joint.like.device
+        origin = torch.tensor(offset, dtype=torch.double, device=device)
+        self.lattice = Lattice(origin, torch.full_like(origin, spacing))
+        reach = math.ceil(extent / (2 * spacing)) + 1
+        steps = torch.arange(-reach, reach, device=device)
+        blocks = torch.cartesian_prod(steps, steps)
+        self.blocks = blocks[self._radius(blocks) < extent]
+        self.decoded = self.joint.decode(self.lattice.points(self.blocks, 0))
+
+    @cached_property
+    def wider(self) -> PlaneQuadrature:
+        """As many points over twice the radius."""
+        if self.extent > WIDEST:
+            raise EvidenceError(f"An image's mass lies more than {WIDEST:g} from zero, too far to be summed; train longer.")
+        return PlaneQuadrature(self.model, 2 * self.lattice.spacing[0].item(), 2 * self.extent)
+
+    @torch.no_grad()
+    def log_evidence(
+        self,
+        images: Tensor,
+        tolerance: float = TOLERANCE,
+        finest: int = FINEST,
+        progress: Callable[[Iterable], Iterable] = iter,
+        on_cells: Callable[[Cells], None] = lambda cells: None,
+    ) -> Evidence:
+        """The evidence of images (N, C, H, W) in [0, 1], the spacing halved until that changes less than `tolerance` nats.
+
+        It is halved `finest` times at most; what was reached is in the result. `progress` wraps the batches of each
+        halving, and `on_cells` is shown the cells that the sums were made of.
+        """
+        images = self.joint.pixels(images)
+        pairs = self.survey(images, progress)
+        far = self._reaches_border(pairs, len(images))
+        near = pairs.select(~far[pairs.image])
+        evidence = self._evidence(integrate(self.joint, images, self.lattice, near, tolerance, finest, on_cells, progress))
+        if not far.any():
+            return evidence
+        wide = self.wider.log_evidence(images[far], tolerance, finest + 1, progress, on_cells)
+        return Evidence(*(old.index_put((far.cpu(),), new) for old, new in zip(_fields(evidence), _fields(wide), strict=True)))
+
+    def wide_enough(self, image: Tensor) -> PlaneQuadrature:
+        """This quadrature, or the wider one that an image (1, C, H, W) far from zero needs."""
+        far = self._reaches_border(self.survey(self.joint.pixels(image)), 1)
+        return self.wider.wide_enough(image) if far.any() else self
+
+    def survey(self, images: Tensor, progress: Callable[[Iterable], Iterable] = iter) -> Pairs:
+        """Where on the coarsest lattice the mass of images may lie that `joint.pixels` gave: within 21 nats of the best."""
+        parts = list(survey(self.joint, images, self.blocks, self.decoded, progress))
+        image, block, values = (torch.cat([getattr(part, name) for part in parts]) for name in ("image", "block", "values"))
+        return Pairs(image, block, values)
+
+    @torch.no_grad()
+    def true_posterior(
+        self, image: Tensor, size: int = 64, window: Tensor | None = None, tolerance: float = TOLERANCE, finest: int = FINEST
+    ) -> TruePosterior:
+        """p(z given x) of one image (1, C, H, W) on `size` x `size` points of the `window`: its lower and upper corner, (2, 2).
+
+        Without a window it is the rectangle that leaves out a 10,000th of the mass to each side, and a little more.
+        """
+        cells: list[Cells] = []
+        evidence = self.log_evidence(image, tolerance, finest, on_cells=cells.append).log_evidence.item()
+        z, shares = torch.cat([part.z for part in cells]), torch.cat([part.log_mass for part in cells]).softmax(0)
+        mean = shares @ z
+        covariance = (z - mean).T @ (shares[:, None] * (z - mean))
+        lower, upper = (_bounds(z, shares) if window is None else window.to(z)).unbind(0)
+        steps = (torch.arange(size, device=z.device) + 0.5) / size
+        z1, z2 = (lower[axis] + (upper - lower)[axis] * steps for axis in (0, 1))
+        points = torch.cartesian_prod(z2, z1).flip(1)
+        log_density = self.joint.log_prob(self.joint.decode(points), self.joint.pixels(image))[0].double() - evidence
+        spacing = (upper - lower) / size
+        density = log_density.exp().view(size, size)
+        mass = (density.sum() * spacing.prod()).item()
+        axes = (z1.cpu(), z2.cpu(), density.cpu(), tuple(spacing.tolist()))
+        return TruePosterior(*axes, mass, mean.cpu(), covariance.cpu(), evidence)
+
+    def _radius(self, blocks: Tensor) -> Tensor:
+        return ((2 * blocks + 1) * self.lattice.spacing + self.lattice.origin).norm(dim=1)
+
+    def _reaches_border(self, pairs: Pairs, count: int) -> Tensor:
+        """Which images have a share of their mass at the lattice's border that matters, (N,)."""
+        outside = pairs.select(self._radius(pairs.block) > self.extent - 5 * self.lattice.spacing[0])
+        share = log_sums(outside, count).logsumexp(1) - log_sums(pairs, count).logsumexp(1)
+        return share > math.log(BORDER_SHARE)
+
+    def _evidence(self, integral: Integral) -> Evidence:
+        spacing = self.lattice.spacing[0] / 2.0**integral.level
+        return Evidence(integral.value.cpu(), spacing.cpu(), integral.change.cpu())
+
+
+def log_evidence(model: VAE, images: Tensor, progress: Callable[[Iterable], Iterable] = iter) -> Tensor:
+    """log p(x) of images (N, C, H, W) in [0, 1] by quadrature over the plane, (N,), in nats.
+
+    For what was reached, or to ask more than once, make a `PlaneQuadrature`. Raises `EvidenceError` where the latent space
+    is not a plane.
+    """
+    return PlaneQuadrature(model).log_evidence(images, progress=progress).log_evidence
+
+
+def true_posterior(model: VAE, image: Tensor, size: int = 64, window: Tensor | None = None) -> TruePosterior:
+    """p(z given x) of one image (1, C, H, W) on a grid; see `PlaneQuadrature.true_posterior`."""
+    return PlaneQuadrature(model).true_posterior(image, size, window)
+
+
+def check_plane(model: VAE) -> None:
+    """Raise `EvidenceError` where the latent space is not a plane."""
+    if model.config.latent != 2:
+        raise EvidenceError(
+            f"This run has {model.config.latent} latent dimensions, and quadrature needs 2; estimate its evidence by "
+            "importance sampling."
+        )
+
+
+def _fields(evidence: Evidence) -> tuple[Tensor, Tensor, Tensor]:
+    return evidence.log_evidence, evidence.spacing, evidence.change
+
+
+def _bounds(z: Tensor, shares: Tensor) -> Tensor:
+    """The corners (2, 2) of the rectangle that leaves out a 10,000th of the mass to each side, an eighth wider."""
+    corners = []
+    for axis in (0, 1):
+        values, order = z[:, axis].sort()
+        below = shares[order].cumsum(0)
+        low, high = values[(below > 1e-4).nonzero()[0, 0]], values[(below >= 1 - 1e-4).nonzero()[0, 0]]
+        margin = ((high - low) / 16).clamp_min(1e-6)
+        corners.append(torch.stack([low - margin, high + margin]))
+    return torch.stack(corners, 1)
