@@ -13,8 +13,8 @@ from vae import data
 from vae.arguments import add_config_arguments, config_from
 from vae.config import DATASETS
 from vae.errors import ConfigError, ExplorerError, RunError, describe
-from vae.evaluation import evaluate_run
-from vae.run import RunFolder, list_runs, load_run, runs_folder
+from vae.evaluation import evaluate_evidence, evaluate_run
+from vae.run import Run, RunFolder, list_runs, load_run, runs_folder
 from vae.training import Report, choose_device
 from vae.worker import stop_signals, train_run
 
@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = commands.add_parser("evaluate", help="print the held-out terms of a run")
     evaluate.add_argument("run", type=Path)
     evaluate.add_argument("--samples", type=int, default=16, help="draws of z per image (default: 16)")
+    evaluate.add_argument("--evidence", action="store_true", help="log p(x) too, and its gap to the ELBO")
     evaluate.add_argument("--device", default="auto")
     evaluate.set_defaults(command=_evaluate)
 
@@ -108,6 +109,21 @@ def _evaluate(options: argparse.Namespace) -> None:
     print(f"KL             {result.kl:10.3f} nats per image")
     print(f"ELBO           {result.elbo:10.3f} nats per image")
     print(f"Sampling error of the ELBO with {options.samples} draws of z per image: {result.sampling_error:.3f} nats.")
+    if options.evidence:
+        _print_evidence(run, result.elbo)
+
+
+def _print_evidence(run: Run, elbo: float) -> None:
+    result = evaluate_evidence(run, progress=lambda parts: tqdm.tqdm(parts, disable=None, leave=False))
+    print(f"evidence       {result.log_evidence:10.3f} nats per image, {result.bits_per_pixel:.4f} bits per pixel")
+    print(f"gap            {result.log_evidence - elbo:10.3f} nats per image, evidence - ELBO")
+    if result.largest_change is not None:
+        print(f"By quadrature; the last halving of the spacing changed no image by more than {result.largest_change:.4f} nats.")
+    else:
+        print(
+            f"By importance sampling, because the run has {run.config.model.latent} latent dimensions; standard error "
+            f"{result.standard_error:.3f} nats."
+        )
 
 
 def _list(options: argparse.Namespace) -> None:

@@ -10,6 +10,9 @@ import torch
 from vae import data
 from vae.data import pixels
 from vae.elbo import kl_to_prior, reconstruction_samples
+from vae.estimators import bits_per_pixel
+from vae.evidence import PlaneQuadrature
+from vae.importance import importance_log_evidence
 from vae.run import Run
 
 BATCH = 250
@@ -50,3 +53,38 @@ def evaluate_run(run: Run, samples: int = 16, seed: int = 0, progress: Callable[
     count = len(split)
     error = variance**0.5 / count if samples > 1 else float("nan")
     return Evaluation(count, reconstruction / count, kl / count, error)
+
+
+@dataclass(frozen=True)
+class EvidenceEvaluation:
+    """The mean of log p(x) over all held-out images, in nats per image, and how it was found.
+
+    By quadrature, `largest_change` is what the last halving of the spacing changed at most, in any image; by importance
+    sampling, `standard_error` is that of the mean. The other one is None.
+    """
+
+    images: int
+    log_evidence: float
+    largest_change: float | None
+    standard_error: float | None
+
+    @property
+    def bits_per_pixel(self) -> float:
+        return bits_per_pixel(self.log_evidence)
+
+
+def evaluate_evidence(
+    run: Run, samples: int = 1000, seed: int = 0, progress: Callable[[Iterable], Iterable] = iter
+) -> EvidenceEvaluation:
+    """The held-out evidence: by quadrature where the latent space is a plane, else by importance sampling.
+
+    `samples` are the draws for each image of the latter. Raises `DataError` without the data set.
+    """
+    images = data.load_held_out(run.config.dataset, run.config.held_out).images
+    if run.config.model.latent == 2:
+        found = PlaneQuadrature(run.model).log_evidence(pixels(images), progress=progress)
+        return EvidenceEvaluation(len(images), found.log_evidence.mean().item(), found.change.max().item(), None)
+    generator = torch.Generator(device=run.model.device).manual_seed(seed)
+    parts = [importance_log_evidence(run.model, pixels(part), samples, generator) for part in progress(images.split(BATCH))]
+    error = torch.cat([part.standard_error for part in parts]).square().sum().sqrt().item() / len(images)
+    return EvidenceEvaluation(len(images), torch.cat([part.log_evidence for part in parts]).mean().item(), None, error)

@@ -1,0 +1,108 @@
+"""Both sides of the central equation, and what they cost.
+
+    python -m benchmarks.evidence                 mnist and mnist-conv, 1,000 held-out images
+    python -m benchmarks.evidence --images 50     sooner
+
+For every image: log p(x) by quadrature over the plane, KL(q to p(z given x)) with a posterior normalised on q's own lattice,
+and the right side by quadrature under q; for the encoder's q, and for one that was moved by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+
+import torch
+import tqdm
+
+from vae import data
+from vae.data import pixels
+from vae.evidence import PlaneQuadrature
+from vae.importance import importance_log_evidence
+from vae.model import Posterior
+from vae.run import load_run, runs_folder
+from vae.sides import sides
+
+IMPORTANCE_IMAGES, IMPORTANCE_SAMPLES = 200, 5000
+PAGE_IMAGES = 20
+
+
+def moved(q: Posterior, generator: torch.Generator) -> Posterior:
+    """q as a hand might move it: its mean by a third of a unit, its standard deviations by a factor of about 1.6."""
+    far, wide = (torch.randn(q.mean.shape, generator=generator) for _ in range(2))
+    return Posterior(q.mean + far / 3, q.log_variance + wide)
+
+
+def differences(quadrature: PlaneQuadrature, images: torch.Tensor, evidence: torch.Tensor, by_hand: bool) -> torch.Tensor:
+    """Left side - right side of each image, in nats."""
+    generator, found = torch.Generator().manual_seed(0), []
+    with torch.no_grad():
+        encoded = quadrature.model.encode(images)
+    for index in tqdm.trange(len(images), disable=None, leave=False):
+        q = Posterior(encoded.mean[index : index + 1], encoded.log_variance[index : index + 1])
+        terms = sides(quadrature, images[index : index + 1], moved(q, generator) if by_hand else q)
+        found.append(evidence[index].item() - terms.kl_to_posterior - terms.elbo)
+    return torch.tensor(found)
+
+
+def print_differences(quadrature: PlaneQuadrature, images: torch.Tensor, evidence: torch.Tensor) -> None:
+    """The largest and the mean difference of both sides."""
+    for by_hand in (False, True):
+        size = differences(quadrature, images, evidence, by_hand).abs()
+        whose = "q moved by hand" if by_hand else "the encoder's q"
+        within = int((size <= 0.01).sum())
+        print(
+            f"  both sides, {whose}: largest difference {size.max():.4f}, mean {size.mean():.5f} nats; "
+            f"{within:,} of {len(size):,} within 0.01",
+            flush=True,
+        )
+
+
+def print_importance(quadrature: PlaneQuadrature, images: torch.Tensor, evidence: torch.Tensor) -> None:
+    """How often importance sampling agrees with quadrature."""
+    estimate = importance_log_evidence(quadrature.model, images, IMPORTANCE_SAMPLES, torch.Generator().manual_seed(0))
+    away = ((estimate.log_evidence - evidence) / estimate.standard_error).abs()
+    print(
+        f"  importance sampling, K = {IMPORTANCE_SAMPLES:,}: {int((away <= 3).sum())} of {len(images)} within three standard "
+        f"errors (median {estimate.standard_error.median():.3f} nats); the farthest is {away.max():.1f} away",
+        flush=True,
+    )
+
+
+def print_costs(quadrature: PlaneQuadrature, images: torch.Tensor) -> None:
+    """Seconds for all held-out images, milliseconds for one."""
+    one = []
+    for image in images[: PAGE_IMAGES + 1].split(1):
+        began = time.perf_counter()
+        quadrature.log_evidence(image)
+        one.append(1000 * (time.perf_counter() - began))
+    began = time.perf_counter()
+    found = PlaneQuadrature(quadrature.model).log_evidence(images)
+    seconds = time.perf_counter() - began
+    print(
+        f"  all {len(images):,} held-out images: {seconds:.1f} s on {torch.get_num_threads()} threads, largest last change "
+        f"{found.change.max():.4f} nats; one image, warm: {statistics.median(one[1:]):.0f} ms (slowest {max(one[1:]):.0f})",
+        flush=True,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", nargs="+", default=["mnist", "mnist-conv"])
+    parser.add_argument("--images", type=int, default=1000, help="for the difference of both sides (default: 1000)")
+    options = parser.parse_args()
+    for name in options.runs:
+        run = load_run(runs_folder() / name)
+        held_out = pixels(data.load_held_out(run.config.dataset, run.config.held_out).images)
+        print(name, flush=True)
+        quadrature = PlaneQuadrature(run.model)
+        print_costs(quadrature, held_out)
+        some = held_out[: options.images]
+        evidence = quadrature.log_evidence(some).log_evidence
+        print_importance(quadrature, some[:IMPORTANCE_IMAGES], evidence[:IMPORTANCE_IMAGES])
+        print_differences(quadrature, some, evidence)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""log p(x), the true posterior and both sides of the equation, against closed forms and brute force."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.distributions import MultivariateNormal
+
+import vae
+from tests.conftest import small_config
+from vae.config import ModelConfig
+from vae.elbo import kl_to_prior
+from vae.evidence import EvidenceError, PlaneQuadrature, log_evidence
+from vae.importance import importance_log_evidence
+from vae.likelihood import Bernoulli, Gaussian
+from vae.model import Posterior, build_model
+from vae.run import load_run
+from vae.sides import sides
+
+
+class Linear(nn.Module):
+    """x = W z + b + noise of one scale: log p(x) and p(z given x) are Gaussian in closed form."""
+
+    class Identity(Gaussian):
+        """The decoder's output is the mean itself."""
+
+        def mean(self, parameters: torch.Tensor) -> torch.Tensor:
+            return parameters
+
+    def __init__(self, strength: float, latent: int = 2) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(0)
+        self.config = ModelConfig("mlp", latent=latent, likelihood="gaussian", scale=0.5)
+        self.weight = nn.Parameter(torch.randn(6, latent, generator=generator, dtype=torch.float64) * strength)
+        self.bias = nn.Parameter(torch.randn(6, generator=generator, dtype=torch.float64))
+        self.likelihood = self.Identity(0.5)
+
+    @property
+    def device(self) -> torch.device:
+        return self.weight.device
+
+    def decode_parameters(self, z: torch.Tensor) -> torch.Tensor:
+        return (z @ self.weight.T + self.bias).view(-1, 1, 2, 3)
+
+    def evidence(self, x: torch.Tensor) -> torch.Tensor:
+        covariance = self.weight @ self.weight.T + 0.25 * torch.eye(6, dtype=torch.float64)
+        return MultivariateNormal(self.bias, covariance).log_prob(x.flatten(1)).detach()
+
+    def posterior(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        precision = torch.eye(self.weight.shape[1], dtype=torch.float64) + self.weight.T @ self.weight / 0.25
+        covariance = torch.linalg.inv(precision)
+        return ((x.flatten(1) - self.bias) @ self.weight @ covariance / 0.25).detach(), covariance.detach()
+
+    def encode(self, x: torch.Tensor) -> Posterior:
+        mean, covariance = self.posterior(x)
+        return Posterior(mean, covariance.diagonal().log().expand_as(mean))
+
+
+def some_images(count: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(1)
+    return torch.rand(count, 1, 2, 3, generator=generator, dtype=torch.float64) * 2
+
+
+@pytest.mark.parametrize("strength", [0.1, 1.0, 20.0, 60.0])
+def test_quadrature_matches_the_closed_forms_of_a_linear_decoder(strength):
+    """The strongest has posteriors of a standard deviation of a 300th, far narrower than the coarsest lattice."""
+    with torch.no_grad():
+        model, z = Linear(strength), torch.tensor([[0.0, 0.0], [0.7, -1.2], [-2.0, 0.1]], dtype=torch.float64)
+        x = model.decode_parameters(z) + 0.3
+    quadrature = PlaneQuadrature(model)
+    found = quadrature.log_evidence(x)
+    assert torch.allclose(found.log_evidence, model.evidence(x), atol=1e-4, rtol=0)
+    mean, covariance = model.posterior(x)
+    for index in range(len(x)):
+        posterior = quadrature.true_posterior(x[index : index + 1])
+        assert torch.allclose(posterior.mean, mean[index], atol=1e-4)
+        assert torch.allclose(posterior.covariance, covariance, atol=1e-4, rtol=1e-3)
+        assert posterior.mass == pytest.approx(1, abs=2e-3) and posterior.evidence == pytest.approx(
+            model.evidence(x)[index].item(), abs=1e-4
+        )
+
+
+@pytest.mark.parametrize("strength", [0.1, 1.0, 20.0])
+@pytest.mark.parametrize("move", [(0.0, 0.0, 1.0, 1.0), (0.3, -0.2, 2.0, 0.5), (1.5, 1.0, 4.0, 4.0)])
+def test_both_sides_of_a_linear_decoder_match_their_closed_forms(strength, move):
+    model, x = Linear(strength), some_images(1)
+    mean, covariance = model.posterior(x)
+    q = Posterior(
+        mean + torch.tensor([move[:2]]),
+        (covariance.diagonal().sqrt() * torch.tensor(move[2:], dtype=torch.float64)).square().log()[None],
+    )
+    terms = sides(PlaneQuadrature(model), x, q)
+    exact = torch.distributions.kl_divergence(
+        MultivariateNormal(q.mean[0], torch.diag(q.log_variance[0].exp())), MultivariateNormal(mean[0], covariance)
+    ).item()
+    assert terms.kl_to_posterior == pytest.approx(exact, abs=1e-3 + 1e-6 * exact)
+    assert terms.kl_to_prior == pytest.approx(kl_to_prior(q).item())
+    assert terms.elbo == pytest.approx(model.evidence(x).item() - exact, abs=1e-3 + 1e-6 * exact)
+
+
+def brute_force(model: vae.VAE, image: torch.Tensor, spacing: float, extent: float) -> float:
+    """The plain sum over one fine lattice."""
+    steps = torch.arange(-extent, extent, spacing)
+    z = torch.cartesian_prod(steps, steps)
+    with torch.no_grad():
+        parts = [
+            model.likelihood.log_prob(model.decode_parameters(part), image.expand(len(part), -1, -1, -1))
+            for part in z.split(8192)
+        ]
+    joint = torch.cat(parts).double() - z.square().sum(1) / 2 - math.log(2 * math.pi)
+    return joint.logsumexp(0).item() + 2 * math.log(spacing)
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+@pytest.mark.parametrize("architecture", ["mlp", "conv"])
+def test_quadrature_is_the_brute_force_sum(digits, architecture, likelihood):
+    model = build_model(small_config(architecture=architecture, likelihood=likelihood, scale=1.0).model, seed=3)
+    images = digits.held_out.images[:2] / 255
+    found = PlaneQuadrature(model).log_evidence(images)
+    for index in range(2):
+        assert found.log_evidence[index].item() == pytest.approx(
+            brute_force(model, images[index : index + 1], 0.15, 7), abs=2e-3
+        )
+
+
+def test_both_sides_agree_for_a_trained_run_and_any_q(small_run, digits):
+    run = load_run(small_run.path)
+    quadrature = PlaneQuadrature(run.model)
+    for index in range(3):
+        x = digits.held_out.images[index : index + 1] / 255
+        evidence = quadrature.log_evidence(x).log_evidence.item()
+        with torch.no_grad():
+            q = run.model.encode(x)
+        for other in (q, Posterior(q.mean + 0.3, q.log_variance + 1), Posterior(q.mean * 0, q.log_variance * 0 - 9)):
+            terms = sides(quadrature, x, other)
+            assert evidence - terms.kl_to_posterior == pytest.approx(terms.elbo, abs=0.01)
+        assert log_evidence(run.model, x).item() == evidence
+
+
+def test_the_check_can_fail(small_run, digits):
+    """Without a mode on q's own lattice the left side no longer equals the right one."""
+    run = load_run(small_run.path)
+    quadrature = PlaneQuadrature(run.model)
+    x = digits.held_out.images[:1] / 255
+    q = Posterior(torch.zeros(1, 2), torch.full((1, 2), -4.0))
+    quadrature.survey = lambda images: type(quadrature).survey(quadrature, images).select(torch.zeros(0, dtype=torch.long))
+    quadrature.wide_enough = lambda image: quadrature
+    terms = sides(quadrature, x, q)
+    assert abs(PlaneQuadrature(run.model).log_evidence(x).log_evidence.item() - terms.kl_to_posterior - terms.elbo) > 0.01
+
+
+def test_extremes_stay_finite(small_run):
+    quadrature = PlaneQuadrature(load_run(small_run.path).model)
+    x = torch.zeros(1, 1, 28, 28)
+    for mean, log_variance in ((0.0, -20.0), (0.0, 2.2), (5.0, 0.0)):
+        terms = sides(quadrature, x, Posterior(torch.full((1, 2), mean), torch.full((1, 2), log_variance)))
+        assert all(map(math.isfinite, (terms.reconstruction, terms.kl_to_prior, terms.kl_to_posterior)))
+
+
+def test_importance_sampling_agrees_where_there_is_a_closed_form():
+    for latent in (1, 2, 8):
+        model, x = Linear(1.0, latent), some_images(20)
+        found = importance_log_evidence(model, x, 5000, torch.Generator().manual_seed(0))
+        away = (found.log_evidence - model.evidence(x)) / found.standard_error
+        assert (away.abs() < 4.5).all() and (away.abs() < 3).float().mean() > 0.9
+
+
+def test_pairs_are_those_of_single_calls():
+    generator = torch.Generator().manual_seed(0)
+    parameters, images = torch.randn(5, 1, 4, 4, generator=generator), torch.rand(3, 1, 4, 4, generator=generator)
+    for likelihood in (Bernoulli(), Gaussian(0.3)):
+        together = likelihood.log_prob_of_each(parameters, images)
+        apart = torch.stack([likelihood.log_prob(parameters, image.expand(5, -1, -1, -1)) for image in images])
+        assert together.shape == (3, 5) and torch.allclose(together, apart, atol=1e-3)
+
+
+def test_only_a_plane_can_be_integrated_over():
+    model = build_model(small_config(latent=3).model)
+    with pytest.raises(EvidenceError, match="3 latent dimensions"):
+        log_evidence(model, torch.zeros(1, 1, 28, 28))
