@@ -38,7 +38,7 @@ def heights(page: Page) -> tuple[float, float]:
 
 def test_a_slider_moves_three_terms_and_both_sides_stay_balanced(equation):
     before = terms(equation)
-    handle = equation.locator(".st-key-q_mean_0 [role=slider]")
+    handle = equation.locator(".st-key-q_mean_0").locator("input, [role=slider]").first
     handle.focus()
     for _ in range(6):
         equation.keyboard.press("ArrowRight")
