@@ -6,6 +6,7 @@ import streamlit as st
 
 import vae
 from ui import equation, frame, resources, sections, state, subject
+from ui.balance import Numbers
 from ui.resources import RunVersion
 
 
@@ -58,8 +59,7 @@ def whole(shown: subject.Subject) -> None:
         equation.show_columns(numbers)
     with plane:
         equation.show_plane(shown)
-    st.html(f'<p class="small">{equation.honesty(shown, numbers.log_evidence)}</p>')
-    sections.show(shown, numbers)
+    below(shown, numbers)
 
 
 def without_plane(shown: subject.Subject) -> None:
@@ -77,6 +77,11 @@ def without_plane(shown: subject.Subject) -> None:
         equation.show_image(shown)
     with columns:
         equation.show_columns(numbers)
+    below(shown, numbers)
+
+
+def below(shown: subject.Subject, numbers: Numbers) -> None:
+    """What kind of number log p(x) is, and the section that is chosen."""
     st.html(f'<p class="small">{equation.honesty(shown, numbers.log_evidence)}</p>')
     sections.show(shown, numbers)
 
