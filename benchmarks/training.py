@@ -20,8 +20,9 @@ from torchvision import datasets, transforms
 
 from vae import data
 from vae.config import ARCHITECTURES, ModelConfig, RunConfig, TrainingConfig
+from vae.device import choose_device
 from vae.model import build_model
-from vae.training import Trainer, choose_device
+from vae.training import Trainer
 
 BATCH = 128
 IMAGES = 60_000

@@ -13,7 +13,7 @@ from plotly.subplots import make_subplots
 from torch import Tensor
 
 from ui import palette
-from vae.training import Report
+from vae.report import Report
 
 CONFIG = {
     "displaylogo": False,

@@ -21,8 +21,10 @@ from vae.atlas import Atlas, make_atlas
 from vae.best_gaussian import BestGaussian, best_gaussian
 from vae.config import RunConfig
 from vae.data import pixels
+from vae.device import choose_device
 from vae.elbo import kl_to_prior
 from vae.errors import ConfigError
+from vae.estimate import estimate_seconds
 from vae.estimators import reconstruction_draws
 from vae.evidence import PlaneQuadrature, TruePosterior
 from vae.fields import aggregate_density, change_rate
@@ -32,10 +34,10 @@ from vae.latent import Codes, encode_images
 from vae.metrics import MetricsFollower
 from vae.model import IMAGE_SHAPE, Posterior
 from vae.plane import Plane, plane_of_axes, plane_of_principal_components
+from vae.report import Report
 from vae.road import Road, make_road
 from vae.run import RunFolder
 from vae.sides import sides
-from vae.training import Report, choose_device, estimate_seconds
 
 IMPORTANCE_SAMPLES = 5000
 

@@ -12,10 +12,11 @@ import tqdm
 from vae import data
 from vae.arguments import add_config_arguments, config_from
 from vae.config import DATASETS
+from vae.device import choose_device
 from vae.errors import ConfigError, ExplorerError, RunError, describe
 from vae.evaluation import evaluate_evidence, evaluate_run
+from vae.report import Report
 from vae.run import Run, RunFolder, list_runs, load_run, runs_folder
-from vae.training import Report, choose_device
 from vae.worker import stop_signals, train_run
 
 

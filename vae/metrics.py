@@ -11,7 +11,7 @@ from pathlib import Path
 
 from vae import files
 from vae.errors import RunError
-from vae.training import Report
+from vae.report import Report
 
 
 def append(path: Path, report: Report) -> None:

@@ -13,8 +13,8 @@ from vae import frames
 from vae.errors import ConfigError, RunError
 from vae.frames import Frame
 from vae.metrics import MetricsFollower
+from vae.report import Report
 from vae.run import FORMAT, RunFolder, Status, check_name, list_runs, load_run
-from vae.training import Report
 
 
 def rewrite(folder: RunFolder, name: str, change) -> None:
