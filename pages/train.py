@@ -1,4 +1,4 @@
-"""The Train page: ask for a run, watch it live, stop it or go on with it.
+"""The Train page: ask for a run, watch it live and steer it.
 
 The page is only a watcher. Trainings are processes of their own, and all it knows of them is in their folders.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui import ask, frame, resources, state, watch
+from ui import ask, frame, resources, state, steer, watch
 from vae.errors import ExplorerError
 
 
@@ -28,7 +28,14 @@ def main() -> None:
             except ExplorerError as error:
                 frame.say(error)
     with form:
-        ask.show()
+        if folder is not None and resources.is_active(folder):
+            steer.show(folder)
+            with st.expander("Ask for another run"):
+                ask.show()
+        else:
+            if folder is not None:
+                steer.show_ended(folder)
+            ask.show()
     resources.settle_memory("train", "")
     state.write_address()
 

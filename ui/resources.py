@@ -295,14 +295,3 @@ def is_active(folder: RunFolder) -> bool:
         return folder.read_status().active
     except vae.RunError:
         return False
-
-
-def latest_frame(folder: RunFolder) -> Frame | None:
-    """The newest frame of a run that may be in training."""
-    paths = folder.frame_paths()
-    return _frame(folder, paths[-1], paths[-1].stat().st_mtime_ns) if paths else None
-
-
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _frame(_folder: RunFolder, path: Path, stamp: int) -> Frame:
-    return _folder.read_frame(path)

@@ -162,7 +162,7 @@ class RunFolder:
             raise RunError(f"{self.path} is being trained; lengthen it by steering it.")
         if epochs <= config.training.epochs:
             raise RunError(f"{self.path} has {config.training.epochs} epochs already; ask for more than that.")
-        if not (self.path / "trainer.safetensors").exists():
+        if not self.can_go_on():
             raise RunError(f"{self.path} was thinned and has no trainer's state to go on from; start a new run.")
         self.rewrite_config(dataclasses.replace(config, training=dataclasses.replace(config.training, epochs=epochs)))
         self.write_status(dataclasses.replace(status, state="stopped", message=f"Lengthened to {epochs} epochs."))
@@ -299,10 +299,13 @@ class RunFolder:
         """Replace the trainer's state."""
         files.write_tensors(self.path / "trainer.safetensors", tensors, numbers)
 
+    def can_go_on(self) -> bool:
+        """Whether there is a trainer's state, which `thin` removes."""
+        return (self.path / "trainer.safetensors").exists()
+
     def read_trainer(self) -> tuple[dict[str, Tensor], dict[str, float]] | None:
         """The trainer's state, or None before the first one was written."""
-        path = self.path / "trainer.safetensors"
-        return files.read_tensors(path) if path.exists() else None
+        return files.read_tensors(self.path / "trainer.safetensors") if self.can_go_on() else None
 
     # What a watcher asks for
 
