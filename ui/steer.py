@@ -49,12 +49,14 @@ def _buttons(folder: RunFolder, config: RunConfig, status: Status, wish: Steerin
     if status.state == "queued":
         left.button("Pause", disabled=True, width="stretch", key="pause")
     elif paused:
-        going_on = wish.pause_at is None or wish.pause_at > status.step
-        ask(left, "Go on", "go_on", folder, {"pause_at": None}, disabled=going_on, type="primary")
+        waiting = wish.pause_at is not None and wish.pause_at <= status.step
         steps = max(status.total_steps // config.training.epochs, 1)
-        ask(left, "One batch", "one_batch", folder, {"pause_at": status.step + 1}, disabled=going_on)
         end_of_epoch = steps * (status.step // steps + 1)
-        ask(right, "To the epoch's end", "one_epoch", folder, {"pause_at": end_of_epoch}, disabled=going_on)
+        ask(left, "Go on", "go_on", folder, {"pause_at": None}, disabled=not waiting, type="primary")
+        ask(right, "Stop", "stop", folder, {"stop": True}, disabled=wish.stop)
+        ask(left, "One batch", "one_batch", folder, {"pause_at": status.step + 1}, disabled=not waiting)
+        ask(right, "One epoch", "one_epoch", folder, {"pause_at": end_of_epoch}, disabled=not waiting, help="To its end")
+        return
     else:
         ask(left, "Pause", "pause", folder, {"pause_at": 0}, disabled=wish.pause_at == 0)
     ask(right, "Stop", "stop", folder, {"stop": True}, disabled=wish.stop)

@@ -22,6 +22,6 @@ def recipe(name: str, dataset: str, architecture: str) -> RunConfig:
     if name == "textbook":
         return RunConfig(dataset, ModelConfig(architecture), TrainingConfig(epochs=60 if small else 30))
     model = ModelConfig(architecture, activation="silu", fourier_features=3 if architecture == "mlp" else 0)
-    size, rate = (64, 2e-3) if small else (256, 3e-3)
+    size, rate = (64, 2e-3) if small else (256, 4e-3)
     training = TrainingConfig(epochs=60 if small else 5, batch_size=size, learning_rate=rate, schedule="one-cycle")
     return RunConfig(dataset, model, training)

@@ -112,7 +112,7 @@ class Trainer:
         Returns the report on the steps since the last one, so that no report mixes what was before and after.
         """
         words = steering.words(self.steering)
-        report = self._report_so_far() if words else None
+        report = self.report_so_far() if words else None
         if words:
             self._steered = ", ".join(filter(None, [self._steered, words]))
         self.steering = steering
@@ -168,7 +168,7 @@ class Trainer:
             step = self.step - (last - self._reported) + int(bad[0]) + 1
             raise TrainingError(f"The loss is not finite at step {step:,}; {_ADVICE}")
 
-    def _report_so_far(self) -> Report | None:
+    def report_so_far(self) -> Report | None:
         """On the steps since the last report, if there are any."""
         place = self.step % self.steps_per_epoch
         if place == self._reported:

@@ -236,6 +236,9 @@ class _Worker:
 
     def _pause(self, trainer: Trainer) -> None:
         """Save all there is and wait until something else is asked for; beta and the learning rate may change meanwhile."""
+        report = trainer.report_so_far()
+        if report is not None:
+            self._publish(report)  # who steps batch by batch wants to see each on the curves
         self._note(state="paused", **_progress(trainer, self.status.images_per_second))
         self._settle(trainer)
         while self._pause_is_asked(trainer) and not self._stop_is_asked():

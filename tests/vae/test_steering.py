@@ -6,6 +6,7 @@ import math
 import threading
 
 import pytest
+import torch
 
 import vae
 from tests.conftest import command, small_config, wait_until
@@ -117,8 +118,10 @@ def test_a_pause_changes_nothing_in_what_is_learnt(tmp_path):
     training.until("paused")
     paused.steer(pause_at=None)
     training.thread.join(60)
-    curves = [[dataclasses.replace(report, seconds=0.0) for report in folder.read_metrics()] for folder in (whole, paused)]
-    assert curves[0] == curves[1]
+    epochs = [[dataclasses.replace(r, seconds=0.0) for r in f.read_metrics() if r.scope == "epoch"] for f in (whole, paused)]
+    assert epochs[0] == epochs[1] and 17 in [report.step for report in steps(paused)]
+    for ours, expected in zip(*(load_run(folder.path).model.parameters() for folder in (paused, whole)), strict=True):
+        assert torch.equal(ours, expected)
 
 
 def test_it_is_lengthened_while_it_runs_and_after_its_end(tmp_path):
@@ -175,8 +178,9 @@ def test_a_training_says_what_it_does_not_obey_and_goes_on(training):
 def test_a_learning_rate_that_blows_up_fails_and_going_on_starts_from_the_last_good_weights(tmp_path):
     folder = RunFolder.create(tmp_path / "run", small_config(epochs=200, report_every=4))
     training = Training(folder)
-    training.until_step(24)
-    folder.steer(learning_rate=10.0)
+    folder.steer(pause_at=24)
+    training.until("paused")
+    folder.steer(learning_rate=10.0, pause_at=None)
     training.thread.join(60)
     assert isinstance(training.error, TrainingError)
     status = folder.read_status()
