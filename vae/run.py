@@ -29,7 +29,7 @@ from vae.metrics import MetricsFollower
 from vae.model import VAE, build_model
 from vae.report import Report
 from vae.status import Status
-from vae.steering import Steering
+from vae.steering import BY_HAND, Steering
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 SECONDS_TO_MISS, SECONDS_TO_START = 15.0, 60.0
@@ -306,6 +306,13 @@ class RunFolder:
     def read_trainer(self) -> tuple[dict[str, Tensor], dict[str, float]] | None:
         """The trainer's state, or None before the first one was written."""
         return files.read_tensors(self.path / "trainer.safetensors") if self.can_go_on() else None
+
+    def forget_steering(self) -> None:
+        """Let a resumed training follow its schedules, whatever was set by hand."""
+        state = self.read_trainer()
+        if state is not None:
+            tensors, numbers = state
+            self.write_trainer(tensors, {name: value for name, value in numbers.items() if name not in BY_HAND})
 
     # What a watcher asks for
 

@@ -21,7 +21,7 @@ from vae.latent import Codes, encode_images
 from vae.model import VAE, build_model
 from vae.report import Report
 from vae.schedule import beta_at, learning_rate_at
-from vae.steering import Steering
+from vae.steering import BY_HAND, Steering
 from vae.stepping import Stepper
 
 REPORTS_PER_EPOCH = 100
@@ -200,7 +200,7 @@ class Trainer:
         for index, state in self.stepper.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{index}.{name}": value for name, value in state.items()}
         tensors |= {"noise": self.noise.get_state(), "terms": self._terms}
-        by_hand = {"beta": self.steering.beta, "learning_rate": self.steering.learning_rate}
+        by_hand = {name: getattr(self.steering, name) for name in BY_HAND}
         numbers = {name: value for name, value in by_hand.items() if value is not None}
         return tensors, numbers | {"step": self.step, "reported": self._reported, "seconds": self.seconds}
 
@@ -221,7 +221,7 @@ class Trainer:
             self.step, self.seconds = int(numbers["step"]), float(numbers["seconds"])
             place = self.step % self.steps_per_epoch
             self._reported = int(numbers.get("reported", place - place % self.report_every))
-            self.steering = Steering(numbers.get("beta"), numbers.get("learning_rate"))
+            self.steering = Steering(**{name: numbers.get(name) for name in BY_HAND})
         except (KeyError, ValueError, RuntimeError, TypeError, ConfigError) as error:
             raise TrainingError("The trainer's state does not fit this model and data set; start a new run.") from error
 

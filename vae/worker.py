@@ -98,16 +98,16 @@ class _Worker:
         self.config, _ = folder.read_config()
         self.device = choose_device(device)
         self.on_report, self.asked_by_caller = on_report, should_stop
-        self.status = dataclasses.replace(
-            folder.read_status(as_written=True), state="queued", device=str(self.device), host=socket.gethostname(), message=""
-        )
-        self.had_failed = folder.read_status(as_written=True).state == "failed"
+        before = folder.read_status(as_written=True)
+        self.was_queued = before.state == "queued"
+        self.status = dataclasses.replace(before, state="queued", device=str(self.device), host=socket.gethostname(), message="")
         self.steering = Steering()
         self.last_status = self.last_trainer_state = self.last_look = 0.0
         self.settled_step = -1
 
     def work(self, queue: bool) -> Status:
-        self.folder.forget_requests()
+        if not self.was_queued:
+            self.folder.forget_requests()  # of a training that was killed
         try:
             with self._heartbeat():
                 if queue and not self._wait_for_turn():
@@ -121,6 +121,7 @@ class _Worker:
         except BaseException as error:
             with contextlib.suppress(RunError):  # a full disk is the very reason, perhaps
                 self._end("failed", describe(error))
+                self.folder.forget_steering()  # what was set by hand may be the reason too
             raise
 
     def _wait_for_turn(self) -> bool:
@@ -183,9 +184,8 @@ class _Worker:
         state = self.folder.read_trainer()
         if state is not None:
             trainer.restore(*state)
-            if not self.had_failed:  # else what was set by hand may be the reason
-                self.steering = trainer.steering
-                self.folder.steer(**{name: value for name, value in vars(self.steering).items() if value is not None})
+            self.steering = trainer.steering
+            self.folder.steer(**{name: value for name, value in vars(self.steering).items() if value is not None})
         elif self.folder.read_model(self.config)[1] > 0:
             raise TrainingError(f"{self.folder.path} was thinned and has no trainer's state to go on from; start a new run.")
         self.folder.keep_metrics_until(trainer.step)
