@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from vae.evaluation import evaluate_evidence, evaluate_run
 from vae.report import Report
 from vae.run import Run, RunFolder, list_runs, load_run, runs_folder
 from vae.worker import stop_signals, train_run
+
+NICENESS = 5
+"""Of a training that a page started: clicks on the page come first."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -83,6 +87,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _train(options: argparse.Namespace) -> None:
+    if options.queue:
+        os.nice(NICENESS)
     device = choose_device(options.device)
     if options.lengthen is not None and not options.resume:
         raise ConfigError("--lengthen goes with --resume; a new run takes its length from --epochs.")

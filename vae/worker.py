@@ -100,7 +100,8 @@ class _Worker:
         self.on_report, self.asked_by_caller = on_report, should_stop
         before = folder.read_status(as_written=True)
         self.was_queued = before.state == "queued"
-        self.status = dataclasses.replace(before, state="queued", device=str(self.device), host=socket.gethostname(), message="")
+        here = {"device": str(self.device), "host": socket.gethostname()}
+        self.status = dataclasses.replace(before, state="queued", message="", **here)
         self.steering = Steering()
         self.last_status = self.last_trainer_state = self.last_look = 0.0
         self.settled_step = -1
