@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 import vae
+from ui import film
 from ui.balance import Numbers
 from ui.figures import plane_extent
 from ui.layers import Picture, change_picture, density_picture
@@ -22,7 +23,7 @@ from vae.best_gaussian import BestGaussian, best_gaussian
 from vae.config import RunConfig
 from vae.data import pixels
 from vae.elbo import kl_to_prior
-from vae.errors import ConfigError
+from vae.errors import ConfigError, RunError
 from vae.estimators import reconstruction_draws
 from vae.evidence import PlaneQuadrature, TruePosterior
 from vae.fields import aggregate_density, change_rate
@@ -304,3 +305,12 @@ def latest_frame(folder: RunFolder) -> Frame | None:
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _frame(_folder: RunFolder, path: Path, stamp: int) -> Frame:
     return _folder.read_frame(path)
+
+
+@st.cache_resource(max_entries=512, show_spinner=False)
+def packed_frame(path: Path, stamp: int, plane_name: str, _plane: Plane) -> film.Packed | None:
+    """One frame of a run, packed for the browser on the plane that `plane_name` names; None where it is damaged."""
+    try:
+        return film.pack(RunFolder(path.parents[1]).read_frame(path), _plane)
+    except RunError:
+        return None

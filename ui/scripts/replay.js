@@ -1,0 +1,359 @@
+// Replays a training: dots, names, manifold, curves' cursor and figures move together, and the server is asked for nothing.
+//
+// Between two frames dots and names are on their way from the one to the other; epoch, figures and manifold are those of the
+// frame that was passed last.
+
+const EASE = 0.12; // of the way to other axes, each time the screen is drawn
+const GRID_EXTENT = 3; // `vae.latent.make_grid`
+const SPACE_IS_THEIRS = 'button, select, input[type=checkbox], input[type=text], input[type=number], textarea, [role=combobox], a';
+const ARROWS_ARE_THEIRS = 'select, input:not([type=checkbox], .slider), textarea, [role=combobox], [role=slider]';
+const STEPS_OF_KEYS = { ArrowLeft: -1, ArrowDown: -1, PageDown: -5, ArrowRight: 1, ArrowUp: 1, PageUp: 5 };
+
+const signed = (value, digits) => value.toFixed(digits).replace('-', '\u2212');
+const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+const element = (tag, properties, parent) => parent.appendChild(Object.assign(document.createElement(tag), properties));
+
+class Replay extends Player {
+  constructor(root) {
+    super();
+    this.root = root;
+    this.find = (selector) => root.querySelector(selector);
+    this.hidden = new Set(); // classes
+    this.drawn = {}; // what the screen shows of what changes rarely
+    this.splats = new Splats(this.find('.points'));
+    this.still = window.matchMedia('(prefers-reduced-motion: reduce)');
+    this.listen();
+  }
+
+  // What the server says: see `described` in ui/replay.py.
+  update(data) {
+    const another = this.data?.film !== data.film;
+    const epochs = another ? (data.epoch ?? Infinity) : this.epochs;
+    this.data = data;
+    this.frames = data.frames;
+    if (another) this.begin();
+    for (const id of this.unpacked.keys()) if (!this.frames.some((frame) => frame.id === id)) this.unpacked.delete(id);
+    this.place = this.placeOf(epochs);
+    this.drawn = {};
+    this.fill();
+    this.layOut();
+    if (another && data.active && data.epoch === null) this.play();
+    this.load();
+  }
+
+  // Another film: nothing of the last one is kept.
+  begin() {
+    this.pause(false);
+    this.labels = bytesOf(this.data.labels);
+    this.words = this.data.colours.map(wordOf);
+    this.shown = new Float32Array(2 * this.labels.length);
+    this.unpacked.clear();
+    this.hidden.clear();
+    this.extent = this.data.extent;
+    this.told = this.data.epoch;
+    this.splats.empty = true;
+    this.fillNames();
+  }
+
+  // What stands on the page
+
+  fillNames() {
+    const { names, colours, inks } = this.data;
+    this.find('.names').replaceChildren();
+    this.find('.legend').replaceChildren();
+    this.names = names.map((name, label) => {
+      const style = `background:${colours[label]};color:${inks[label]}`;
+      this.fillLegend(name, label, colours[label]);
+      return element('b', { textContent: name, style, hidden: true }, this.find('.names'));
+    });
+  }
+
+  fillLegend(name, label, colour) {
+    const button = element('button', { type: 'button', title: `Hide or show ${name}` }, this.find('.legend'));
+    element('i', { style: `background:${colour}` }, button);
+    element('span', { textContent: name }, button);
+    button.setAttribute('aria-pressed', true);
+    button.onclick = () => {
+      if (!this.hidden.delete(label)) this.hidden.add(label);
+      button.setAttribute('aria-pressed', !this.hidden.has(label));
+      this.drawSoon();
+    };
+  }
+
+  // All that the server's word decides, and no frame.
+  fill() {
+    const { data } = this;
+    this.find('.play').classList.toggle('playing', this.playing);
+    this.find('.play').setAttribute('aria-label', this.playing ? 'Pause' : 'Play');
+    this.find('.play span').textContent = this.playing ? 'Pause' : 'Play';
+    for (const control of this.root.querySelectorAll('.transport button, .slider')) control.disabled = !this.canPlay;
+    this.find('.epoch small').textContent = `of ${data.epochs}`;
+    this.find('.manifold').hidden = !data.manifold;
+    [this.find('.slider').min, this.find('.slider').max] = data.range;
+    this.find('.notes').replaceChildren(...data.notes.map((note) => Object.assign(document.createElement('p'), { innerHTML: note })));
+    this.fillTicks();
+  }
+
+  // Where the frames are on the slider; those still on their way are pale.
+  fillTicks() {
+    const ticks = this.find('.ticks');
+    if (ticks.childElementCount !== this.frames.length) {
+      ticks.replaceChildren();
+      this.frames.forEach(() => element('i', {}, ticks));
+    }
+    this.frames.forEach((frame, index) => {
+      ticks.children[index].style.left = `${100 * this.shareOf(frame.at)}%`;
+      ticks.children[index].classList.toggle('there', this.unpacked.has(frame.id));
+    });
+  }
+
+  shareOf(epochs) {
+    const [first, last] = this.data.range;
+    return (epochs - first) / Math.max(last - first, 1e-9);
+  }
+
+  // Sizes
+
+  // Fit everything to the sizes that the page gives it.
+  layOut() {
+    const figure = this.find('.plane');
+    if (!this.data || !figure.clientWidth || !figure.clientHeight) return;
+    const style = getComputedStyle(figure);
+    this.style = { ink: style.color, paper: style.getPropertyValue('--st-background-color').trim() || '#ffffff', font: style.fontFamily };
+    this.scale = parseFloat(getComputedStyle(document.documentElement).fontSize) / 17;
+    this.ratio = Math.min(window.devicePixelRatio || 1, 2);
+    this.layOutPlane(figure);
+    this.layOutCurves(this.find('.lines'));
+    this.sizes = this.names.map((name) => {
+      name.hidden = false;
+      const size = [name.offsetWidth + 2, name.offsetHeight + 2];
+      name.hidden = true;
+      return size;
+    });
+    this.drawn = {};
+    this.drawSoon();
+  }
+
+  layOutPlane(figure) {
+    this.layout = new Layout(figure.clientWidth, figure.clientHeight, this.scale, { ...this.data, extent: this.extent });
+    const { left, top, width, height } = this.layout;
+    for (const part of ['.points', '.names']) {
+      this.find(part).style.cssText = `left:${left}px;top:${top}px;width:${width}px;height:${height}px`;
+    }
+    const [across, down] = [width, height].map((side) => Math.round(side * this.ratio));
+    const radius = (this.labels.length < 1500 ? 4.5 : 2.5) * this.ratio * this.scale;
+    this.splats.resize(across, down, radius);
+    drawAxes(this.sized('.axes', figure), this.layout, this.data, this.style);
+  }
+
+  layOutCurves(figure) {
+    const { curves, range } = this.data;
+    this.find('.curves').hidden = !curves.length;
+    this.panels = new Panels(figure.clientWidth, figure.clientHeight, this.scale, range, Math.max(curves.length, 1));
+    drawLines(this.sized('.lines canvas', figure), this.panels, curves, this.style);
+    const heads = this.find('.heads');
+    heads.replaceChildren();
+    this.values = curves.map(({ name, colour }, panel) => {
+      const head = element('p', { style: `color:${colour};top:${this.panels.step * panel}px` }, heads);
+      element('span', { textContent: name }, head);
+      return element('b', {}, head);
+    });
+    this.marks = curves.map(({ colour }) => element('i', { style: `background:${colour}` }, heads));
+    const cursor = this.find('.cursor');
+    [cursor.style.top, cursor.style.height] = [`${this.panels.top}px`, `${this.panels.bottom - this.panels.top}px`];
+  }
+
+  // A canvas as large as its figure, in CSS pixels.
+  sized(selector, figure) {
+    const canvas = this.find(selector);
+    [canvas.width, canvas.height] = [figure.clientWidth, figure.clientHeight].map((side) => Math.round(side * this.ratio));
+    canvas.style.cssText = `width:${figure.clientWidth}px;height:${figure.clientHeight}px`;
+    const context = canvas.getContext('2d');
+    context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    return context;
+  }
+
+  // Drawing
+
+  draw() {
+    if (!this.layout || !this.frames.length) return;
+    this.easeAxes();
+    this.drawDots();
+    this.drawNow();
+  }
+
+  // A training may outgrow its axes; they give way smoothly, and never without a new frame.
+  easeAxes() {
+    const far = this.data.extent - this.extent;
+    if (!far) return;
+    this.extent = Math.abs(far) < 1e-3 || this.still.matches ? this.data.extent : this.extent + EASE * far;
+    this.layOutPlane(this.find('.plane'));
+    this.drawSoon();
+  }
+
+  drawDots() {
+    const from = this.unpackedAt(this.index);
+    if (!from) return this.splats.empty && this.drawGround(null); // else the last picture stays until the next is there
+    const to = this.unpackedAt(this.index + 1) ?? from;
+    const share = this.still.matches ? 0 : this.place - this.index;
+    blend(from.places, to.places, share, this.shown);
+    this.drawGround(from);
+    const colours = this.words.map((word, label) => (this.hidden.has(label) ? 0 : word));
+    this.splats.draw(this.shown, this.labels, colours, this.layout.map, this.ratio);
+    this.moveNames(from, to, share);
+    if (this.drawn.manifold !== from) this.drawManifold((this.drawn.manifold = from));
+  }
+
+  // Below the dots: the page's colour, the manifold if it is asked for, the lines at zero.
+  drawGround(frame) {
+    const under = this.find('.under input').checked && frame?.grey ? frame : null;
+    if (this.drawn.layout === this.layout && this.drawn.under === under) return;
+    Object.assign(this.drawn, { layout: this.layout, under });
+    this.splats.setGround(this.ratio, (context) => {
+      context.fillStyle = this.style.paper;
+      context.fillRect(0, 0, this.layout.width + 1, this.layout.height + 1);
+      if (under) drawMosaicUnder(context, this.layout, mosaicOf(under.grey, under.side), GRID_EXTENT);
+      drawZeros(context, this.layout);
+    });
+  }
+
+  drawManifold(frame) {
+    const canvas = this.find('.manifold canvas');
+    this.find('.manifold').classList.toggle('absent', !frame.grey);
+    if (!frame.grey) return;
+    if (canvas.width !== frame.side) canvas.width = canvas.height = frame.side;
+    canvas.getContext('2d').drawImage(mosaicOf(frame.grey, frame.side), 0, 0);
+  }
+
+  moveNames(from, to, share) {
+    const between = from.middles.map((place, label) => {
+      if (!place || this.hidden.has(label)) return null;
+      return this.layout.pixelOf(place.map((value, axis) => value + share * ((to.middles[label] ?? place)[axis] - value)));
+    });
+    const spread = (from.spread + share * (to.spread - from.spread)) * this.layout.unit;
+    const places = this.data.strip ? between : standing(between, this.sizes, spread);
+    this.splats.drawOver(this.ratio, (context) => drawLeaders(context, between, places, this.data.colours, 2));
+    this.names.forEach((name, label) => {
+      name.hidden = !places[label];
+      if (places[label]) name.style.transform = `translate(${places[label][0]}px, ${places[label][1]}px) translate(-50%, -50%)`;
+    });
+  }
+
+  // Slider, cursor, epoch and figures.
+  drawNow() {
+    const { panels, epochs } = this;
+    const frame = this.frames[this.index];
+    const slider = this.find('.slider');
+    slider.value = epochs;
+    slider.style.setProperty('--done', `${100 * this.shareOf(epochs)}%`);
+    this.find('.cursor').style.transform = `translateX(${panels.x(epochs)}px)`;
+    this.say('.where', this.whereabouts());
+    if (this.drawn.frame === frame) return;
+    this.drawn.frame = frame;
+    this.say('.epoch b', frame.epoch);
+    slider.setAttribute('aria-valuetext', `epoch ${frame.epoch}`);
+    this.data.curves.forEach(({ term, range }, panel) => {
+      this.values[panel].textContent = signed(frame[term], 2);
+      const y = panels.y(panel, clamp(frame[term], ...range), range);
+      this.marks[panel].style.transform = `translate(${panels.x(frame.at)}px, ${y}px) translate(-50%, -50%)`;
+    });
+  }
+
+  say(selector, words) {
+    const place = this.find(selector);
+    if (place.textContent !== String(words)) place.textContent = words;
+  }
+
+  whereabouts() {
+    if (!this.unpackedAt(this.index)) return 'on its way \u2026';
+    if (this.playing && this.atEnd && this.data.active) return 'the newest frame; the next one is awaited';
+    if (this.place - this.index > 1e-3 && !this.still.matches) return `on the way to epoch ${this.frames[this.index + 1].epoch}`;
+    return `frame ${this.index + 1} of ${this.frames.length}`;
+  }
+
+  // Hands
+
+  listen() {
+    const slider = this.find('.slider');
+    this.find('.play').onclick = () => this.toggle();
+    this.find('.first').onclick = () => this.nudge(-this.frames.length);
+    this.find('.back').onclick = () => this.nudge(-1);
+    this.find('.forth').onclick = () => this.nudge(1);
+    this.find('.under input').onchange = () => this.drawSoon();
+    this.find('.speed').onchange = (event) => (this.speed = Number(event.target.value));
+    this.find('.loop').onclick = ({ currentTarget }) => {
+      this.looping = !this.looping;
+      currentTarget.setAttribute('aria-pressed', this.looping);
+    };
+    slider.oninput = () => this.goTo(Number(slider.value));
+    slider.onchange = () => this.settle();
+    this.listenToCurves(this.find('.lines'));
+  }
+
+  goTo(epochs) {
+    this.pause(false);
+    this.seek(this.placeOf(epochs));
+  }
+
+  listenToCurves(figure) {
+    const go = (event) => this.goTo(this.panels.epochAt(event.clientX - figure.getBoundingClientRect().left));
+    figure.onpointerdown = (event) => {
+      if (event.button !== 0 || !this.last) return;
+      figure.setPointerCapture(event.pointerId);
+      go(event);
+    };
+    figure.onpointermove = (event) => figure.hasPointerCapture(event.pointerId) && go(event);
+    figure.onpointerup = () => this.last && this.settle();
+  }
+
+  onKey(event) {
+    const target = event.composedPath()[0];
+    if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented || !this.canPlay) return;
+    if (event.key === ' ' && !target.closest?.(SPACE_IS_THEIRS)) this.toggle();
+    else if (target.closest?.(ARROWS_ARE_THEIRS)) return;
+    else if (event.key in STEPS_OF_KEYS) this.nudge(STEPS_OF_KEYS[event.key]);
+    else if (event.key === 'Home') this.nudge(-this.frames.length);
+    else if (event.key === 'End') this.nudge(this.frames.length);
+    else return;
+    event.preventDefault();
+  }
+}
+
+// Pictures arrive when they arrive, and themes and sizes change without a word: look now and then.
+const LOOKS_APART = 120; // milliseconds
+
+const attend = (replay) => {
+  const onKey = (event) => replay.onKey(event);
+  const observer = new ResizeObserver(() => replay.layOut());
+  for (const figure of ['.plane', '.lines']) observer.observe(replay.find(figure));
+  window.addEventListener('keydown', onKey);
+  const timer = setInterval(() => {
+    const there = replay.unpacked.size;
+    replay.load().then(() => replay.unpacked.size !== there && replay.fillTicks());
+  }, LOOKS_APART);
+  return () => {
+    replay.pause(false);
+    observer.disconnect();
+    window.removeEventListener('keydown', onKey);
+    clearInterval(timer);
+  };
+};
+
+export default function (component) {
+  const { data, parentElement, setTriggerValue } = component;
+  const host = parentElement.host ?? parentElement;
+  if (!host.replay) {
+    host.replay = new Replay(parentElement);
+    host.replay.stop = attend(host.replay);
+    window.vaeReplay = host.replay; // for whoever measures it
+  }
+  host.replay.send = (epoch) => setTriggerValue('rest', epoch);
+  host.replay.update(data);
+  // Streamlit keeps the latest call's cleanup alone, but may run an earlier one's late: only the latest ends the replay.
+  const turn = (host.replay.turn = {});
+  return () => {
+    if (host.replay?.turn !== turn) return;
+    host.replay.stop();
+    delete host.replay;
+  };
+}
