@@ -22,6 +22,9 @@ MOST_PICTURES = 60
 SECONDS, LAST_SECONDS = 9.0, 2.0
 """How long a film takes at most, and how long its end is seen."""
 
+PADDING = 4
+"""Pixels around a class's name."""
+
 CROWDED = 24
 """Pixels of standard deviation: with less, names would hide the dots."""
 
@@ -154,24 +157,32 @@ class _Painter:
         return Image.fromarray(canvas.view(np.uint8).reshape(side, side, 4)[..., :3]).reduce(2)
 
     def _name_classes(self, draw: ImageDraw.ImageDraw, places: np.ndarray) -> None:
-        """Names at the medians, where there is room: none while all codes lie in one spot, as before training."""
-        pixels, drawn = self._pixels(places, PLANE) + GAP, []
-        if not len(pixels) or pixels.std() < CROWDED:
+        """Names at the medians, or beside them; none while all codes lie in one spot, as before training."""
+        pixels = self._pixels(places, PLANE) + GAP
+        present = [label for label in range(len(self.names)) if (self.labels == label).any()]
+        if not present or pixels.std() < CROWDED:
             return
-        for label, name in enumerate(self.names):
-            mine = pixels[self.labels == label]
-            if len(mine):
-                self._name_class(draw, label, name, tuple(np.median(mine, 0)), drawn)
+        sizes = [draw.textbbox((0, 0), self.names[label], font=self.bold)[2:] for label in present]
+        middles = np.stack([np.median(pixels[self.labels == label], 0) for label in present])
+        boxes = np.array(sizes) + 2 * PADDING
+        for label, middle, box in zip(present, apart(middles, boxes), boxes, strict=True):
+            colour = palette.CLASSES[label % len(palette.CLASSES)]
+            draw.rectangle((*(middle - box / 2), *(middle + box / 2)), colour, "white")
+            draw.text(tuple(middle), self.names[label], palette.ink_on(colour), self.bold, anchor="mm")
 
-    def _name_class(self, draw: ImageDraw.ImageDraw, label: int, name: str, middle: tuple, drawn: list[tuple]) -> None:
-        colour = palette.CLASSES[label % len(palette.CLASSES)]
-        left, top, right, bottom = draw.textbbox(middle, name, font=self.bold, anchor="mm")
-        box = (left - 4, top - 4, right + 4, bottom + 4)
-        if any(box[0] < x1 and x0 < box[2] and box[1] < y1 and y0 < box[3] for x0, y0, x1, y1 in drawn):
-            return
-        drawn.append(box)
-        draw.rectangle(box, colour, "white")
-        draw.text(middle, name, palette.ink_on(colour), self.bold, anchor="mm")
+
+def apart(middles: np.ndarray, sizes: np.ndarray, rounds: int = 24) -> np.ndarray:
+    """Middles (N, 2) of boxes of `sizes` (N, 2), moved the shortest way until no two of them overlap, or nearly so."""
+    moved = middles.astype(np.float64)
+    for _ in range(rounds):
+        for i in range(len(moved)):
+            for j in range(i):
+                over = (sizes[i] + sizes[j]) / 2 - np.abs(moved[i] - moved[j])
+                axis = int(over.argmin())
+                if over[axis] > 0:
+                    way = (over[axis] / 2) * (1 if moved[i, axis] >= moved[j, axis] else -1)
+                    moved[i, axis], moved[j, axis] = moved[i, axis] + way, moved[j, axis] - way
+    return moved
 
 
 def _rgb(colour: str) -> tuple[int, int, int]:

@@ -211,7 +211,9 @@ def notes(reel: Reel, has_curves: bool) -> list[str]:
     if not has_curves:
         said.append("This run has no report, so there are no curves.")
     if len(reel.film.frames) > 1:
-        said.append("Each dot is one image in all frames; its positions between epochs are interpolated, all else is not.")
+        said.append(
+            "Each dot is one image throughout. Its positions between epochs are interpolated; figures and manifold are not."
+        )
     return said
 
 

@@ -1,17 +1,17 @@
 // ELBO, reconstruction and KL over the epochs, with room for a cursor; where one presses, the film goes.
 
-const GAP = 0.28; // of a panel's height, above it: for its name and its number
-const LINES = { left: 58, right: 8, top: 0, bottom: 40 }; // at a root font of 17 pixels
+const LINES = { left: 58, right: 16, top: 0, bottom: 24, head: 28 }; // at a root font of 17 pixels
+const TICK_HEIGHT = 18; // likewise: what a number beside an axis needs
 
 // Where the panels lie, in CSS pixels.
 class Panels {
   constructor(width, height, scale, range, count) {
-    const { left, right, top, bottom } = LINES;
-    Object.assign(this, { scale, range });
+    const { left, right, top, bottom, head } = LINES;
+    Object.assign(this, { scale, range, head: head * scale });
     [this.left, this.right] = [left * scale, width - right * scale];
     [this.top, this.bottom] = [top, height - bottom * scale];
     this.step = (this.bottom - this.top) / count;
-    this.head = Math.max(this.step * GAP, 24 * scale);
+    this.share = (TICK_HEIGHT * scale) / Math.max(this.step - this.head, 1); // of an axis, for a number beside it
   }
 
   x(epoch) {
@@ -30,25 +30,31 @@ class Panels {
   }
 }
 
-// Round numbers within a range: two to four of them.
-const roundNumbers = (low, high) => {
-  const least = (high - low) / 4;
-  const power = 10 ** Math.floor(Math.log10(least));
-  return ticksWithin(low, high, power * [1, 2, 2.5, 5, 10].find((factor) => factor * power >= least));
+// Round numbers within a range, as many as have room when each needs a share of it; at least one where there is any.
+const roundNumbers = ([low, high], share) => {
+  const power = 10 ** Math.floor(Math.log10(high - low) - 1);
+  let numbers = [];
+  for (const factor of [1, 2, 2.5, 5, 10, 20, 25, 50, 100]) {
+    const next = ticksWithin(low, high, factor * power);
+    if (!next.length) break;
+    numbers = next;
+    if ((factor * power) / (high - low) >= share) return numbers;
+  }
+  return numbers.slice(0, 1);
 };
 
 const drawLines = (context, panels, curves, { ink, font }) => {
   context.clearRect(0, 0, context.canvas.width, context.canvas.height);
   context.font = `${14 * panels.scale}px ${font}`;
   curves.forEach((curve, panel) => drawPanel(context, panels, curve, panel, ink));
-  drawEpochs(context, panels, ink, font);
+  drawEpochs(context, panels, ink);
 };
 
 const drawPanel = (context, panels, { colour, train, held_out, range }, panel, ink) => {
   const [top, bottom] = [panels.y(panel, range[1], range), panels.y(panel, range[0], range)];
   context.fillStyle = ink;
   [context.textAlign, context.textBaseline, context.lineWidth] = ['right', 'middle', 1];
-  for (const value of roundNumbers(...range)) {
+  for (const value of roundNumbers(range, panels.share)) {
     const y = panels.y(panel, value, range);
     context.strokeStyle = 'rgba(125,135,148,0.25)';
     path(context, [[panels.left, y], [panels.right, y]]);
@@ -75,12 +81,12 @@ const path = (context, points) => {
   context.stroke();
 };
 
-const drawEpochs = (context, panels, ink, font) => {
+const drawEpochs = (context, panels, ink) => {
   const [first, last] = panels.range;
   const step = Math.max(1, tickStep((panels.right - panels.left) / Math.max(last - first, 1) / panels.scale));
+  const below = panels.bottom + 5;
   [context.fillStyle, context.textAlign, context.textBaseline] = [ink, 'center', 'top'];
-  for (const epoch of ticksWithin(first, last, step)) context.fillText(number(epoch), panels.x(epoch), panels.bottom + 4);
-  context.font = `${15 * panels.scale}px ${font}`;
-  context.textBaseline = 'alphabetic';
-  context.fillText('epoch', (panels.left + panels.right) / 2, panels.bottom + 37 * panels.scale);
+  for (const epoch of ticksWithin(first, last, step)) context.fillText(number(epoch), panels.x(epoch), below);
+  context.textAlign = 'left';
+  context.fillText('epoch', 0, below);
 };

@@ -3,7 +3,7 @@
 // Before training all codes lie in one spot. There the names make a ring around it, and they go inwards as the codes unfold.
 
 const ROUNDS = 24; // of moving names apart
-const CROWDED = [50, 110]; // pixels of spread: below the first a full ring, above the second none
+const CROWDED = [10, 40]; // pixels of spread: below the first a full ring, above the second none
 const LEADER = 12; // pixels; a name that stands farther from its middle has a line to it
 const MOST_PARTED = 30; // names
 

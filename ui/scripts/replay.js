@@ -4,6 +4,7 @@
 // frame that was passed last.
 
 const EASE = 0.12; // of the way to other axes, each time the screen is drawn
+const BELOW = 34; // of the page below all this, in pixels at a root font of 17
 const GRID_EXTENT = 3; // `vae.latent.make_grid`
 const SPACE_IS_THEIRS = 'button, select, input[type=checkbox], input[type=text], input[type=number], textarea, [role=combobox], a';
 const ARROWS_ARE_THEIRS = 'select, input:not([type=checkbox], .slider), textarea, [role=combobox], [role=slider]';
@@ -117,10 +118,11 @@ class Replay extends Player {
   // Fit everything to the sizes that the page gives it.
   layOut() {
     const figure = this.find('.plane');
+    this.scale = parseFloat(getComputedStyle(document.documentElement).fontSize) / 17;
+    this.fitHeight();
     if (!this.data || !figure.clientWidth || !figure.clientHeight) return;
     const style = getComputedStyle(figure);
     this.style = { ink: style.color, paper: style.getPropertyValue('--st-background-color').trim() || '#ffffff', font: style.fontFamily };
-    this.scale = parseFloat(getComputedStyle(document.documentElement).fontSize) / 17;
     this.ratio = Math.min(window.devicePixelRatio || 1, 2);
     this.layOutPlane(figure);
     this.layOutCurves(this.find('.lines'));
@@ -132,6 +134,13 @@ class Replay extends Player {
     });
     this.drawn = {};
     this.drawSoon();
+  }
+
+  // Down to the end of the screen, from wherever the page lets this begin.
+  fitHeight() {
+    const { host } = this.root;
+    const above = host.getBoundingClientRect().top + (host.closest('[data-testid="stMain"]')?.scrollTop ?? 0);
+    this.find('.replay').style.setProperty('--replay', `${Math.floor(window.innerHeight - above - BELOW * this.scale)}px`);
   }
 
   layOutPlane(figure) {
@@ -326,7 +335,9 @@ const attend = (replay) => {
   const onKey = (event) => replay.onKey(event);
   const observer = new ResizeObserver(() => replay.layOut());
   for (const figure of ['.plane', '.lines']) observer.observe(replay.find(figure));
+  const onResize = () => replay.layOut();
   window.addEventListener('keydown', onKey);
+  window.addEventListener('resize', onResize);
   const timer = setInterval(() => {
     const there = replay.unpacked.size;
     replay.load().then(() => replay.unpacked.size !== there && replay.fillTicks());
@@ -335,6 +346,7 @@ const attend = (replay) => {
     replay.pause(false);
     observer.disconnect();
     window.removeEventListener('keydown', onKey);
+    window.removeEventListener('resize', onResize);
     clearInterval(timer);
   };
 };
