@@ -8,6 +8,9 @@ from ui import controls, frame, replay, resources, state
 from vae.errors import ExplorerError
 from vae.run import RunFolder
 
+INVITATION = "Watch the clusters find their places, epoch by epoch. <b>Press Play.</b>"
+TRAINED_NOW = "This run is being trained: <b>watch the clusters find their places</b>, epoch by epoch."
+
 
 def main() -> None:
     folder = frame.begin("Replay")
@@ -28,9 +31,10 @@ def main() -> None:
 
 def say(folder: RunFolder) -> None:
     """What to do here, and the few things to choose."""
+    lead = TRAINED_NOW if resources.is_active(folder) else INVITATION
     latent = folder.read_config()[0].model.latent
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="say"):
-        st.html('<p class="lead">Watch the clusters find their places, epoch by epoch. <b>Press Play.</b></p>', width="content")
+        st.html(f'<p class="lead">{lead}</p>', width="content")
         with st.container(horizontal=True, vertical_alignment="center", width="content", key="controls"):
             if latent > 2:
                 with st.popover("Plane", icon=":material/tune:", help="Which axes of the latent space are seen"):

@@ -15,7 +15,7 @@ import streamlit as st
 from ui.scripts import script
 
 KEY, PICTURES = "projector", "frames"
-SCRIPTS = ("film", "splats", "plane", "names", "lines", "player", "replay")
+SCRIPTS = ("film", "splats", "plane", "names", "trail", "lines", "player", "replay")
 FARTHEST_EPOCH = 2**31
 
 HTML = """
@@ -23,7 +23,7 @@ HTML = """
   <section class="film">
     <div class="legend" role="group" aria-label="Classes"></div>
     <div class="plane" role="img" aria-label="The codes of the held-out images, coloured by class">
-      <canvas class="points"></canvas><div class="names"></div><canvas class="axes"></canvas>
+      <canvas class="points" title="Press a dot to follow it"></canvas><div class="names"></div><canvas class="axes"></canvas>
     </div>
     <div class="transport">
       <button type="button" class="first" aria-label="To the first frame" title="To the first frame (Home)"><i></i></button>

@@ -149,6 +149,7 @@ def described(reel: Reel, reports: Sequence[Report]) -> dict:
         "range": _range(reel),
         "active": reel.status.active,
         "epoch": state.view().epoch,
+        "probe": state.view().probe,
         "notes": notes(reel, bool(reports)),
     }
 
@@ -211,9 +212,8 @@ def notes(reel: Reel, has_curves: bool) -> list[str]:
     if not has_curves:
         said.append("This run has no report, so there are no curves.")
     if len(reel.film.frames) > 1:
-        said.append(
-            "Each dot is one image throughout. Its positions between epochs are interpolated; figures and manifold are not."
-        )
+        said.append("Each dot is one image throughout: press one to follow it.")
+        said.append("Positions between epochs are interpolated, nothing else is.")
     return said
 
 

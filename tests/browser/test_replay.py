@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from playwright.sync_api import Page, expect
 
@@ -128,6 +129,21 @@ def test_the_dots_are_drawn_where_they_are(page, address, runs):
     inside = means[np.abs(means).max(1) < 3]
     assert columns.mean() == pytest.approx(layout["left"] + layout["across"] * inside[:, 0].mean(), abs=6)
     assert rows.mean() == pytest.approx(layout["top"] + layout["down"] * inside[:, 1].mean(), abs=6)
+
+
+def test_a_dot_is_followed_wherever_it_goes(page, address, runs):
+    open_replay(page, address, "run=digits&image=5")  # pinned on Explore
+    assert page.evaluate("() => window.vaeReplay.followed") == 5
+    means = frames_of(RunFolder(runs / "digits"))[-1].codes.posterior.mean
+    alone = int(torch.cdist(means, means).fill_diagonal_(9).min(1).values.argmax())
+    x, y = page.evaluate("(place) => window.vaeReplay.layout.pixelOf(place)", means[alone].tolist())
+    page.locator(".st-key-projector .points").click(position={"x": x + 2, "y": y - 2})
+    assert page.evaluate("() => window.vaeReplay.followed") == alone
+    before = rgba(page.locator(".st-key-projector .points"))
+    page.locator(".st-key-projector .points").click(position={"x": 3, "y": 3})
+    assert page.evaluate("() => window.vaeReplay.followed") is None
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert (rgba(page.locator(".st-key-projector .points")) != before).any()
 
 
 @pytest.fixture

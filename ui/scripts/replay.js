@@ -52,6 +52,7 @@ class Replay extends Player {
     this.hidden.clear();
     this.extent = this.data.extent;
     this.told = this.data.epoch;
+    this.followed = this.data.probe < this.labels.length ? this.data.probe : null;
     this.splats.empty = true;
     this.fillNames();
   }
@@ -169,7 +170,9 @@ class Replay extends Player {
     });
     this.marks = curves.map(({ colour }) => element('i', { style: `background:${colour}` }, heads));
     const cursor = this.find('.cursor');
-    [cursor.style.top, cursor.style.height] = [`${this.panels.top}px`, `${this.panels.bottom - this.panels.top}px`];
+    const { top, bottom, head: above, step } = this.panels;
+    [cursor.style.top, cursor.style.height] = [`${top}px`, `${bottom - top}px`];
+    cursor.style.background = `repeating-linear-gradient(transparent 0 ${above}px, currentColor ${above}px ${step}px)`;
   }
 
   // A canvas as large as its figure, in CSS pixels.
@@ -210,6 +213,7 @@ class Replay extends Player {
     const colours = this.words.map((word, label) => (this.hidden.has(label) ? 0 : word));
     this.splats.draw(this.shown, this.labels, colours, this.layout.map, this.ratio);
     this.moveNames(from, to, share);
+    this.drawFollowed();
     if (this.drawn.manifold !== from) this.drawManifold((this.drawn.manifold = from));
   }
 
@@ -246,6 +250,15 @@ class Replay extends Player {
       name.hidden = !places[label];
       if (places[label]) name.style.transform = `translate(${places[label][0]}px, ${places[label][1]}px) translate(-50%, -50%)`;
     });
+  }
+
+  // The way of the followed dot, through those of its places that are here, to where it is.
+  drawFollowed() {
+    if (this.followed === null || this.hidden.has(this.labels[this.followed])) return;
+    const before = this.frames.slice(0, this.index + 1).map((_, index) => this.unpackedAt(index)?.places);
+    const places = [...before.filter(Boolean), this.shown];
+    const points = places.map((each) => this.layout.pixelOf(each.subarray(2 * this.followed, 2 * this.followed + 2)));
+    this.splats.drawOver(this.ratio, (context) => drawTrail(context, points, this.style, this.scale));
   }
 
   // Slider, cursor, epoch and figures.
@@ -297,6 +310,13 @@ class Replay extends Player {
     slider.oninput = () => this.goTo(Number(slider.value));
     slider.onchange = () => this.settle();
     this.listenToCurves(this.find('.lines'));
+    this.find('.points').onclick = ({ offsetX, offsetY, pointerType }) => {
+      if (!this.shown) return;
+      const reach = REACH[pointerType] ?? REACH.mouse;
+      const probe = dotNear(this.shown, this.labels, this.hidden, this.layout, offsetX, offsetY, reach);
+      this.followed = probe === this.followed ? null : probe;
+      this.drawSoon();
+    };
   }
 
   goTo(epochs) {
