@@ -116,11 +116,13 @@ def show_download(folder: RunFolder) -> None:
 
     def made() -> bytes:
         reel = reel_of(folder, axes)
+        if not reel.film.frames:
+            raise RunError(f"{folder.path} has no frames to make a GIF of; choose another run.")
         return make_gif(reel.film, reel.class_names, reel.config.training.epochs, reel.plane.names, reel.plane.is_strip, dark)
 
     st.download_button(
         "GIF", made, f"{folder.name}-replay.gif", "image/gif", key="get_gif", icon=":material/download:", on_click="ignore",
-        help="Plane, manifold and epoch as a film for your slides; making it takes some seconds",
+        disabled=not folder.frame_paths(), help="Plane, manifold and epoch as a film for your slides; making it takes some seconds",
     )  # fmt: skip
 
 
@@ -213,7 +215,7 @@ def notes(reel: Reel, has_curves: bool) -> list[str]:
         said.append("This run has no report, so there are no curves.")
     if len(reel.film.frames) > 1:
         said.append("Each dot is one image throughout: press one to follow it.")
-        said.append("Positions between epochs are interpolated, nothing else is.")
+        said.append("Positions between epochs are interpolated.")
     return said
 
 

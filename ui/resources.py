@@ -307,7 +307,7 @@ def _frame(_folder: RunFolder, path: Path, stamp: int) -> Frame:
     return _folder.read_frame(path)
 
 
-@st.cache_resource(max_entries=512, show_spinner=False)
+@st.cache_resource(max_entries=256, show_spinner=False)
 def packed_frame(path: Path, stamp: int, plane_name: str, _plane: Plane) -> film.Packed | None:
     """One frame of a run, packed for the browser on the plane that `plane_name` names; None where it is damaged."""
     try:

@@ -51,6 +51,7 @@ def test_a_run_without_frames_says_so(runs):
     shutil.rmtree(runs / "small" / "frames")
     app = open_page(PAGE, run="small")
     assert not app.exception and "no frames to play" in shown(app)
+    assert app.get("download_button")[0].proto.disabled
 
 
 def test_one_frame_is_shown_and_said_to_be_the_only_one(runs):

@@ -11,7 +11,7 @@ class Panels {
     [this.left, this.right] = [left * scale, width - right * scale];
     [this.top, this.bottom] = [top, height - bottom * scale];
     this.step = (this.bottom - this.top) / count;
-    this.share = (TICK_HEIGHT * scale) / Math.max(this.step - this.head, 1); // of an axis, for a number beside it
+    this.share = Math.max((TICK_HEIGHT * scale) / Math.max(this.step - this.head, 1), 0.2); // of an axis, for a number at it
   }
 
   x(epoch) {

@@ -7,14 +7,15 @@ const CROWDED = [10, 40]; // pixels of spread: below the first a full ring, abov
 const LEADER = 12; // pixels; a name that stands farther from its middle has a line to it
 const MOST_PARTED = 30; // names
 
-// Pixels for names whose middles are at `places` (null: not shown), of `sizes`; the codes' spread is in pixels too.
-const standing = (places, sizes, spread) => {
+// Pixels for names whose middles are at `places` (null: not shown), of `sizes`, on a plot of some width and height; the codes'
+// spread is in pixels too.
+const standing = (places, sizes, spread, { width, height }) => {
   const shown = places.map((place, label) => place && { place: [...place], size: sizes[label] });
   const all = shown.filter(Boolean);
   if (!all.length || all.length > MOST_PARTED) return places;
   const centre = [0, 1].map((axis) => all.reduce((sum, { place }) => sum + place[axis], 0) / all.length);
   const ring = clamp((CROWDED[1] - spread) / (CROWDED[1] - CROWDED[0]), 0, 1);
-  const room = all.reduce((sum, { size }) => sum + Math.max(...size), 0) / 5; // a ring's radius: 2 pi of it hold the names
+  const room = all.reduce((sum, { size }) => sum + size[0] + size[1], 0) / 11; // a ring's radius: 2 pi of it hold the names
   const radius = ring * (room + spread);
   for (let round = 0; round < ROUNDS; round++) {
     let moved = false;
@@ -22,8 +23,13 @@ const standing = (places, sizes, spread) => {
     for (let i = 0; i < all.length; i++) for (let j = 0; j < i; j++) moved = part(all[i], all[j], ring > 0) || moved;
     if (!moved) break;
   }
-  return shown.map((one) => one && one.place);
+  return shown.map((one) => one && inside(one, width, height));
 };
+
+const inside = ({ place: [x, y], size: [wide, high] }, width, height) => [
+  clamp(x, wide / 2, Math.max(width - wide / 2, wide / 2)),
+  clamp(y, high / 2, Math.max(height - high / 2, high / 2)),
+];
 
 // Out of a circle.
 const leave = (place, centre, radius) => {

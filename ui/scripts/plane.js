@@ -1,7 +1,7 @@
 // The plane around the dots: one unit as long on both axes, ticks, titles and the classes' names, as Plotly's planes look.
 
 const NEUTRAL = '#7d8794';
-const MARGIN = { left: 56, right: 8, top: 4, bottom: 54 }; // at a root font of 17 pixels
+const MARGIN = { left: 56, right: 8, top: 10, bottom: 54 }; // at a root font of 17 pixels
 const TICKS_APART = 58; // pixels at least
 
 const number = (value) => String(Number(value.toFixed(6))).replace('-', '\u2212');

@@ -1,4 +1,5 @@
-// The place in a film of frames and how it moves on; what is seen of it is drawn by whoever extends this.
+// The place in a film of frames and how it moves on. Whoever extends this shows it: `draw` what moves, `fill` the controls,
+// `fillTicks` which frames are here.
 //
 // `place` counts frames: 2.5 is half the way from the third to the fourth.
 
@@ -56,6 +57,7 @@ class Player {
         const unpacked = await unpackFrame(frame.image, frame, this.labels, this.data.names.length);
         if (!this.frames.some(({ id }) => id === frame.id)) continue; // another run is looked at by now
         this.unpacked.set(frame.id, unpacked);
+        this.fillTicks();
         this.drawSoon();
       }
     } finally {

@@ -140,6 +140,7 @@ class Replay extends Player {
   // Down to the end of the screen, from wherever the page lets this begin.
   fitHeight() {
     const { host } = this.root;
+    if (!this.data) return;
     const above = host.getBoundingClientRect().top + (host.closest('[data-testid="stMain"]')?.scrollTop ?? 0);
     this.find('.replay').style.setProperty('--replay', `${Math.floor(window.innerHeight - above - BELOW * this.scale)}px`);
   }
@@ -244,7 +245,7 @@ class Replay extends Player {
       return this.layout.pixelOf(place.map((value, axis) => value + share * ((to.middles[label] ?? place)[axis] - value)));
     });
     const spread = (from.spread + share * (to.spread - from.spread)) * this.layout.unit;
-    const places = this.data.strip ? between : standing(between, this.sizes, spread);
+    const places = this.data.strip ? between : standing(between, this.sizes, spread, this.layout);
     this.splats.drawOver(this.ratio, (context) => drawLeaders(context, between, places, this.data.colours, 2));
     this.names.forEach((name, label) => {
       name.hidden = !places[label];
@@ -359,8 +360,8 @@ const attend = (replay) => {
   window.addEventListener('keydown', onKey);
   window.addEventListener('resize', onResize);
   const timer = setInterval(() => {
-    const there = replay.unpacked.size;
-    replay.load().then(() => replay.unpacked.size !== there && replay.fillTicks());
+    replay.fitHeight();
+    replay.load();
   }, LOOKS_APART);
   return () => {
     replay.pause(false);
