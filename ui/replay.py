@@ -122,7 +122,7 @@ def show_download(folder: RunFolder) -> None:
 
     st.download_button(
         "GIF", made, f"{folder.name}-replay.gif", "image/gif", key="get_gif", icon=":material/download:", on_click="ignore",
-        disabled=not folder.frame_paths(), help="Plane, manifold and epoch as a film for your slides; making it takes some seconds",
+        disabled=not folder.frame_paths(), help="Plane, manifold and epoch for your slides; made in some seconds",
     )  # fmt: skip
 
 

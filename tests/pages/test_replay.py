@@ -120,3 +120,16 @@ def test_the_axes_can_be_chosen_for_more_dimensions(runs):
     app.selectbox(key="axis_1").set_value(4).run()
     assert film(app)["axes"] == ["z4", "z2"] and address(app)["axes"] == "4,2"
     assert not app.exception and torch.tensor(film(app)["extent"]) >= 3
+
+
+def test_no_runs_at_all(tmp_path, monkeypatch):
+    monkeypatch.setenv("VAE_RUNS", str(tmp_path / "none"))
+    app = open_page(PAGE)
+    assert not app.exception and "There are no runs" in shown(app)
+
+
+def test_presenting_goes_with_the_address(runs):
+    app = open_page(PAGE, run="small", mode="present")
+    assert not app.exception and app.button(key="present").label == "End presenting"
+    app.button(key="present").click().run()
+    assert not app.exception and "mode" not in address(app)

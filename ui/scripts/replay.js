@@ -35,7 +35,6 @@ class Replay extends Player {
     if (another) this.begin();
     for (const id of this.unpacked.keys()) if (!this.frames.some((frame) => frame.id === id)) this.unpacked.delete(id);
     this.place = this.placeOf(epochs);
-    this.drawn = {};
     this.fill();
     this.layOut();
     if (another && data.active && data.epoch === null) this.play();
@@ -54,6 +53,7 @@ class Replay extends Player {
     this.told = this.data.epoch;
     this.followed = this.data.probe < this.labels.length ? this.data.probe : null;
     this.splats.empty = true;
+    this.drawn = {};
     this.fillNames();
   }
 
@@ -133,8 +133,8 @@ class Replay extends Player {
       name.hidden = true;
       return size;
     });
-    this.drawn = {};
-    this.drawSoon();
+    this.drawn = { plane: this.drawn.plane };
+    this.draw();
   }
 
   // Down to the end of the screen, from wherever the page lets this begin.
@@ -146,6 +146,9 @@ class Replay extends Player {
   }
 
   layOutPlane(figure) {
+    const asked = [figure.clientWidth, figure.clientHeight, this.ratio, this.scale, this.extent, ...Object.values(this.style)].join();
+    if (this.drawn.plane === asked) return;
+    this.drawn.plane = asked;
     this.layout = new Layout(figure.clientWidth, figure.clientHeight, this.scale, { ...this.data, extent: this.extent });
     const { left, top, width, height } = this.layout;
     for (const part of ['.points', '.names']) {
