@@ -86,7 +86,7 @@ def scatter(
     They are coloured by class, or by `colour`, a number for each code. On a strip each class has a row.
     """
     x, labels = axes.place(places[:, 0]), labels.numpy()
-    y = labels + _jitter(len(labels)) if axes.strip else axes.place(places[:, 1])
+    y = labels + jitter(len(labels)) if axes.strip else axes.place(places[:, 1])
     figure = go.Figure()
     size = 9 if len(labels) < 1500 else 5
     style = {"mode": "markers", "hoverinfo": "skip"}
@@ -145,7 +145,7 @@ def _colour_title(name: str) -> dict:
     }  # fmt: skip
 
 
-def _jitter(count: int) -> np.ndarray:
+def jitter(count: int) -> np.ndarray:
     """A little height for codes on a strip, so that they are not all on one line."""
     return np.random.default_rng(0).uniform(-0.32, 0.32, count)
 
