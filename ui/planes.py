@@ -1,0 +1,204 @@
+"""The planes of several runs, side by side in one figure: codes above, what the decoder draws on the same square below.
+
+On a shared scale all axes are linked: the wheel over one plane zooms all of them, and lengths can be compared by eye.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+from torch import Tensor
+
+from ui import palette
+from ui.figures import FONT_SIZE, PLANE_AXIS, framed
+
+CELLS = 15
+"""Cells a side of the manifold: at the size of a quarter of a screen each is about as large as its image."""
+
+SIGMAS = (1, 2, 3)
+PRIOR = (("#14181d", 4.5), ("#ffffff", 1.5))
+"""The prior's circles: white within black, which is seen on codes of all colours, on images and on both backgrounds."""
+
+SMALL = 0.12
+"""Where 3 sigma are less than this share of the plane's half side, one thin line has to do."""
+
+LABEL = 0.085
+"""The side of a class's name, as a share of the plane's side."""
+
+ROOM = {"ticks": 0.038, "right": 0.006, "below": 0.055, "between": 0.034}
+"""Around a plane, as a share of the figure's width (ticks, right) and height."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One run's plane: codes at `places` (N, 2) with their `labels`, or a `sentence` in place of them.
+
+    The square shown has half the side `extent`. The prior is centred at `origin` (2,). `manifold` is the data URL of a
+    picture of the whole square.
+    """
+
+    names: tuple[str, str]
+    extent: float
+    class_names: tuple[str, ...] = ()
+    places: Tensor | None = None
+    labels: Tensor | None = None
+    origin: tuple[float, float] = (0.0, 0.0)
+    strip: bool = False
+    manifold: str | None = None
+    sentence: str | None = None
+
+
+def planes(panels: Sequence[Panel], picture: str = "both", shared: bool = True) -> go.Figure:
+    """Codes, manifold or both of each panel, in one column each; `shared` links the axes of all."""
+    figure, rows = go.Figure(), ("codes", "manifold") if picture == "both" else (picture,)
+    for column, panel in enumerate(panels):
+        for row, what in enumerate(rows):
+            number = row * len(panels) + column + 1
+            partner = 1 if shared else column + 1
+            _axes(figure, panel, number, partner, _square(column, len(panels), row, len(rows)), row == len(rows) - 1)
+            if panel.sentence is not None:
+                _say(figure, panel.sentence if row == 0 else "", number, 96 // len(panels))
+            elif what == "codes":
+                _codes(figure, panel, number)
+            else:
+                _manifold(figure, panel, number)
+            if panel.sentence is None:
+                _prior(figure, panel, number)
+    figure = framed(figure).update_layout(margin={"l": 0, "r": 0, "t": 4, "b": 0}, showlegend=False)
+    return figure.update_layout(uirevision=f"{picture} {shared} {[panel.extent for panel in panels]}")
+
+
+def _name(letter: str, number: int) -> str:
+    return letter if number == 1 else f"{letter}{number}"
+
+
+def _square(column: int, columns: int, row: int, rows: int) -> tuple[list[float], list[float]]:
+    """Where a plane lies in the figure, as shares of its width and height; the first row is the upper one."""
+    width, height = 1 / columns, (1 - ROOM["below"]) / rows
+    top = 1 - row * height - (ROOM["between"] / 2 if row else 0)
+    bottom = ROOM["below"] if row == rows - 1 else 1 - (row + 1) * height + ROOM["between"] / 2
+    return [column * width + ROOM["ticks"], (column + 1) * width - ROOM["right"]], [bottom, top]
+
+
+def _axes(
+    figure: go.Figure, panel: Panel, number: int, partner: int, square: tuple[list[float], list[float]], lowest: bool
+) -> None:
+    """A pair of axes at true scale. Plotly wants one pair to be square, and all linked pairs to match that one."""
+    x, y = _name("x", number), _name("y", number)
+    edge = [-panel.extent, panel.extent]
+    plain = PLANE_AXIS | {"range": edge, "constrain": "domain", "nticks": 7, "zeroline": False}
+    linked = {"matches": _name("x", partner)}, {"matches": _name("y", partner)}
+    if number == partner:
+        linked = {}, {"scaleanchor": x}
+    figure.update_layout(
+        {
+            "xaxis" + x[1:]: plain | {"domain": square[0], "anchor": y, "showticklabels": lowest} | linked[0],
+            "yaxis" + y[1:]: plain | {"domain": square[1], "anchor": x} | linked[1],
+        }
+    )
+
+
+def _codes(figure: go.Figure, panel: Panel, number: int) -> None:
+    where = {"xaxis": _name("x", number), "yaxis": _name("y", number)}
+    places, labels = _drawn(panel), panel.labels.numpy()
+    size = 6 if len(labels) < 1500 else 3
+    for label, name in enumerate(panel.class_names):
+        chosen = places[labels == label]
+        marker = {"size": size, "color": palette.CLASSES[label % len(palette.CLASSES)], "opacity": 0.75}
+        figure.add_scattergl(
+            x=chosen[:, 0], y=chosen[:, 1], mode="markers", marker=marker, name=name, hoverinfo="skip", **where
+        )
+    for note in class_notes(places, labels, panel.class_names, panel.extent):
+        figure.add_annotation(note | {"xref": where["xaxis"], "yref": where["yaxis"]})
+
+
+def _drawn(panel: Panel) -> np.ndarray:
+    """Where codes are drawn, (N, 2): where they are, but on a strip, whose height means nothing, in one row a class."""
+    places = panel.places.numpy().astype(np.float32)
+    if not panel.strip:
+        return places
+    count = max(len(panel.class_names), 1)
+    jitter = np.random.default_rng(0).uniform(-0.32, 0.32, len(places))
+    rows = ((panel.labels.numpy() + jitter + 0.5) / count * 2 - 1) * panel.extent * 0.94
+    return np.stack([places[:, 0], rows.astype(np.float32)], 1)
+
+
+def class_notes(places: np.ndarray, labels: np.ndarray, class_names: Sequence[str], extent: float) -> list[dict]:
+    """Each class's name at the median of its codes, moved aside where names lie on each other.
+
+    None at all where the codes are too small a spot for their names.
+    """
+    present = [label for label in range(len(class_names)) if (labels == label).any()]
+    middles = np.array([np.median(places[labels == label], 0) for label in present]).reshape(-1, 2)
+    size = LABEL * 2 * extent
+    if not present or np.ptp(places, 0).max() < 5 * size:
+        return []
+    notes = zip(present, moved_apart(middles, size), strict=True)
+    return [_class_note(class_names[label], at, palette.CLASSES[label % len(palette.CLASSES)]) for label, at in notes]
+
+
+def moved_apart(middles: np.ndarray, size: float, rounds: int = 40) -> np.ndarray:
+    """Points (N, 2), those nearer to each other than `size` pushed apart little by little."""
+    moved = middles + np.random.default_rng(0).normal(0, size * 1e-3, middles.shape)  # two in one place have no direction
+    for _ in range(rounds):
+        away = moved[:, None] - moved[None]
+        distance = np.linalg.norm(away, axis=2) + np.eye(len(moved)) * size
+        push = np.clip(size - distance, 0, None) / distance
+        moved = moved + 0.25 * (push[..., None] * away).sum(1)
+    return moved
+
+
+def _class_note(name: str, middle: np.ndarray, paint: str) -> dict:
+    return {
+        "x": float(middle[0]), "y": float(middle[1]), "text": f"<b>{name}</b>", "name": name, "showarrow": False,
+        "font": {"size": FONT_SIZE if len(name) < 3 else FONT_SIZE - 4, "color": palette.ink_on(paint)},
+        "bgcolor": paint, "bordercolor": "white", "borderwidth": 1, "borderpad": 2, "captureevents": False,
+    }  # fmt: skip
+
+
+def _manifold(figure: go.Figure, panel: Panel, number: int) -> None:
+    if panel.manifold is None:
+        return
+    side = 2 * panel.extent
+    figure.add_layout_image(
+        source=panel.manifold, xref=_name("x", number), yref=_name("y", number), x=-panel.extent, y=panel.extent,
+        sizex=side, sizey=side, sizing="stretch", layer="below",
+    )  # fmt: skip
+    nothing = {"x": [0], "y": [0], "mode": "markers", "marker_opacity": 0, "hoverinfo": "skip"}
+    figure.add_scattergl(**nothing, xaxis=_name("x", number), yaxis=_name("y", number))  # axes without a trace are not drawn
+
+
+def _prior(figure: go.Figure, panel: Panel, number: int) -> None:
+    """Circles of 1, 2 and 3 sigma around z = 0; on a strip, where only the first coordinate counts, upright lines."""
+    lines = [_circle(panel, sigma) for sigma in SIGMAS]
+    x, y = np.concatenate([np.append(line, [[np.nan, np.nan]], 0) for line in lines]).T.astype(np.float32)
+    small = SIGMAS[-1] < SMALL * panel.extent
+    for colour, width in ((palette.NEUTRAL, 1.5),) if small else PRIOR:
+        figure.add_scattergl(
+            x=x, y=y, mode="lines", line={"color": colour, "width": width}, hoverinfo="skip", name="prior",
+            xaxis=_name("x", number), yaxis=_name("y", number),
+        )  # fmt: skip
+
+
+def _circle(panel: Panel, sigma: float) -> np.ndarray:
+    if panel.strip:
+        return np.array([[-sigma, -1], [-sigma, 1], [np.nan, np.nan], [sigma, -1], [sigma, 1]]) * [1, panel.extent]
+    angles = np.linspace(0, 2 * math.pi, 145)
+    return np.stack([panel.origin[0] + sigma * np.cos(angles), panel.origin[1] + sigma * np.sin(angles)], 1)
+
+
+def _say(figure: go.Figure, sentence: str, number: int, width: int) -> None:
+    """A sentence in the middle of an empty plane."""
+    x, y = _name("x", number), _name("y", number)
+    words = html.escape("\n".join(textwrap.wrap(sentence, max(width, 20))), quote=False).replace("\n", "<br>")
+    figure.add_annotation(
+        xref=f"{x} domain", yref=f"{y} domain", x=0.5, y=0.5, text=words, showarrow=False, name="problem",
+        font={"size": FONT_SIZE, "color": palette.NEUTRAL},
+    )  # fmt: skip
+    figure.add_scattergl(x=[0], y=[0], mode="markers", marker_opacity=0, hoverinfo="skip", xaxis=x, yaxis=y)
