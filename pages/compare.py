@@ -85,29 +85,30 @@ def side_by_side(chosen: Sequence[RunFolder], active: bool) -> None:
     if active and not any(resources.is_active(folder) for folder in chosen):
         st.rerun()  # the whole page, once: it looks no more
     runs = [columns.column_of(folder) for folder in chosen]
-    st.html(contrast.headings(runs))
     view = state.view()
+    rows = len(planes.rows_of(view.picture))
+    st.html(contrast.headings(runs, planes.shape(len(runs), rows)))
     figure = planes.planes(panels(runs, view.own_scales), view.picture, not view.own_scales)
-    with st.container(key="planes"):
+    with st.container(key=f"planes_{len(runs)}x{rows}", height="stretch"):
         st.plotly_chart(figure, key="planes_chart", config=figures.CONFIG, height="stretch", alt="The planes of the runs")
     st.html(contrast.legend(runs))
 
 
 def panels(runs: Sequence[Column], own_scales: bool) -> list[planes.Panel]:
-    """What is drawn of each run, on the scale of the widest or on its own."""
-    widest = max((run.known.extent for run in runs if run.known), default=3.0)
-    return [_panel(run, run.known.extent if own_scales and run.known else widest) for run in runs]
+    """What is drawn of each run: one square of z for all, or its own."""
+    shared = planes.around([run.known.window for run in runs if run.known])
+    return [_panel(run, run.known.window if own_scales and run.known else shared) for run in runs]
 
 
-def _panel(run: Column, extent: float) -> planes.Panel:
+def _panel(run: Column, window: planes.Window) -> planes.Panel:
     known = run.known
     if known is None:
-        return planes.Panel(("", ""), extent, sentence=run.problem)
-    origin = tuple(known.plane.project(known.plane.centre.new_zeros(1, known.plane.latent))[0].tolist())
+        return planes.Panel(("", ""), window, sentence=run.problem)
     axes = columns.axes_of(known.config, known.places is not None)
+    manifold = resources.manifold(known.version, axes, window.middle, window.half, planes.CELLS)
     return planes.Panel(
-        known.plane.names, extent, known.class_names, known.places, known.labels, origin, known.plane.is_strip,
-        resources.manifold(known.version, axes, extent, planes.CELLS), run.problem,
+        known.plane.names, window, known.class_names, known.places, known.labels, known.origin, known.plane.is_strip,
+        manifold, run.problem,
     )  # fmt: skip
 
 
@@ -128,6 +129,11 @@ def below(chosen: Sequence[RunFolder]) -> None:
     )  # fmt: skip
     st.subheader("Settings that differ, and figures")
     numbers, how = st.columns([1, 0.6], gap="large")
+    with how.container(horizontal=True, gap="small"):
+        for run in runs:
+            if st.button(f"Explore {run.name}", key=f"explore_{run.name}", disabled=run.known is None):
+                state.choose_run(run.name)
+                st.switch_page("app.py")
     numbers.html(table.as_html(runs))
     how.caption(table.HOW)
     how.download_button(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ui import resources, state
+from ui.planes import Window, window_of
 from ui.resources import RunVersion
 from ui.state import MOST_RUNS, PRINCIPAL
 from vae.comparison import Figures
@@ -26,7 +27,7 @@ class Known:
     """What the folder of a run tells: how it was asked for, where it stands, its weights' version, plane and reports.
 
     `places` are the codes on the plane, (N, 2), with their `labels`, and `figures` what can be quoted; all three are None
-    where the codes are not there. `extent` is half the side of the square that shows this run.
+    where the codes are not there. The prior lies around `origin`, and `window` is the square that shows both.
     """
 
     config: RunConfig
@@ -34,7 +35,8 @@ class Known:
     status: Status
     version: RunVersion
     plane: Plane
-    extent: float
+    origin: tuple[float, float]
+    window: Window
     places: Tensor | None
     labels: Tensor | None
     figures: Figures | None
@@ -68,14 +70,17 @@ def _known(folder: RunFolder) -> Known:
     frame = resources.frame_of(version)
     codes = frame is not None and len(frame.labels) > 0
     axes = axes_of(config, codes)
+    plane, places = resources.plane(version, axes), resources.places(version, axes) if codes else None
+    origin = tuple(plane.project(plane.centre.new_zeros(1, plane.latent))[0].tolist())
     return Known(
         config=config,
         class_names=class_names,
         status=status,
         version=version,
-        plane=resources.plane(version, axes),
-        extent=resources.extent(version, axes),
-        places=resources.places(version, axes) if codes else None,
+        plane=plane,
+        origin=origin,
+        window=window_of(places, origin),
+        places=places,
         labels=frame.labels if codes else None,
         figures=resources.figures(version, axes) if codes else None,
         reports=resources.metrics(folder),

@@ -72,8 +72,11 @@ def warnings(columns: Sequence[Column]) -> list[str]:
     return sentences
 
 
-def headings(columns: Sequence[Column]) -> str:
-    """Over each plane: the run's line and name, what is special about it, and its terms; as HTML."""
+def headings(columns: Sequence[Column], shape: tuple[float, float]) -> str:
+    """Over each plane: the run's line and name, what is special about it, and its terms; as HTML.
+
+    They are as wide as a figure of this `shape`, its width and height in whatever unit.
+    """
     settings = differing_settings([column.known.config for column in columns if column.known])
     blocks, rank = [], 0
     for place, column in enumerate(columns):
@@ -84,7 +87,8 @@ def headings(columns: Sequence[Column]) -> str:
             rank += 1
         name = f"{line_sample(place)}<b>{html.escape(column.name)}</b>"
         blocks.append(f"<section><p>{name} <span>{special}</span></p><p>{terms}</p></section>")
-    return f'<div class="headings" style="--runs: {len(columns)}">{"".join(blocks)}</div>'
+    style = f"--runs: {len(columns)}; --wide: {shape[0]:.2f}; --high: {shape[1]:.2f}"
+    return f'<div class="headings" style="{style}">{"".join(blocks)}</div>'
 
 
 def _special(settings: Sequence[Setting], rank: int) -> list[str]:

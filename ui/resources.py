@@ -174,10 +174,11 @@ def figures(version: RunVersion, axes: str) -> Figures:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def manifold(version: RunVersion, axes: str, half_side: float, cells: int) -> str:
-    """What the decoder draws over a square around the plane's origin, as a data URL; a slice goes through z = 0."""
+def manifold(version: RunVersion, axes: str, middle: tuple[float, float], half_side: float, cells: int) -> str:
+    """What the decoder draws over a square of the plane, as a data URL; a slice goes through z = 0."""
     model, shown = load_run(version).model, plane(version, axes)
-    z = shown.points(make_grid(cells, half_side).points(), torch.zeros(shown.latent))
+    places = torch.tensor(middle) + make_grid(cells, half_side).points()
+    z = shown.points(places, torch.zeros(shown.latent))
     return png_url(tile(decode_points(model, z), cells).numpy())
 
 

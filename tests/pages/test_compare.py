@@ -31,8 +31,10 @@ def charts(app) -> tuple[dict, dict]:
     return tuple(json.loads(chart.proto.spec) for chart in app.get("plotly_chart"))
 
 
-def ranges(chart: dict) -> list[list[float]]:
-    return [axis["range"] for name, axis in chart["layout"].items() if re.fullmatch(r"[xy]axis\d*", name)]
+def ranges(chart: dict) -> dict[str, list[list[float]]]:
+    """Of the horizontal and of the vertical axes, by their number."""
+    axes = {letter: sorted(name for name in chart["layout"] if re.fullmatch(rf"{letter}axis\d*", name)) for letter in "xy"}
+    return {letter: [chart["layout"][name]["range"] for name in names] for letter, names in axes.items()}
 
 
 def table(app) -> dict[str, list[str]]:
@@ -72,16 +74,17 @@ def test_figures_and_settings_are_the_runs(pair):
 def test_one_scale_for_all_or_each_its_own_and_the_address_says_which(pair):
     app = open_page(PAGE, runs="auto,small")
     shared = ranges(charts(app)[0])
-    assert len(shared) == 8 and all(one == shared[0] for one in shared)
-    assert shared[0][1] == -shared[0][0] >= 3
+    assert all(edges == [shared[axis][0]] * 4 for axis, edges in shared.items())
+    assert shared["x"][0][1] - shared["x"][0][0] == shared["y"][0][1] - shared["y"][0][0] >= 7
     linked = [axis for name, axis in charts(app)[0]["layout"].items() if "axis" in name and "matches" in axis]
     assert len(linked) == 6  # all but the first pair, which is kept square
     app.toggle(key="one_scale").set_value(False).run()
     assert address(app)["scales"] == "own" and not app.exception
-    own = ranges(charts(app)[0])
-    assert max(one[1] for one in own) == shared[0][1]
+    for axis, edges in ranges(charts(app)[0]).items():
+        assert edges[0] == edges[2] and edges[1] == edges[3]  # a run's codes and its manifold
+        assert all(shared[axis][0][0] <= low < high <= shared[axis][0][1] for low, high in edges)
     app.segmented_control(key="picture").set_value("codes").run()
-    assert address(app)["picture"] == "codes" and len(ranges(charts(app)[0])) == 4
+    assert address(app)["picture"] == "codes" and len(ranges(charts(app)[0])["x"]) == 2
 
 
 def test_a_link_reproduces_the_comparison_and_the_other_pages_keep_it(pair):
@@ -162,6 +165,12 @@ def test_a_run_that_waits_for_its_training_is_compared_as_it_is(pair):
     train_run(vae.RunFolder(pair / "waiting"))
     app.run()
     assert not app.exception and "queued" not in shown(app) and table(app)["training"][1] != ""
+
+
+def test_a_run_is_explored_by_its_button(pair):
+    app = open_page(PAGE, run="small", runs="small,auto")
+    app.button(key="explore_auto").click().run()
+    assert not app.exception and address(app)["run"] == "auto" and "Move the pointer over it" in shown(app)
 
 
 def test_no_runs_at_all_and_one_alone(runs, tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import small_config
 from ui import contrast, table
 from ui.columns import Column, Known
+from ui.planes import Window
 from vae.comparison import Figures
 from vae.plane import plane_of_axes
 from vae.run import Status
@@ -19,7 +20,8 @@ FIGURES = Figures(364, -150.25, 5.5, 2, 2, 0.875, 12_345, 61.4)
 
 def column(name: str, figures: Figures | None = FIGURES, state: str = "finished", **changes: object) -> Column:
     config = small_config(**changes)
-    known = Known(config, ("0", "1"), Status(state, 1), None, plane_of_axes(config.model.latent), 3.0, None, None, figures, ())
+    plane, status = plane_of_axes(config.model.latent), Status(state, 1)
+    known = Known(config, ("0", "1"), status, None, plane, (0.0, 0.0), Window(), None, None, figures, ())
     return Column(name, known, None)
 
 
@@ -44,7 +46,7 @@ def test_the_first_sentence_tells_what_differs(changes, words):
 
 
 def test_headings_tell_what_is_special_and_where_a_training_stands():
-    html = contrast.headings([column("a", beta=0.0), BROKEN, column("b", state="running")])
+    html = contrast.headings([column("a", beta=0.0), BROKEN, column("b", state="running")], (3, 1))
     assert html.count("<section>") == 3 and "beta 0" in html and "beta 1" in html
     assert "running, epoch 1 of 2" in html and "&lt;broken&gt;" in html and "<broken>" not in html
     assert html.count("−150.2") == 2 and html.count("155.8") == 2  # the ELBO is reconstruction - KL
