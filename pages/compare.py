@@ -90,7 +90,7 @@ def side_by_side(chosen: Sequence[RunFolder], active: bool) -> None:
     st.html(contrast.headings(runs, planes.shape(len(runs), rows)))
     figure = planes.planes(panels(runs, view.own_scales), view.picture, not view.own_scales)
     with st.container(key=f"planes_{len(runs)}x{rows}", height="stretch"):
-        st.plotly_chart(figure, key="planes_chart", config=figures.CONFIG, height="stretch", alt="The planes of the runs")
+        st.plotly_chart(figure, key="side_by_side_chart", config=figures.CONFIG, height="stretch", alt="The planes of the runs")
     st.html(contrast.legend(runs))
 
 
@@ -129,16 +129,21 @@ def below(chosen: Sequence[RunFolder]) -> None:
     )  # fmt: skip
     st.subheader("Settings that differ, and figures")
     numbers, how = st.columns([1, 0.6], gap="large")
-    with how.container(horizontal=True, gap="small"):
+    numbers.html(table.as_html(runs))
+    how.caption(table.HOW)
+    take_home(runs)
+
+
+def take_home(runs: Sequence[Column]) -> None:
+    """The table as a file, and a way to each run alone."""
+    with st.container(horizontal=True, gap="small"):
+        st.download_button(
+            "Table (CSV)", lambda: table.as_csv(runs), "comparison.csv", "text/csv", key="get_table", on_click="ignore"
+        )
         for run in runs:
             if st.button(f"Explore {run.name}", key=f"explore_{run.name}", disabled=run.known is None):
                 state.choose_run(run.name)
                 st.switch_page("app.py")
-    numbers.html(table.as_html(runs))
-    how.caption(table.HOW)
-    how.download_button(
-        "Table (CSV)", lambda: table.as_csv(runs), "comparison.csv", "text/csv", key="get_table", on_click="ignore"
-    )
 
 
 main()

@@ -95,7 +95,7 @@ def _special(settings: Sequence[Setting], rank: int) -> list[str]:
     """A run's own settings; where many differ, the three that shape the plane most, as far as they do."""
     if len(settings) > MOST_NAMED:
         settings = [setting for setting in settings if setting.field in ("dataset", "latent", "beta")]
-    words = {"dataset": "{}", "latent": "{} dimensions", "likelihood": "{}"}
+    words = {"dataset": "{}", "latent": "{}-D", "likelihood": "{}"}
     return [words.get(s.field, f"{s.name} {{}}").format(html.escape(s.values[rank])) for s in settings]
 
 

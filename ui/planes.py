@@ -106,7 +106,7 @@ def planes(panels: Sequence[Panel], picture: str = "both", shared: bool = True) 
             if panel.sentence is not None:
                 _say(figure, panel, panel.sentence if row == 0 else "", number, 96 // len(panels))
             elif what == "codes":
-                _codes(figure, panel, number)
+                _codes(figure, panel, number, large=len(rows) == 1)
             else:
                 _manifold(figure, panel, number)
             if panel.sentence is None:
@@ -145,15 +145,17 @@ def _axes(
             "xaxis" + x[1:]: plain
             | {"range": panel.window.range(0), "domain": square[0], "anchor": y, "showticklabels": lowest}
             | linked[0],
-            "yaxis" + y[1:]: plain | {"range": panel.window.range(1), "domain": square[1], "anchor": x} | linked[1],
+            "yaxis" + y[1:]: plain
+            | {"range": panel.window.range(1), "domain": square[1], "anchor": x, "showticklabels": not panel.strip}
+            | linked[1],
         }
     )
 
 
-def _codes(figure: go.Figure, panel: Panel, number: int) -> None:
+def _codes(figure: go.Figure, panel: Panel, number: int, large: bool) -> None:
     where = {"xaxis": _name("x", number), "yaxis": _name("y", number)}
     places, labels = _drawn(panel), panel.labels.numpy()
-    size = 6 if len(labels) < 1500 else 3
+    size = (6 if len(labels) < 1500 else 3) + large
     for label, name in enumerate(panel.class_names):
         chosen = places[labels == label]
         marker = {"size": size, "color": palette.CLASSES[label % len(palette.CLASSES)], "opacity": 0.75}
@@ -161,6 +163,7 @@ def _codes(figure: go.Figure, panel: Panel, number: int) -> None:
             x=chosen[:, 0], y=chosen[:, 1], mode="markers", marker=marker, name=name, hoverinfo="skip", **where
         )
     for note in class_notes(places, labels, panel.class_names, panel.window.half):
+        note["font"]["size"] += 4 * large
         figure.add_annotation(note | {"xref": where["xaxis"], "yref": where["yaxis"]})
 
 
