@@ -43,9 +43,9 @@ class View:
     held-out image `probe`, or of the visitor's `own` image (784 grey values), or of neither. `axes` is two latent dimensions
     counted from 1, or "pca". `epsilon` counts how often new epsilons were asked for. `start` and `end` are the road's. `q`
     holds the means and then the standard deviations of a Gaussian chosen by hand in place of the encoder's, `pixels` says
-    whether the image is binarised, and `section` what the page on the equation shows below it. `runs` are the names of those
-    that are compared (empty: the page chooses), `picture` is what is compared of them, and with `own_scales` each plane has
-    a scale of its own.
+    whether the image is binarised, and `section` what the page on the equation shows below it. `epoch` is where the replay
+    stands; None means its end. `runs` are the names of those that are compared (empty: the page chooses), `picture` is what
+    is compared of them, and with `own_scales` each plane has a scale of its own.
     """
 
     z: Point = ()
@@ -68,6 +68,7 @@ class View:
     runs: tuple[str, ...] = ()
     picture: str = "both"
     own_scales: bool = False
+    epoch: int | None = None
 
 
 def chosen_run() -> str | None:
@@ -82,7 +83,7 @@ def choose_run(name: str) -> None:
     before = st.session_state.get(RUN)
     st.session_state[RUN] = name
     if before not in (None, name):
-        change(probe=None, own=None, start=None, end=None, q=None, axes=View.axes)
+        change(probe=None, own=None, start=None, end=None, q=None, axes=View.axes, epoch=None)
 
 
 def view() -> View:
@@ -246,6 +247,7 @@ FIELDS = {
     "runs": Field("runs", f"list of up to {MOST_RUNS} runs; it should read like runs=mnist,digits", _read_runs, ",".join),
     "picture": Field("picture", f"picture of runs; choose one of {', '.join(PICTURES)}", _one_of(PICTURES)),
     "scales": Field("own_scales", "choice; it should read scales=own", lambda text: ("own",).index(text) == 0, lambda _: "own"),
+    "epoch": Field("epoch", "epoch; it should read like epoch=7", _read_count),
     "mode": Field(
         "presenting", "mode; it should read mode=present", lambda text: ("present",).index(text) == 0, lambda _: "present"
     ),

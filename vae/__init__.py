@@ -17,8 +17,9 @@ from vae.elbo import Terms, elbo_terms, kl_to_prior
 from vae.errors import ConfigError, DataError, ExplorerError, RunError, TrainingError
 from vae.evidence import log_evidence
 from vae.model import VAE, Posterior, build_model
+from vae.report import Report
 from vae.run import Run, RunFolder, list_runs, load_run
-from vae.training import Report, Trainer
+from vae.training import Trainer
 from vae.worker import train_run
 
 __all__ = [

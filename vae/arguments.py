@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import shlex
 from pathlib import Path
 
 from vae.config import (
     ACTIVATIONS,
     ARCHITECTURES,
+    BETA_SCHEDULES,
     DATASETS,
     HELD_OUT,
     LIKELIHOODS,
+    PRECISIONS,
     SCHEDULES,
     ModelConfig,
     RunConfig,
@@ -51,6 +54,10 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     add("--clip-norm", type=float, help="shorten longer gradients to this norm (default: never)")
     add("--schedule", choices=SCHEDULES, default=training.schedule, help="of the learning rate")
     add("--beta", type=float, default=training.beta, help="weight of the KL term (default: 1)")
+    add("--beta-schedule", choices=BETA_SCHEDULES, default=training.beta_schedule, help="beta rises from 0, once or in cycles")
+    add("--beta-rise", type=float, default=training.beta_rise, help="share of the run, or of a cycle, in which it rises")
+    add("--beta-cycles", type=int, default=training.beta_cycles)
+    add("--precision", choices=PRECISIONS, default=training.precision, help="of matrix products (default: auto)")
     add("--seed", type=int, default=training.seed)
     add("--report-every", type=int, metavar="STEPS", help="(default: a hundred times an epoch)")
 
@@ -67,17 +74,7 @@ def config_from(arguments: argparse.Namespace) -> RunConfig:
         activation=arguments.activation,
         fourier_features=arguments.fourier_features,
     )
-    training = TrainingConfig(
-        epochs=arguments.epochs,
-        batch_size=arguments.batch_size,
-        learning_rate=arguments.learning_rate,
-        weight_decay=arguments.weight_decay,
-        clip_norm=arguments.clip_norm,
-        schedule=arguments.schedule,
-        beta=arguments.beta,
-        seed=arguments.seed,
-        report_every=arguments.report_every,
-    )
+    training = TrainingConfig(**{field.name: getattr(arguments, field.name) for field in dataclasses.fields(TrainingConfig)})
     return RunConfig(arguments.dataset, model, training, arguments.held_out)
 
 

@@ -31,6 +31,9 @@ WORDS = {
     "fourier_features": "Fourier features",
     "clip_norm": "greatest gradient norm",
     "schedule": "learning rate's schedule",
+    "beta_schedule": "beta's schedule",
+    "beta_rise": "share in which beta rises",
+    "beta_cycles": "beta's cycles",
 }
 """What settings are called where the field's own name would not do."""
 
@@ -59,11 +62,15 @@ def differing_settings(configs: Sequence[RunConfig]) -> list[Setting]:
 
 
 def _values(config: RunConfig) -> dict[str, str]:
-    """Every setting in words; the Gaussian's scale only where there is a Gaussian."""
+    """Every setting in words; what has no effect for want of a Gaussian, or of a schedule of beta, counts as none."""
     plain = {name: value for name, value in vars(config).items() if not dataclasses.is_dataclass(value)}
     settings = plain | vars(config.model) | vars(config.training)
     if config.model.likelihood != "gaussian":
         settings["scale"] = None
+    if config.training.beta_schedule == "constant":
+        settings["beta_rise"] = None
+    if config.training.beta_schedule != "cyclical":
+        settings["beta_cycles"] = None
     return {field: in_words(value) for field, value in settings.items()}
 
 

@@ -8,13 +8,22 @@ from dataclasses import dataclass, field
 
 from vae.errors import ConfigError
 
+FORMAT = 2
+"""Of run.json."""
+
+LATER_FIELDS = ("beta_schedule", "beta_rise", "beta_cycles", "precision")
+"""What format 1 did not have; its runs were trained by the defaults."""
+
 DATASETS = ("mnist", "digits", "fashion-mnist", "kmnist")
 ARCHITECTURES = ("conv", "mlp")
 LIKELIHOODS = ("bernoulli", "gaussian")
 ACTIVATIONS = ("relu", "silu", "gelu", "tanh")
-SCHEDULES = ("constant", "one-cycle")
+SCHEDULES = ("constant", "cosine", "one-cycle")
+BETA_SCHEDULES = ("constant", "warm-up", "cyclical")
+PRECISIONS = ("auto", "fp32", "bf16")
 HELD_OUT = ("test", "validation")
 
+MOST_EPOCHS = 100_000
 MLP_WIDTHS = (512, 512)
 
 
@@ -32,6 +41,16 @@ def _check_number(name: str, value: object, low: float, high: float) -> None:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not number or not math.isfinite(value) or not low <= value <= high:
         raise ConfigError(f"The {name} is {value!r}; it has to be a number from {low:g} to {high:g}.")
+
+
+def check_beta(value: object) -> None:
+    """Raise `ConfigError` unless this can be the weight of the KL term."""
+    _check_number("beta", value, 0, 10_000)
+
+
+def check_learning_rate(value: object) -> None:
+    """Raise `ConfigError` unless this can be a learning rate."""
+    _check_number("learning rate", value, 1e-8, 10)
 
 
 @dataclass(frozen=True)
@@ -81,9 +100,11 @@ class ModelConfig:
 class TrainingConfig:
     """How a VAE is trained: Adam on -(reconstruction - beta * KL) per image, one sample of z per image.
 
-    `weight_decay` is decoupled from the gradient (AdamW). A gradient longer than `clip_norm` is shortened to it. The
-    `one-cycle` schedule warms the learning rate up over the first 30 % of all steps and anneals it to nearly nothing.
-    Every `report_every` steps the training terms are reported; by default a hundred times an epoch.
+    `weight_decay` is decoupled from the gradient (AdamW). A gradient longer than `clip_norm` is shortened to it.
+    `schedule` is the learning rate's and `beta_schedule` beta's; see `vae.schedule`. With `warm-up` beta rises over the
+    share `beta_rise` of the run, with `cyclical` over that share of each of `beta_cycles` cycles. `precision` is that of
+    matrix products; `auto` takes bf16 where the processor multiplies in it. Every `report_every` steps the training terms
+    are reported; by default a hundred times an epoch.
     """
 
     epochs: int = 30
@@ -95,16 +116,24 @@ class TrainingConfig:
     beta: float = 1.0
     seed: int = 0
     report_every: int | None = None
+    beta_schedule: str = "constant"
+    beta_rise: float = 0.5
+    beta_cycles: int = 4
+    precision: str = "auto"
 
     def __post_init__(self) -> None:
-        _check_integer("number of epochs", self.epochs, 1, 100_000)
+        _check_integer("number of epochs", self.epochs, 1, MOST_EPOCHS)
         _check_integer("batch size", self.batch_size, 1, 65_536)
-        _check_number("learning rate", self.learning_rate, 1e-8, 10)
+        check_learning_rate(self.learning_rate)
         _check_number("weight decay", self.weight_decay, 0, 10)
         if self.clip_norm is not None:
             _check_number("greatest gradient norm", self.clip_norm, 1e-6, 1e6)
         _check_choice("schedule", self.schedule, SCHEDULES)
-        _check_number("beta", self.beta, 0, 10_000)
+        check_beta(self.beta)
+        _check_choice("schedule of beta", self.beta_schedule, BETA_SCHEDULES)
+        _check_number("share in which beta rises", self.beta_rise, 0.001, 1)
+        _check_integer("number of beta's cycles", self.beta_cycles, 1, 1000)
+        _check_choice("precision", self.precision, PRECISIONS)
         _check_integer("seed", self.seed, 0, 2**31 - 1)
         if self.report_every is not None:
             _check_integer("number of steps between reports", self.report_every, 1, 1_000_000)
@@ -132,20 +161,25 @@ class RunConfig:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_dict(cls, fields: object) -> RunConfig:
-        """The configuration that `to_dict` gave. Raises `ConfigError` on anything missing, unknown or out of range."""
+    def from_dict(cls, fields: object, format: int = FORMAT) -> RunConfig:
+        """The configuration that `to_dict` gave, or gave when run.json had an earlier `format`.
+
+        Raises `ConfigError` on anything missing, unknown or out of range.
+        """
         fields = _checked_fields(cls, "configuration", fields)
-        model = dict(_checked_fields(ModelConfig, "model", fields["model"]))
+        later = LATER_FIELDS if format < FORMAT else ()
+        model = dict(_checked_fields(ModelConfig, "model", fields["model"], later))
         for name in ("encoder_widths", "decoder_widths"):
             if isinstance(model[name], list):
                 model[name] = tuple(model[name])
-        training = _checked_fields(TrainingConfig, "training", fields["training"])
+        training = _checked_fields(TrainingConfig, "training", fields["training"], later)
         return cls(**{**fields, "model": ModelConfig(**model), "training": TrainingConfig(**training)})
 
 
-def _checked_fields(cls: type, name: str, fields: object) -> dict:
+def _checked_fields(cls: type, name: str, fields: object, later: tuple[str, ...] = ()) -> dict:
     expected = {f.name for f in dataclasses.fields(cls)}
-    if not isinstance(fields, dict) or set(fields) != expected:
-        seen = sorted(map(str, fields)) if isinstance(fields, dict) else type(fields).__name__
-        raise ConfigError(f"The {name} has the fields {seen}; expected {sorted(expected)}.")
+    seen = set(fields) if isinstance(fields, dict) else None
+    if seen is None or not expected.difference(later) <= seen <= expected:
+        words = sorted(map(str, seen)) if seen is not None else type(fields).__name__
+        raise ConfigError(f"The {name} has the fields {words}; expected {sorted(expected)}.")
     return fields

@@ -125,11 +125,12 @@ class VAE(nn.Module):
     def encode(self, images: Tensor) -> Posterior:
         """q(z given x) of images (N, C, H, W) in [0, 1]; mean and log variance are (N, D)."""
         hidden = self.encoder(images)
-        return Posterior(self.mean_head(hidden), self.log_variance_head(hidden))
+        heads = (self.mean_head(hidden), self.log_variance_head(hidden))
+        return Posterior(*(head.to(images.dtype) for head in heads))  # layers may multiply in bf16, sums are never taken in it
 
     def decode_parameters(self, z: Tensor) -> Tensor:
         """The likelihood's parameters (Bernoulli: logits) for z (N, D), as (N, C, H, W)."""
-        return self.decoder(z)
+        return self.decoder(z).to(z.dtype)
 
     def decode(self, z: Tensor) -> Tensor:
         """Mean pixels in [0, 1], (N, C, H, W), of z (N, D)."""

@@ -22,43 +22,21 @@ import torch
 from torch import Tensor
 
 from vae import data, files, frames, metrics
-from vae.config import RunConfig
+from vae.config import FORMAT, RunConfig
 from vae.errors import ConfigError, RunError
 from vae.frames import Frame
 from vae.metrics import MetricsFollower
 from vae.model import VAE, build_model
-from vae.training import Report
+from vae.report import Report
+from vae.status import Status
+from vae.steering import BY_HAND, Steering
 
-FORMAT = 1
-STATES = ("queued", "running", "paused", "finished", "stopped", "failed")
-ACTIVE = ("queued", "running", "paused")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-SECONDS_TO_MISS = 15.0
-"""A training on another machine counts as ended when its heartbeat is older than this."""
+SECONDS_TO_MISS, SECONDS_TO_START = 15.0, 60.0
+"""A training on another machine counts as ended when its heartbeat is older than this, one that was just asked for when
+no process took it up: reading torch from a cold disk takes its time."""
 
 FOLDER_VARIABLE = "VAE_RUNS"
-
-
-@dataclass(frozen=True)
-class Status:
-    """Where a run stands. `heartbeat` and `asked` are in seconds since 1970, `images_per_second` is the training's speed."""
-
-    state: str
-    epoch: int = 0
-    step: int = 0
-    total_steps: int = 0
-    images_per_second: float = 0.0
-    seconds_left: float = 0.0
-    device: str = ""
-    message: str = ""
-    host: str = ""
-    asked: float = 0.0
-    heartbeat: float = 0.0
-
-    @property
-    def active(self) -> bool:
-        """Whether a process is training it or waiting to."""
-        return self.state in ACTIVE
 
 
 @dataclass(frozen=True)
@@ -163,11 +141,31 @@ class RunFolder:
             )
         try:
             names = fields["class_names"]
-            if version != FORMAT or not isinstance(names, list) or len(names) > 256:
+            if version not in range(1, FORMAT + 1) or not isinstance(names, list) or len(names) > 256:
                 raise ConfigError("format or class names are wrong")
-            return RunConfig.from_dict(fields["config"]), tuple(str(name)[:40] for name in names)
+            return RunConfig.from_dict(fields["config"], version), tuple(str(name)[:40] for name in names)
         except (ConfigError, KeyError) as error:
             raise RunError(f"{self.path / 'run.json'} does not describe a run ({error}); copy the run again.") from error
+
+    def rewrite_config(self, config: RunConfig) -> None:
+        """Change what the run is asked to be: how long it is, say."""
+        fields = files.read_json(self.path / "run.json")
+        files.write_json(self.path / "run.json", fields | {"format": FORMAT, "config": config.to_dict()})
+
+    def lengthen(self, epochs: int) -> None:
+        """Make an ended run one of `epochs` epochs, stopped where it ended, so that it can go on.
+
+        Raises `RunError` while it is being trained, when it is no shorter, and when it was thinned.
+        """
+        status, (config, _) = self.read_status(), self.read_config()
+        if status.active:
+            raise RunError(f"{self.path} is being trained; lengthen it by steering it.")
+        if epochs <= config.training.epochs:
+            raise RunError(f"{self.path} has {config.training.epochs} epochs already; ask for more than that.")
+        if not self.can_go_on():
+            raise RunError(f"{self.path} was thinned and has no trainer's state to go on from; start a new run.")
+        self.rewrite_config(dataclasses.replace(config, training=dataclasses.replace(config.training, epochs=epochs)))
+        self.write_status(dataclasses.replace(status, state="stopped", message=f"Lengthened to {epochs} epochs."))
 
     # Where it stands
 
@@ -177,15 +175,11 @@ class RunFolder:
 
     def read_status(self, as_written: bool = False) -> Status:
         """Where the run stands. Unless `as_written`, a training that was killed reads as stopped."""
-        fields = files.read_json(self.path / "status.json")
+        path = self.path / "status.json"
         try:
-            status = Status(**fields)
-            kinds = {field.name: type(field.default) for field in dataclasses.fields(Status) if field.name != "state"}
-            numbers = all(isinstance(fields.get(n, k()), (int, float) if k is not str else str) for n, k in kinds.items())
-            if status.state not in STATES or not numbers:
-                raise ValueError(status.state)
+            status = Status.from_dict(files.read_json(path))
         except (TypeError, ValueError) as error:
-            raise RunError(f"{self.path / 'status.json'} does not hold a run's status; copy the run again.") from error
+            raise RunError(f"{path} does not hold a run's status; copy the run again.") from error
         if status.active and not as_written and not self._is_alive(status):
             message = "The training was ended from outside before it was finished; resume it to go on."
             return dataclasses.replace(status, state="stopped", message=message)
@@ -193,7 +187,8 @@ class RunFolder:
 
     def _is_alive(self, status: Status) -> bool:
         starting = status.state == "queued"  # a new process needs a moment to take the lock
-        if (starting or status.host != socket.gethostname()) and time.time() - status.heartbeat < SECONDS_TO_MISS:
+        patience = SECONDS_TO_START if starting else SECONDS_TO_MISS
+        if (starting or status.host != socket.gethostname()) and time.time() - status.heartbeat < patience:
             return True
         return self.is_locked()
 
@@ -304,21 +299,40 @@ class RunFolder:
         """Replace the trainer's state."""
         files.write_tensors(self.path / "trainer.safetensors", tensors, numbers)
 
+    def can_go_on(self) -> bool:
+        """Whether there is a trainer's state, which `thin` removes."""
+        return (self.path / "trainer.safetensors").exists()
+
     def read_trainer(self) -> tuple[dict[str, Tensor], dict[str, float]] | None:
         """The trainer's state, or None before the first one was written."""
-        path = self.path / "trainer.safetensors"
-        return files.read_tensors(path) if path.exists() else None
+        return files.read_tensors(self.path / "trainer.safetensors") if self.can_go_on() else None
+
+    def forget_steering(self) -> None:
+        """Let a resumed training follow its schedules, whatever was set by hand."""
+        state = self.read_trainer()
+        if state is not None:
+            tensors, numbers = state
+            self.write_trainer(tensors, {name: value for name, value in numbers.items() if name not in BY_HAND})
 
     # What a watcher asks for
 
-    def ask_to_stop(self) -> None:
-        """Ask the training to stop after the step it is at."""
-        files.write_json(self.path / "control.json", {"stop": True})
-
-    def stop_is_asked(self) -> bool:
-        """Whether somebody asked the training to stop."""
+    def read_steering(self) -> Steering:
+        """What is asked of the training. Raises `RunError` where control.json asks for what cannot be."""
         path = self.path / "control.json"
-        return path.exists() and files.read_json(path).get("stop") is True
+        if not path.exists():
+            return Steering()
+        try:
+            return Steering.from_dict(files.read_json(path))
+        except ConfigError as error:
+            raise RunError(f"{path} asks for what cannot be, and is not obeyed: {error}") from error
+
+    def steer(self, **changes: object) -> None:
+        """Ask something else of the training, fields of `Steering`; the rest stays as it was asked. Raises `ConfigError`."""
+        try:
+            before = self.read_steering()
+        except RunError:  # somebody's slip; this is the way to mend it
+            before = Steering()
+        files.write_json(self.path / "control.json", dataclasses.replace(before, **changes).to_dict())
 
     def queue_again(self) -> None:
         """Say that an ended run is asked for again, before a process takes it up."""

@@ -6,85 +6,27 @@ for report in Trainer(RunConfig(dataset="digits"), data.load("digits")).reports(
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from vae.config import RunConfig, TrainingConfig
-from vae.data import SIZES, Dataset, Split, pixels
-from vae.elbo import one_sample_terms
+from vae.config import RunConfig
+from vae.data import Dataset, Split
 from vae.errors import ConfigError, TrainingError
 from vae.latent import Codes, encode_images
-from vae.model import IMAGE_SHAPE, VAE, build_model
+from vae.model import VAE, build_model
+from vae.report import Report
+from vae.schedule import beta_at, learning_rate_at
+from vae.steering import BY_HAND, Steering
+from vae.stepping import Stepper
 
 REPORTS_PER_EPOCH = 100
-SECONDS_TO_SAVE = 0.05
-"""What writing weights and a frame takes after each epoch, roughly."""
 
 _ADVICE = "the learning rate may be too high for this model."
-
-
-@dataclass(frozen=True)
-class Report:
-    """The terms in nats per image, averaged over some images.
-
-    `scope` is `steps` for the training images since the last report, seen by changing weights, and `epoch` for a whole
-    split: the training images as they were seen during the epoch, the held-out images by the weights at its end.
-    `epoch` counts from 1, `step` is how many optimiser steps were taken since the run began, `seconds` how long they took.
-    """
-
-    split: str
-    scope: str
-    epoch: int
-    step: int
-    reconstruction: float
-    kl: float
-    beta: float
-    learning_rate: float
-    seconds: float
-
-    @property
-    def elbo(self) -> float:
-        """reconstruction - KL, in nats per image."""
-        return self.reconstruction - self.kl
-
-
-def choose_device(name: str = "auto") -> torch.device:
-    """The device called `name`; `auto` takes CUDA, then Apple's MPS, then the CPU. Raises `ConfigError`."""
-    available = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if name == "auto":
-        name = next(device for device, there in available.items() if there)
-    if not available.get(name.split(":")[0], False):
-        there = ", ".join(device for device, present in available.items() if present)
-        raise ConfigError(f"The device {name!r} is not available here; choose auto or one of {there}.")
-    return torch.device(name)
-
-
-def learning_rate_at(step: int, steps: int, config: TrainingConfig) -> float:
-    """The learning rate of step 0 <= `step` < `steps`.
-
-    `one-cycle` (Smith and Topin 2017, arXiv 1708.07120) rises from a 25th of the peak along half a cosine over 30 % of
-    all steps, then falls to a 250,000th of it along another, as torch.optim.lr_scheduler.OneCycleLR does.
-    """
-    if config.schedule == "constant":
-        return config.learning_rate
-    peak, start, end = config.learning_rate, config.learning_rate / 25, config.learning_rate / 250_000
-    top = max(0.3 * steps - 1, 1e-9)
-    if step <= top:
-        return _cosine(start, peak, step / top)
-    return _cosine(peak, end, (step - top) / max(steps - 1 - top, 1e-9))
-
-
-def _cosine(first: float, last: float, share: float) -> float:
-    return last + (first - last) * (1 + math.cos(math.pi * min(share, 1.0))) / 2
 
 
 class Trainer:
@@ -100,22 +42,24 @@ class Trainer:
         self.train_split: Split = dataset.train.to(self.device)
         self.held_out: Split = dataset.held_out.to(self.device)
         self.steps_per_epoch = math.ceil(len(self.train_split) / config.training.batch_size)
-        self.total_steps = self.steps_per_epoch * config.training.epochs
         self.report_every = config.training.report_every or max(1, self.steps_per_epoch // REPORTS_PER_EPOCH)
         self.model: VAE = build_model(config.model, config.training.seed).to(self.device)
         if config.model.architecture == "conv":
             self.model.to(memory_format=torch.channels_last)  # about 1.5 times as fast on a CPU
-        self.optimiser = torch.optim.AdamW(
-            self.model.parameters(),
-            lr=config.training.learning_rate,
-            weight_decay=config.training.weight_decay,  # with none, AdamW is Adam
-            fused=self.device.type in ("cpu", "cuda"),
-        )
+        self.stepper = Stepper(self.model, self.train_split.images, config.training)
         self.noise = torch.Generator(device=self.device).manual_seed(config.training.seed)
+        self.steering = Steering()
         self.step = 0
         self.seconds = 0.0
         self.codes: Codes | None = None
         self._terms = torch.zeros(self.steps_per_epoch, 2, device=self.device)  # of this epoch's steps so far
+        self._reported = 0  # how many of them are reported
+        self._steered = ""  # what was changed by hand before the next step
+
+    @property
+    def total_steps(self) -> int:
+        """How many steps the whole run takes."""
+        return self.steps_per_epoch * self.config.training.epochs
 
     @property
     def epoch(self) -> int:
@@ -138,28 +82,50 @@ class Trainer:
         """Whether all epochs are done."""
         return self.step >= self.total_steps
 
-    def reports(self, should_stop: Callable[[], bool] = lambda: False) -> Iterator[Report]:
-        """Train to the end, or until `should_stop()` is true between two steps, and yield reports on the way.
+    def reports(self, should_leave: Callable[[], bool] = lambda: False) -> Iterator[Report]:
+        """Train to the end, or until `should_leave()` is true between two steps, and yield reports on the way.
 
-        Raises `TrainingError` at the first step whose loss is not finite, and when the weights are not finite at the end
-        of an epoch.
+        Ask again to go on from there. Raises `TrainingError` at the first step whose loss is not finite, and when the
+        weights are not finite at the end of an epoch.
         """
         while not self.finished:
             order = self._order_of_epoch(self.epoch)
             for place in range(self.step % self.steps_per_epoch, self.steps_per_epoch):
-                if should_stop():
+                if should_leave():
                     return
                 began = time.perf_counter()
                 self._take_step(place, order)
                 due = (place + 1) % self.report_every == 0 or place + 1 == self.steps_per_epoch
                 if due:
-                    self._check_finite(place)  # reads the terms back, so the clock sees the device's work
+                    self._check_finite(place + 1)  # reads the terms back, so the clock sees the device's work
                 self.seconds += time.perf_counter() - began
                 if due:
-                    yield self._train_report("steps", place - place % self.report_every, place + 1)
+                    yield self._steps_report(place + 1)
+            self._reported = 0
             self.check_weights()
             yield self._train_report("epoch", 0, self.steps_per_epoch)
             yield self.evaluate()
+
+    def steer(self, steering: Steering) -> Report | None:
+        """Take another beta or learning rate from the next step on, or another length.
+
+        Returns the report on the steps since the last one, so that no report mixes what was before and after.
+        """
+        words = steering.words(self.steering)
+        report = self.report_so_far() if words else None
+        if words:
+            self._steered = ", ".join(filter(None, [self._steered, words]))
+        self.steering = steering
+        if steering.epochs is not None:
+            self.lengthen(steering.epochs)
+        return report
+
+    def lengthen(self, epochs: int) -> None:
+        """Train for `epochs` in all, where that is longer; schedules are stretched over the new length."""
+        if epochs > self.config.training.epochs:
+            self.config = dataclasses.replace(
+                self.config, training=dataclasses.replace(self.config.training, epochs=epochs)
+            )
 
     def evaluate(self) -> Report:
         """Encode the held-out images, keep their `codes` and report their terms. Not counted in `seconds`."""
@@ -169,7 +135,7 @@ class Trainer:
         means = (terms.reconstruction.cpu().double().mean().item(), terms.kl.cpu().double().mean().item())
         if not all(map(math.isfinite, means)):
             raise TrainingError(f"The held-out terms are not finite after step {self.step:,}; {_ADVICE}")
-        return self._report("held_out", "epoch", *means)
+        return self._report("held_out", "epoch", self.step, *means)
 
     def check_weights(self) -> None:
         """Raise `TrainingError` unless every weight is finite."""
@@ -182,30 +148,38 @@ class Trainer:
         return torch.randperm(len(self.train_split), generator=generator).to(self.device)
 
     def _take_step(self, place: int, order: Tensor) -> None:
-        training = self.config.training
-        index = order[place * training.batch_size : (place + 1) * training.batch_size]
-        images = pixels(self.train_split.images[index])
+        size = self.config.training.batch_size
+        index = order[place * size : (place + 1) * size]
         epsilon = torch.randn(len(index), self.config.model.latent, generator=self.noise, device=self.device)
-        for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate_at(self.step, self.total_steps, training)
-        self.model.train()
-        terms = one_sample_terms(self.model, images, epsilon)
-        loss = -terms.objective(training.beta).mean()
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        if training.clip_norm is not None:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), training.clip_norm)
-        self.optimiser.step()
-        self._terms[place, 0] = terms.reconstruction.detach().mean()
-        self._terms[place, 1] = terms.kl.detach().mean()
+        self._terms[place] = self.stepper.take(index, epsilon, self._beta(self.step), self._learning_rate(self.step))
         self.step += 1
 
-    def _check_finite(self, place: int) -> None:
-        first = place - place % self.report_every
-        bad = (~self._terms[first : place + 1].isfinite()).any(1).nonzero()
+    def _beta(self, step: int) -> float:
+        by_hand = self.steering.beta
+        return beta_at(step, self.total_steps, self.config.training) if by_hand is None else by_hand
+
+    def _learning_rate(self, step: int) -> float:
+        by_hand = self.steering.learning_rate
+        return learning_rate_at(step, self.total_steps, self.config.training) if by_hand is None else by_hand
+
+    def _check_finite(self, last: int) -> None:
+        bad = (~self._terms[self._reported : last].isfinite()).any(1).nonzero()
         if len(bad):
-            step = self.step - (place - first) + int(bad[0])
+            step = self.step - (last - self._reported) + int(bad[0]) + 1
             raise TrainingError(f"The loss is not finite at step {step:,}; {_ADVICE}")
+
+    def report_so_far(self) -> Report | None:
+        """On the steps since the last report, if there are any."""
+        place = self.step % self.steps_per_epoch
+        if place == self._reported:
+            return None
+        self._check_finite(place)
+        return self._steps_report(place)
+
+    def _steps_report(self, last: int) -> Report:
+        report = dataclasses.replace(self._train_report("steps", self._reported, last), steered=self._steered)
+        self._reported, self._steered = last, ""
+        return report
 
     def _train_report(self, scope: str, first: int, last: int) -> Report:
         """The training terms of this epoch's steps `first` to `last`, each step weighted by its number of images."""
@@ -213,21 +187,22 @@ class Trainer:
         counts = torch.tensor([min(size, len(self.train_split) - place * size) for place in range(first, last)])
         weights = (counts / counts.sum()).double()
         reconstruction, kl = (weights @ self._terms[first:last].cpu().double()).tolist()
-        return self._report("train", scope, reconstruction, kl)
+        return self._report("train", scope, self.step, reconstruction, kl)
 
-    def _report(self, split: str, scope: str, reconstruction: float, kl: float) -> Report:
-        training = self.config.training
-        rate = learning_rate_at(max(self.step - 1, 0), self.total_steps, training)
-        epoch = math.ceil(self.step / self.steps_per_epoch)
-        return Report(split, scope, epoch, self.step, reconstruction, kl, training.beta, rate, self.seconds)
+    def _report(self, split: str, scope: str, step: int, reconstruction: float, kl: float) -> Report:
+        epoch, last = math.ceil(step / self.steps_per_epoch), max(step - 1, 0)
+        beta, rate = self._beta(last), self._learning_rate(last)
+        return Report(split, scope, epoch, step, reconstruction, kl, beta, rate, self.seconds)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
         """Whatever resuming exactly needs: named tensors, and named numbers."""
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
-        for index, state in self.optimiser.state_dict()["state"].items():
+        for index, state in self.stepper.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{index}.{name}": value for name, value in state.items()}
         tensors |= {"noise": self.noise.get_state(), "terms": self._terms}
-        return tensors, {"step": self.step, "seconds": self.seconds}
+        by_hand = {name: getattr(self.steering, name) for name in BY_HAND}
+        numbers = {name: value for name, value in by_hand.items() if value is not None}
+        return tensors, numbers | {"step": self.step, "reported": self._reported, "seconds": self.seconds}
 
     def restore(self, tensors: dict[str, Tensor], numbers: dict[str, float]) -> None:
         """Go on from what `state` gave, as if never stopped.
@@ -236,43 +211,20 @@ class Trainer:
         """
         try:
             self.model.load_state_dict(_under("model.", tensors))
-            optimiser = self.optimiser.state_dict()
+            optimiser = self.stepper.optimiser.state_dict()
             for name, value in _under("optimiser.", tensors).items():
                 index, part = name.split(".")
                 optimiser["state"].setdefault(int(index), {})[part] = value
-            self.optimiser.load_state_dict(optimiser)
+            self.stepper.optimiser.load_state_dict(optimiser)
             self.noise.set_state(tensors["noise"].cpu())
             self._terms.copy_(tensors["terms"])
             self.step, self.seconds = int(numbers["step"]), float(numbers["seconds"])
-        except (KeyError, ValueError, RuntimeError, TypeError) as error:
+            place = self.step % self.steps_per_epoch
+            self._reported = int(numbers.get("reported", place - place % self.report_every))
+            self.steering = Steering(**{name: numbers.get(name) for name in BY_HAND})
+        except (KeyError, ValueError, RuntimeError, TypeError, ConfigError) as error:
             raise TrainingError("The trainer's state does not fit this model and data set; start a new run.") from error
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-
-
-def estimate_seconds(config: RunConfig, device: torch.device | str, probe_seconds: float = 0.4) -> float:
-    """About how long a training will take on this machine, measured on random images; getting the data set not counted."""
-    train_images, held_out_images = SIZES[config.dataset]
-    size = min(config.training.batch_size, train_images)
-    noise = Split(torch.randint(0, 256, (size, *IMAGE_SHAPE), dtype=torch.uint8), torch.zeros(size, dtype=torch.long))
-    trainer = Trainer(config, Dataset(config.dataset, noise, noise, ()), device)
-    order = torch.arange(size, device=trainer.device)
-
-    def seconds_of(work: Callable[[], object]) -> float:
-        work()  # the first time is no measure
-        began, times = time.perf_counter(), 0
-        while time.perf_counter() - began < probe_seconds / 2:
-            work()
-            times += 1
-        return (time.perf_counter() - began) / times
-
-    def take_step() -> None:
-        trainer._take_step(0, order)
-        trainer._terms.cpu()  # waits for the device
-        trainer.step = 0
-
-    steps = math.ceil(train_images / config.training.batch_size)
-    per_epoch = steps * seconds_of(take_step) + held_out_images / size * seconds_of(trainer.evaluate)
-    return config.training.epochs * (per_epoch + SECONDS_TO_SAVE)

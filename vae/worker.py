@@ -21,11 +21,15 @@ from pathlib import Path
 import filelock
 
 from vae import data
+from vae.device import choose_device
 from vae.errors import RunError, TrainingError, describe
 from vae.frames import Frame
 from vae.latent import decode_points, make_grid
-from vae.run import RunFolder, Status, list_runs
-from vae.training import Report, Trainer, choose_device
+from vae.report import Report
+from vae.run import RunFolder, list_runs
+from vae.status import Status
+from vae.steering import Steering
+from vae.training import Trainer
 
 PROBES = 10_000
 """How many held-out images a frame holds at most."""
@@ -33,6 +37,7 @@ PROBES = 10_000
 GRID_SIZE = 20
 SECONDS_BETWEEN_STATUSES = 0.5
 SECONDS_BETWEEN_TRAINER_STATES = 5.0
+SECONDS_BETWEEN_LOOKS, SECONDS_BETWEEN_HEARTBEATS = 0.1, 2.0
 SECONDS_TO_GET_THE_LOCK = 5.0
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -93,14 +98,17 @@ class _Worker:
         self.config, _ = folder.read_config()
         self.device = choose_device(device)
         self.on_report, self.asked_by_caller = on_report, should_stop
-        self.status = dataclasses.replace(
-            folder.read_status(as_written=True), state="queued", device=str(self.device), host=socket.gethostname(), message=""
-        )
+        before = folder.read_status(as_written=True)
+        self.was_queued = before.state == "queued"
+        here = {"device": str(self.device), "host": socket.gethostname()}
+        self.status = dataclasses.replace(before, state="queued", message="", **here)
+        self.steering = Steering()
         self.last_status = self.last_trainer_state = self.last_look = 0.0
-        self.stopping = False
+        self.settled_step = -1
 
     def work(self, queue: bool) -> Status:
-        self.folder.forget_requests()
+        if not self.was_queued:
+            self.folder.forget_requests()  # of a training that was killed
         try:
             with self._heartbeat():
                 if queue and not self._wait_for_turn():
@@ -114,12 +122,13 @@ class _Worker:
         except BaseException as error:
             with contextlib.suppress(RunError):  # a full disk is the very reason, perhaps
                 self._end("failed", describe(error))
+                self.folder.forget_steering()  # what was set by hand may be the reason too
             raise
 
     def _wait_for_turn(self) -> bool:
         """Wait until no run beside this one is running and none asked earlier; False when asked to stop meanwhile."""
         door = filelock.FileLock(self.folder.path.parent / ".queue.lock")
-        while not self._should_stop():
+        while not self._stop_is_asked():
             with door:
                 if not self._others_first():
                     self._note(state="running")
@@ -143,29 +152,41 @@ class _Worker:
     def _train(self, trainer: Trainer) -> Status:
         self._restore(trainer)
         self._note(state="running", message="", total_steps=trainer.total_steps)
+        while True:
+            self._take_steps(trainer)
+            if trainer.finished:
+                return self._end("finished", "", trainer)
+            if self._stop_is_asked():
+                break
+            self._obey(trainer)
+            if self._pause_is_asked(trainer):
+                self._pause(trainer)
+        self._settle(trainer)
+        return self._end(
+            "stopped", f"Stopped after step {trainer.step:,} of {trainer.total_steps:,}; resume it to go on.", trainer
+        )
+
+    def _take_steps(self, trainer: Trainer) -> None:
+        """Until all is done or something is asked for."""
         began, images_before = time.perf_counter(), trainer.images_seen
-        for report in trainer.reports(self._should_stop):
+        for report in trainer.reports(lambda: self._should_leave(trainer)):
             speed = (trainer.images_seen - images_before) / (time.perf_counter() - began)
-            self.folder.append_metrics(report)
-            self.on_report(report)
+            self._publish(report)
             if report.split == "held_out":
                 self._save(trainer)
             if report.split == "held_out" or time.time() - self.last_status > SECONDS_BETWEEN_STATUSES:
                 self._note(**_progress(trainer, speed))
-        if trainer.finished:
-            return self._end("finished", "", trainer)
-        trainer.check_weights()
-        if trainer.step % trainer.steps_per_epoch:
-            trainer.evaluate()  # a frame for the weights as they are now
-        self._save(trainer, whole=True)
-        return self._end(
-            "stopped", f"Stopped after step {trainer.step:,} of {trainer.total_steps:,}; resume it to go on.", trainer
-        )
+
+    def _publish(self, report: Report) -> None:
+        self.folder.append_metrics(report)
+        self.on_report(report)
 
     def _restore(self, trainer: Trainer) -> None:
         state = self.folder.read_trainer()
         if state is not None:
             trainer.restore(*state)
+            self.steering = trainer.steering
+            self.folder.steer(**{name: value for name, value in vars(self.steering).items() if value is not None})
         elif self.folder.read_model(self.config)[1] > 0:
             raise TrainingError(f"{self.folder.path} was thinned and has no trainer's state to go on from; start a new run.")
         self.folder.keep_metrics_until(trainer.step)
@@ -182,13 +203,62 @@ class _Worker:
             self.last_trainer_state = time.time()
         self.folder.write_model(trainer.model, trainer.step)
 
-    def _should_stop(self) -> bool:
-        if self.asked_by_caller():
-            return True
-        if time.time() - self.last_look > 0.2:
-            self.last_look = time.time()
-            self.stopping = self.folder.stop_is_asked()
-        return self.stopping
+    def _look(self) -> None:
+        """Read what is asked for, a few times a second."""
+        if time.time() - self.last_look < SECONDS_BETWEEN_LOOKS:
+            return
+        self.last_look = time.time()
+        try:
+            self.steering, notice = self.folder.read_steering(), ""
+        except RunError as error:
+            notice = str(error)
+        if notice != self.status.notice:
+            self._note(notice=notice)
+
+    def _stop_is_asked(self) -> bool:
+        self._look()
+        return self.steering.stop or self.asked_by_caller()
+
+    def _pause_is_asked(self, trainer: Trainer) -> bool:
+        return self.steering.pause_at is not None and trainer.step >= self.steering.pause_at
+
+    def _should_leave(self, trainer: Trainer) -> bool:
+        return self._stop_is_asked() or self._pause_is_asked(trainer) or self.steering != trainer.steering
+
+    def _obey(self, trainer: Trainer) -> None:
+        """Let the trainer take what is asked for, and write down what it is about to do differently."""
+        report = trainer.steer(self.steering)
+        if report is not None:
+            self._publish(report)
+        if trainer.config != self.config:
+            self.config = trainer.config
+            self.folder.rewrite_config(self.config)
+            self._note(total_steps=trainer.total_steps)
+
+    def _pause(self, trainer: Trainer) -> None:
+        """Save all there is and wait until something else is asked for; beta and the learning rate may change meanwhile."""
+        report = trainer.report_so_far()
+        if report is not None:
+            self._publish(report)  # who steps batch by batch wants to see each on the curves
+        self._note(state="paused", **_progress(trainer, self.status.images_per_second))
+        self._settle(trainer)
+        while self._pause_is_asked(trainer) and not self._stop_is_asked():
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+            if self.steering != trainer.steering:
+                self._obey(trainer)
+            if time.time() - self.last_status > SECONDS_BETWEEN_HEARTBEATS:
+                self._note()
+        self._note(state="running")
+
+    def _settle(self, trainer: Trainer) -> None:
+        """A frame, weights and all that resuming needs, as of the step the trainer is at."""
+        if self.settled_step == trainer.step:
+            return
+        trainer.check_weights()
+        if trainer.step % trainer.steps_per_epoch:
+            trainer.evaluate()
+        self._save(trainer, whole=True)
+        self.settled_step = trainer.step
 
     def _note(self, **changes: object) -> None:
         self.status = dataclasses.replace(self.status, **changes)
@@ -207,7 +277,7 @@ class _Worker:
         done = threading.Event()
 
         def beat() -> None:
-            while not done.wait(2.0):
+            while not done.wait(SECONDS_BETWEEN_HEARTBEATS):
                 with contextlib.suppress(RunError):
                     self.folder.write_status(self.status)
 
@@ -235,7 +305,7 @@ def _progress(trainer: Trainer, images_per_second: float) -> dict:
         "step": trainer.step,
         "total_steps": trainer.total_steps,
         "images_per_second": images_per_second,
-        "seconds_left": images_left / images_per_second,
+        "seconds_left": images_left / images_per_second if images_per_second else 0.0,
     }
 
 

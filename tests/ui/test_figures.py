@@ -4,7 +4,7 @@ import torch
 from scipy.stats import norm
 
 from ui import figures, palette
-from vae.training import Report
+from vae.report import Report
 
 PLANE = figures.Axes(("z1", "z2"), 3.0)
 QUANTILES = figures.Axes(("z1", "z2"), 3.0, "quantile")

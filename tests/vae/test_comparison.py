@@ -72,6 +72,15 @@ def test_a_gaussians_scale_is_a_setting_of_gaussians_alone():
     assert settings(small_config(), gaussian)["likelihood"] == ("bernoulli", "gaussian")
 
 
+def test_a_schedules_settings_count_where_there_is_such_a_schedule():
+    assert settings(small_config(), small_config(beta_rise=0.25, beta_cycles=7)) == {}
+    assert settings(small_config(), small_config(beta_schedule="cyclical", beta_cycles=7)) == {
+        "beta's schedule": ("constant", "cyclical"),
+        "share in which beta rises": ("none", "0.5"),
+        "beta's cycles": ("none", "7"),
+    }
+
+
 def test_a_model_without_widths_has_none():
     assert settings(small_config(), small_config(architecture="conv"))["encoder widths"] == ("32", "none")
 

@@ -7,10 +7,14 @@ import torch
 from tests.conftest import small_config
 from vae.config import ModelConfig, RunConfig, TrainingConfig
 from vae.data import Dataset, pixels
+from vae.device import choose_device
 from vae.elbo import one_sample_terms
 from vae.errors import ConfigError, TrainingError
+from vae.estimate import estimate_seconds
 from vae.model import build_model
-from vae.training import Trainer, choose_device, estimate_seconds, learning_rate_at
+from vae.schedule import beta_at, learning_rate_at
+from vae.steering import Steering
+from vae.training import Trainer
 
 
 def few(digits: Dataset, count: int = 20) -> Dataset:
@@ -143,3 +147,86 @@ def test_auto_chooses_a_device_that_is_there_and_others_are_refused():
 def test_the_estimate_is_a_time_and_grows_with_the_epochs(architecture):
     one, many = (estimate_seconds(small_config(architecture=architecture, epochs=n), "cpu", 0.1) for n in (1, 50))
     assert 0 < one < many < math.inf
+
+
+def test_cosine_is_torchs():
+    config = TrainingConfig(learning_rate=0.01, schedule="cosine")
+    optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.01)
+    cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, 49, eta_min=0.01 / 250_000)
+    for step in range(50):
+        assert learning_rate_at(step, 50, config) == pytest.approx(cosine.get_last_lr()[0], rel=1e-6, abs=1e-12)
+        optimiser.step()
+        cosine.step()
+
+
+def test_beta_rises_once_or_in_cycles():
+    warm_up = TrainingConfig(beta=4.0, beta_schedule="warm-up", beta_rise=0.25)
+    assert [beta_at(step, 8, warm_up) for step in range(8)] == [0, 2, 4, 4, 4, 4, 4, 4]
+    cyclical = TrainingConfig(beta=4.0, beta_schedule="cyclical", beta_rise=0.5, beta_cycles=2)
+    assert [beta_at(step, 8, cyclical) for step in range(8)] == [0, 2, 4, 4] * 2
+    assert beta_at(0, 1, warm_up) == 0 and beta_at(3, 8, TrainingConfig(beta=4.0)) == 4
+
+
+def test_steering_holds_from_the_next_step_and_no_report_mixes_before_and_after(digits):
+    trainer = Trainer(small_config(epochs=2, report_every=5), digits)
+    reports = list(trainer.reports(lambda: trainer.step >= 7))
+    reports.append(trainer.steer(Steering(beta=4.0, learning_rate=1e-4)))
+    reports += trainer.reports()
+    steps = [report for report in reports if report.scope == "steps"]
+    assert [report.step for report in steps[:4]] == [5, 7, 10, 12]
+    assert [report.beta for report in steps[:4]] == [1, 1, 4, 4]
+    assert [report.learning_rate for report in steps[:4]] == [3e-3, 3e-3, 1e-4, 1e-4]
+    assert [report.steered for report in steps[:4]] == ["", "", "beta 4, learning rate 0.0001", ""]
+
+
+def test_a_step_after_steering_is_one_of_a_run_that_was_asked_for_that_beta(digits):
+    steered, asked = (Trainer(small_config(epochs=1, beta=beta), digits) for beta in (1.0, 4.0))
+    list(steered.reports(lambda: steered.step >= 3))
+    tensors, numbers = steered.state()
+    asked.restore({name: tensor.clone() for name, tensor in tensors.items()}, numbers)
+    steered.steer(Steering(beta=4.0))
+    for trainer in (steered, asked):
+        list(trainer.reports(lambda trainer=trainer: trainer.step >= 6))
+    for ours, expected in zip(steered.model.parameters(), asked.model.parameters(), strict=True):
+        assert torch.equal(ours, expected)
+
+
+def test_what_was_set_by_hand_is_resumed_with_the_rest(digits):
+    config = small_config(epochs=2, report_every=5)
+    first = Trainer(config, digits)
+    list(first.reports(lambda: first.step >= 7))
+    first.steer(Steering(beta=2.0))
+    expected = without_seconds(first.reports(lambda: first.step >= 16))
+    second = Trainer(config, digits)
+    list(second.reports(lambda: second.step >= 7))
+    second.steer(Steering(beta=2.0))
+    third = Trainer(config, digits)
+    tensors, numbers = second.state()
+    third.restore({name: tensor.clone() for name, tensor in tensors.items()}, numbers)
+    assert third.steering == Steering(beta=2.0)
+    resumed = without_seconds(third.reports(lambda: third.step >= 16))
+    assert [dataclasses.replace(report, steered="") for report in expected] == resumed
+
+
+def test_a_longer_run_stretches_its_schedules(digits):
+    trainer = Trainer(small_config(epochs=2, schedule="one-cycle"), digits)
+    list(trainer.reports(lambda: trainer.step >= 20))
+    trainer.steer(Steering(epochs=5))
+    reports = list(trainer.reports())
+    assert (trainer.step, reports[-1].epoch) == (60, 5)
+    expected = learning_rate_at(35, 60, trainer.config.training)
+    assert next(report for report in reports if report.step == 36 and report.scope == "steps").learning_rate == expected
+    trainer.steer(Steering(epochs=1))
+    assert trainer.total_steps == 60  # never shorter
+
+
+def test_bf16_multiplies_in_bf16_and_sums_in_fp32(digits):
+    """Where the processor has no instructions for it torch emulates them, so the result can be looked at anywhere."""
+    curves = {}
+    for precision in ("fp32", "bf16"):
+        trainer = Trainer(small_config(epochs=3, precision=precision), digits)
+        assert trainer.stepper.bf16 == (precision == "bf16")
+        curves[precision] = [report for report in trainer.reports() if report.split == "held_out"]
+    assert curves["bf16"][-1].elbo != curves["fp32"][-1].elbo
+    assert curves["bf16"][-1].elbo == pytest.approx(curves["fp32"][-1].elbo, rel=0.01)
+    assert all(parameter.dtype == torch.float32 for parameter in trainer.model.parameters())

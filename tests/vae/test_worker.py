@@ -15,7 +15,8 @@ from safetensors.torch import load_file
 import vae
 from tests.conftest import ROOT, small_config, wait_until
 from vae.errors import RunError, TrainingError
-from vae.run import RunFolder, Status, load_run
+from vae.run import RunFolder, load_run
+from vae.status import Status
 from vae.worker import start_process, train_run
 
 
@@ -111,7 +112,7 @@ def test_a_watcher_can_stop_a_training_and_it_goes_on_later(tmp_path):
     folder = RunFolder.create(tmp_path / "run", small_config(epochs=2000))
     process = start_process(folder, device="cpu")
     wait_until(lambda: step_of(folder) > 20, "training")
-    folder.ask_to_stop()
+    folder.steer(stop=True)
     process.wait(60)
     status = folder.read_status()
     assert status.state == "stopped" and status.step > 20
@@ -119,7 +120,7 @@ def test_a_watcher_can_stop_a_training_and_it_goes_on_later(tmp_path):
     folder.queue_again()
     process = start_process(folder, device="cpu")
     wait_until(lambda: step_of(folder) > status.step, "going on")
-    folder.ask_to_stop()
+    folder.steer(stop=True)
     process.wait(60)
     steps = [report.step for report in folder.read_metrics() if report.scope == "steps"]
     assert steps == sorted(set(steps))
@@ -180,7 +181,7 @@ def test_a_queued_training_can_be_stopped(tmp_path):
     busy, waiting = (RunFolder.create(tmp_path / name, small_config()) for name in ("busy", "waiting"))
     busy.write_status(Status("running", host=socket.gethostname()))
     with busy.lock():
-        threading.Timer(1.0, waiting.ask_to_stop).start()
+        threading.Timer(1.0, lambda: waiting.steer(stop=True)).start()
         assert train_run(waiting, queue=True).state == "stopped"
     assert load_run(waiting.path).step == 0
 
