@@ -14,14 +14,23 @@ from vae.errors import RunError
 from vae.run import RunFolder, list_runs, runs_folder
 
 OPENS_ON = "mnist"
-PAGES = {"Explore": "app.py", "ELBO": "pages/elbo.py", "Train": "pages/train.py", "Replay": "pages/replay.py"}
+PAGES = {
+    "Explore": "app.py",
+    "ELBO": "pages/elbo.py",
+    "Train": "pages/train.py",
+    "Replay": "pages/replay.py",
+    "Compare": "pages/compare.py",
+}
 MARKS = {"queued": "queued", "running": "training", "paused": "paused", "stopped": "stopped", "failed": "failed"}
 SECONDS_BETWEEN_LOOKS, SECONDS_BETWEEN_RARE_LOOKS = 3.0, 20.0
 """While something is trained, and while nothing is."""
 
 
-def begin(title: str) -> RunFolder | None:
-    """Draw the frame around a page and return the chosen run, or None where there are no runs at all."""
+def begin(title: str, picks_run: bool = True) -> RunFolder | None:
+    """Draw the frame around a page and return the chosen run, or None where there are no runs at all.
+
+    A page that looks at several runs draws a picker of its own instead (not `picks_run`).
+    """
     st.set_page_config(f"{title} · VAE Latent Explorer", "🔢", layout="wide", initial_sidebar_state="collapsed")
     presenting = state.view().presenting
     sheets = ("style.css", "presenting.css") if presenting else ("style.css",)
@@ -33,7 +42,7 @@ def begin(title: str) -> RunFolder | None:
         st.html('<span class="brand">VAE Latent Explorer</span>', width="content")
         for page, path in PAGES.items():
             st.page_link(path, label=f"**{page}**" if page == title else page, query_params=state.address())
-        if folders:
+        if folders and picks_run:
             st.selectbox(
                 "Run",
                 list(folders),

@@ -25,6 +25,9 @@ EVIDENCE = "#0a8f4d"
 GAP = "#c2185b"
 """KL(q to the true posterior), the gap between evidence and ELBO."""
 
+RUNS = ("#547efc", "#fc547e", "#547e00", "#7e547e")
+"""One colour for each of the runs that are compared, sought as the classes' were: 16 apart and more, with a contrast of 3."""
+
 NEUTRAL = "#7d8794"
 """Axes, grid lines and words in a figure: legible on both backgrounds."""
 

@@ -16,10 +16,12 @@ from ui import film
 from ui.balance import Numbers
 from ui.figures import plane_extent
 from ui.layers import Picture, change_picture, density_picture
+from ui.pictures import png_url
 from ui.state import PRINCIPAL
 from vae import data
 from vae.atlas import Atlas, make_atlas
 from vae.best_gaussian import BestGaussian, best_gaussian
+from vae.comparison import Figures, figures_of
 from vae.config import RunConfig
 from vae.data import pixels
 from vae.device import choose_device
@@ -31,9 +33,9 @@ from vae.evidence import PlaneQuadrature, TruePosterior
 from vae.fields import aggregate_density, change_rate
 from vae.frames import Frame
 from vae.importance import ImportanceEstimate, importance_log_evidence
-from vae.latent import Codes, encode_images
+from vae.latent import Codes, decode_points, encode_images, make_grid, tile
 from vae.metrics import MetricsFollower
-from vae.model import IMAGE_SHAPE, Posterior
+from vae.model import IMAGE_SHAPE, Posterior, count_parameters
 from vae.plane import Plane, plane_of_axes, plane_of_principal_components
 from vae.report import Report
 from vae.road import Road, make_road
@@ -163,6 +165,24 @@ def change(version: RunVersion, axes: str, rest: tuple[float, ...]) -> Picture |
 def road(version: RunVersion, start: tuple[float, ...], end: tuple[float, ...]) -> Road:
     """The road between two points."""
     return make_road(load_run(version).model, torch.tensor(start), torch.tensor(end))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def figures(version: RunVersion, axes: str) -> Figures:
+    """What can be quoted of these weights. There has to be a frame: see `frame_of`."""
+    run = load_run(version)
+    seconds = [report.seconds for report in metrics(run.folder) if report.step <= run.step]
+    parameters = count_parameters(run.model)
+    return figures_of(frame_of(version), plane(version, axes), parameters, seconds[-1] if seconds else 0.0)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def manifold(version: RunVersion, axes: str, middle: tuple[float, float], half_side: float, cells: int) -> str:
+    """What the decoder draws over a square of the plane, as a data URL; a slice goes through z = 0."""
+    model, shown = load_run(version).model, plane(version, axes)
+    places = torch.tensor(middle) + make_grid(cells, half_side).points()
+    z = shown.points(places, torch.zeros(shown.latent))
+    return png_url(tile(decode_points(model, z), cells).numpy())
 
 
 # The equation for one image, which is known by its grey levels

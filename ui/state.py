@@ -26,6 +26,8 @@ SCALES = ("linear", "quantile")
 SOURCES = ("test", "draw", "upload")
 PIXELS = ("grey", "threshold", "random")
 SECTIONS = ("gap", "kl", "samples", "gradients", "derivation")
+MOST_RUNS = 4
+PICTURES = ("both", "codes", "manifold")
 CELLS = (5, 40)
 PRINCIPAL = "pca"
 OWN_PIXELS = 28 * 28
@@ -42,7 +44,8 @@ class View:
     counted from 1, or "pca". `epsilon` counts how often new epsilons were asked for. `start` and `end` are the road's. `q`
     holds the means and then the standard deviations of a Gaussian chosen by hand in place of the encoder's, `pixels` says
     whether the image is binarised, and `section` what the page on the equation shows below it. `epoch` is where the replay
-    stands; None means its end.
+    stands; None means its end. `runs` are the names of those that are compared (empty: the page chooses), `picture` is what
+    is compared of them, and with `own_scales` each plane has a scale of its own.
     """
 
     z: Point = ()
@@ -62,6 +65,9 @@ class View:
     q: Point | None = None
     pixels: str = "grey"
     section: str = "gap"
+    runs: tuple[str, ...] = ()
+    picture: str = "both"
+    own_scales: bool = False
     epoch: int | None = None
 
 
@@ -200,6 +206,13 @@ def _read_axes(text: str) -> str:
     return f"{first},{second}"
 
 
+def _read_runs(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    if not all(names) or not len(set(names)) == len(names) <= MOST_RUNS:
+        raise ValueError(text)
+    return names
+
+
 def _read_own(text: str) -> bytes:
     packed = base64.urlsafe_b64decode(text.encode("ascii", "replace"))
     grey = zlib.decompressobj().decompress(packed, OWN_PIXELS + 1)
@@ -231,6 +244,9 @@ FIELDS = {
     "q": Field("q", "Gaussian; it should read like q=0.5,-1.2,0.05,0.03", _read_gaussian, _write_point),
     "pixels": Field("pixels", f"kind of pixels; choose one of {', '.join(PIXELS)}", _one_of(PIXELS)),
     "section": Field("section", f"section; choose one of {', '.join(SECTIONS)}", _one_of(SECTIONS)),
+    "runs": Field("runs", f"list of up to {MOST_RUNS} runs; it should read like runs=mnist,digits", _read_runs, ",".join),
+    "picture": Field("picture", f"picture of runs; choose one of {', '.join(PICTURES)}", _one_of(PICTURES)),
+    "scales": Field("own_scales", "choice; it should read scales=own", lambda text: ("own",).index(text) == 0, lambda _: "own"),
     "epoch": Field("epoch", "epoch; it should read like epoch=7", _read_count),
     "mode": Field(
         "presenting", "mode; it should read mode=present", lambda text: ("present",).index(text) == 0, lambda _: "present"

@@ -13,7 +13,7 @@ from benchmarks.browser import find_chromium, open_browser, serve
 from tests.browser.screen import new_page
 from tests.conftest import ROOT, skip_or_fail
 
-SHIPPED = ("mnist", "mnist-conv", "digits", "mnist-8d")
+SHIPPED = ("mnist", "mnist-conv", "digits", "mnist-8d", "mnist-beta0", "mnist-beta1", "mnist-beta4")
 SIZE = {"width": 1400, "height": 900}
 
 

@@ -89,3 +89,11 @@ def test_a_class_is_named_in_ink_that_can_be_read_on_its_colour(color):
 
 def test_ink_on_the_extremes():
     assert (palette.ink_on("#ffffff"), palette.ink_on("#000000")) == ("black", "white")
+
+
+@pytest.mark.parametrize("vision", SIMULATIONS)
+def test_compared_runs_can_be_told_apart_and_seen_on_both_backgrounds(vision):
+    colors = [lab(np.asarray(SIMULATIONS[vision]) @ linear(color)) for color in palette.RUNS]
+    assert len(colors) == 4
+    assert min(ciede2000(one, other) for one, other in itertools.combinations(colors, 2)) > 16
+    assert min(contrast(color, background) for color in palette.RUNS for background in ("#ffffff", "#0e1117")) > 3

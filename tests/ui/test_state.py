@@ -32,6 +32,9 @@ CHANGED = {
     "start": (-1.0, 0.25, 0.0),
     "end": (2.5, -3.0, 1.0),
     "presenting": True,
+    "runs": ("mnist", "digits", "mine-2"),
+    "picture": "codes",
+    "own_scales": True,
 }
 
 
@@ -68,7 +71,8 @@ def test_an_address_reopens_the_view_it_was_written_for(address_of, names):
     ("name", "value"),
     [("layers", ()), ("layers", state.LAYERS), ("axes", "pca"), ("source", "draw"), ("colour", "reconstruction"),
      ("cells", 5), ("cells", 40), ("z", (0.25,)), ("z", (0.5,) * 256), ("z", (-100.0, 100.0)), ("own", bytes(784)),
-     ("own", b"\xff" * 784), ("probe", 0)],
+     ("own", b"\xff" * 784), ("probe", 0),
+     ("runs", ("one",)), ("runs", ("a", "b", "c", "d"))],
 )  # fmt: skip
 def test_extremes_of_a_part_survive_as_well(address_of, name, value):
     view = View(**{name: value})
@@ -100,6 +104,9 @@ MALFORMED = [
     *(("epsilon", text) for text in ("", "-1", "x", "2147483648")),
     *(("q", text) for text in ("", "0,0,1", "0,0,1,0", "0,0,1,-1", "0,0,nan,1", "x,0,1,1")),
     *((name, text) for name in ("pixels", "section") for text in ("", "else")),
+    *(("runs", text) for text in ("", ",", "mnist,", "mnist,mnist", "a,b,c,d,e")),
+    *(("picture", text) for text in ("", "all")),
+    *(("scales", text) for text in ("", "shared")),
     *((end, text) for end in "ab" for text in ("", "here", "nan,0", "1e9,0")),
     *(("mode", text) for text in ("", "train", "on")),
     ("own", ""),

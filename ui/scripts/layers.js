@@ -131,13 +131,15 @@ const drawSpread = (context, view, mean, covariance, radius, colour, width, dash
 };
 
 const UNIT = [[1, 0], [0, 1]];
+const LINE_OF_TEXT = 18; // pixels
 const drawPrior = (context, view, centre) => {
+  const unit = Math.abs(view.pixelOf([centre[0], centre[1] - 1])[1] - view.pixelOf([centre[0], centre[1]])[1]);
   context.font = '600 15px sans-serif';
   context.textAlign = 'center';
   for (const radius of [1, 2, 3]) {
     drawSpread(context, view, centre, UNIT, radius, PRIOR, 2.5, [8, 6]);
     const [x, y] = view.pixelOf([centre[0], centre[1] - radius]);
-    if (view.strip) continue;
+    if (view.strip || (unit < LINE_OF_TEXT && radius < 3)) continue; // an autoencoder's plane is so wide that words would overlap
     drawText(context, `${radius} sigma`, x, y + 5);
   }
 };

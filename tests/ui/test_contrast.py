@@ -1,0 +1,84 @@
+"""What is said of runs side by side, and their table."""
+
+import csv
+import dataclasses
+import io
+import math
+
+import pytest
+
+from tests.conftest import small_config
+from ui import contrast, table
+from ui.columns import Column, Known
+from ui.planes import Window
+from vae.comparison import Figures
+from vae.plane import plane_of_axes
+from vae.run import Status
+
+FIGURES = Figures(364, -150.25, 5.5, 2, 2, 0.875, 12_345, 61.4)
+
+
+def column(name: str, figures: Figures | None = FIGURES, state: str = "finished", **changes: object) -> Column:
+    config = small_config(**changes)
+    plane, status = plane_of_axes(config.model.latent), Status(state, 1)
+    known = Known(config, ("0", "1"), status, None, plane, (0.0, 0.0), Window(), None, None, figures, ())
+    return Column(name, known, None)
+
+
+BROKEN = Column("<broken>", None, "It is broken.")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ([{}], "choose another one"),
+        ([{}, {}], "with the same settings: what differs is chance"),
+        ([{}, {"seed": 1}, {"seed": 2}], "three times, but for the <b>seed</b>: what differs is chance"),
+        ([{"beta": 0.0}, {}, {"beta": 4.0}], "three times, with another weight <b>beta</b> on the KL term"),
+        ([{}, {"epochs": 9}], "twice, but for the <b>epochs</b>"),
+        ([{}, {"epochs": 9, "seed": 3}], "Two runs that differ in <b>epochs and seed</b>"),
+        ([{}, {"epochs": 9}, {"seed": 3, "beta": 2.0}, {}], "Four runs that differ in <b>epochs, beta and seed</b>"),
+        ([{}, {"epochs": 9, "seed": 3, "beta": 2.0, "latent": 3}], "Two runs that differ in <b>4 settings</b>, listed below"),
+    ],
+)
+def test_the_first_sentence_tells_what_differs(changes, words):
+    assert words in contrast.lead([small_config(**change) for change in changes])
+
+
+def test_headings_tell_what_is_special_and_where_a_training_stands():
+    html = contrast.headings([column("a", beta=0.0), BROKEN, column("b", state="running")], (3, 1))
+    assert html.count("<section>") == 3 and "beta 0" in html and "beta 1" in html
+    assert "running, epoch 1 of 2" in html and "&lt;broken&gt;" in html and "<broken>" not in html
+    assert html.count("−150.2") == 2 and html.count("155.8") == 2  # the ELBO is reconstruction - KL
+
+
+def test_only_comparable_runs_are_left_without_a_word():
+    assert contrast.warnings([column("a", beta=0.0), column("b"), BROKEN]) == []
+    assert len(contrast.warnings([column("a"), column("b", likelihood="gaussian")])) == 1
+    assert len(contrast.warnings([column("a"), column("b", dataset="mnist")])) == 1
+    told = contrast.warnings([column("a"), column("wide", latent=8, likelihood="gaussian", dataset="mnist")])
+    assert len(told) == 3 and "wide has 8 latent dimensions" in told[2]
+
+
+def test_classes_are_told_once_for_each_set_of_them():
+    assert contrast.legend([column("a"), column("b"), BROKEN]).count(">0</b>") == 1
+
+
+def test_the_table_on_the_screen_and_as_csv_say_the_same():
+    columns = [column("a", beta=0.0), BROKEN, column("b")]
+    lines = list(csv.reader(io.StringIO(table.as_csv(columns))))
+    assert lines[0] == ["", "unit", "a", "<broken>", "b"]
+    rows = {line[0]: line[2:] for line in lines[1:]}
+    assert rows["beta"] == ["0", "", "1"]
+    assert [float(rows[name][0]) for name in ("reconstruction", "KL", "ELBO")] == [-150.25, 5.5, -155.75]
+    assert float(rows["five nearest codes predict the class"][2]) == 0.875 and rows["parameters"] == ["12345", "", "12345"]
+    html = table.as_html(columns)
+    for written in ("−150.25", "5.50", "−155.75", "87.5 %", "12,345", "61", "&lt;broken&gt;"):
+        assert written in html
+    assert html.count(f"<td>{table.NOTHING}</td>") == len(lines) - 1
+
+
+def test_what_is_not_a_number_is_left_open():
+    unknown = dataclasses.replace(FIGURES, neighbour_accuracy=math.nan)
+    assert f"<td>{table.NOTHING}</td>" in table.as_html([column("a", unknown)])
+    assert "nan" not in table.as_html([column("a", None)])

@@ -1,0 +1,120 @@
+"""The runs that are compared: which ones they are, and what is known of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ui import resources, state
+from ui.planes import Window, window_of
+from ui.resources import RunVersion
+from ui.state import MOST_RUNS, PRINCIPAL
+from vae.comparison import Figures
+from vae.config import RunConfig
+from vae.errors import ExplorerError
+from vae.plane import Plane
+from vae.run import RunFolder, Status
+from vae.training import Report
+
+TRIO = ("mnist-beta0", "mnist-beta1", "mnist-beta4")
+"""What the page opens on: the same model with three weights of the KL term."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the folder of a run tells: how it was asked for, where it stands, its weights' version, plane and reports.
+
+    `places` are the codes on the plane, (N, 2), with their `labels`, and `figures` what can be quoted; all three are None
+    where the codes are not there. The prior lies around `origin`, and `window` is the square that shows both.
+    """
+
+    config: RunConfig
+    class_names: tuple[str, ...]
+    status: Status
+    version: RunVersion
+    plane: Plane
+    origin: tuple[float, float]
+    window: Window
+    places: Tensor | None
+    labels: Tensor | None
+    figures: Figures | None
+    reports: Sequence[Report]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One of the runs that are compared; either it is `known`, or a `problem` says in one sentence why not."""
+
+    name: str
+    known: Known | None
+    problem: str | None
+
+
+def column_of(folder: RunFolder) -> Column:
+    """A run as it is now."""
+    try:
+        known = _known(folder)
+    except ExplorerError as error:
+        return Column(folder.name, None, str(error))
+    if known.places is None:
+        return Column(folder.name, known, "The codes of this run are not there, and neither are the images they are made of.")
+    return Column(folder.name, known, None)
+
+
+def _known(folder: RunFolder) -> Known:
+    """Principal components are the two axes themselves where there are no more."""
+    config, class_names = folder.read_config()
+    status, version = folder.read_status(), RunVersion.now(folder)
+    frame = resources.frame_of(version)
+    codes = frame is not None and len(frame.labels) > 0
+    axes = axes_of(config, codes)
+    plane, places = resources.plane(version, axes), resources.places(version, axes) if codes else None
+    origin = tuple(plane.project(plane.centre.new_zeros(1, plane.latent))[0].tolist())
+    return Known(
+        config=config,
+        class_names=class_names,
+        status=status,
+        version=version,
+        plane=plane,
+        origin=origin,
+        window=window_of(places, origin),
+        places=places,
+        labels=frame.labels if codes else None,
+        figures=resources.figures(version, axes) if codes else None,
+        reports=resources.metrics(folder),
+    )
+
+
+def axes_of(config: RunConfig, with_codes: bool) -> str:
+    """The plane on which a run is compared: of its codes' principal components where it has more than two dimensions."""
+    return PRINCIPAL if config.model.latent > 2 and with_codes else "1,2"
+
+
+def settle(folders: Sequence[RunFolder]) -> tuple[list[RunFolder], str | None]:
+    """The runs to compare, and a sentence when the address asks for runs that are not there.
+
+    What was chosen stays chosen, one run alone too; where nothing is, the page opens on the shipped trio, else on the run
+    of the other pages and those after it.
+    """
+    known = {folder.name: folder for folder in folders}
+    asked = state.view().runs
+    missing = [name for name in asked if name not in known]
+    chosen = tuple(name for name in asked if name in known) or _default(list(known))
+    if chosen != asked:
+        state.change(runs=chosen)
+    return [known[name] for name in chosen], _sentence(missing, chosen) if missing else None
+
+
+def _default(names: list[str]) -> tuple[str, ...]:
+    if set(TRIO) <= set(names):
+        return TRIO
+    first = [name for name in (state.chosen_run(),) if name in names]
+    return tuple(dict.fromkeys([*first, *names]))[: MOST_RUNS - 1]
+
+
+def _sentence(missing: Sequence[str], chosen: Sequence[str]) -> str:
+    names = " and ".join(repr(name[:64]) for name in missing)
+    start = "There is no run" if len(missing) == 1 else "There are no runs"
+    return f"{start} called {names} here, so this compares {' and '.join(chosen)}; choose others below."
