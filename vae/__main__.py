@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
 
@@ -13,11 +14,13 @@ from vae import data
 from vae.arguments import add_config_arguments, config_from
 from vae.config import DATASETS
 from vae.device import choose_device
+from vae.distributed import device_of_rank, in_group, join_ranks
 from vae.errors import ConfigError, ExplorerError, RunError, describe
 from vae.evaluation import evaluate_evidence, evaluate_run
 from vae.report import Report
 from vae.run import Run, RunFolder, list_runs, load_run, runs_folder
-from vae.worker import stop_signals, train_run
+from vae.signals import stop_signals
+from vae.worker import train_run
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -40,7 +43,8 @@ def _parser() -> argparse.ArgumentParser:
 
     train = commands.add_parser("train", help="train a run, or go on with one")
     add_config_arguments(train)
-    train.add_argument("--run", type=Path, required=True, metavar="FOLDER", help="where the run is written")
+    # The second name is for torchrun, which takes the first for an abbreviation of its own --run-path.
+    train.add_argument("--run", "--folder", type=Path, required=True, metavar="FOLDER", help="where the run is written")
     train.add_argument("--device", default="auto", help="auto, cuda, mps or cpu (default: auto)")
     train.add_argument("--resume", action="store_true", help="go on with the run in FOLDER; its own settings hold")
     train.add_argument("--queue", action="store_true", help="wait until no run beside it is being trained")
@@ -69,13 +73,23 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _train(options: argparse.Namespace) -> None:
-    device = choose_device(options.device)
-    folder = RunFolder(options.run) if options.resume else RunFolder.create(options.run, config_from(options))
+    device = device_of_rank(choose_device(options.device))
+    with stop_signals(insist=not in_group()) as asked, join_ranks(device) as ranks:
+        folder = RunFolder(options.run)
+        ranks.led(lambda: _begin(folder, options, f"{ranks.size} x {device.type}" if in_group() else str(device)))
+        with _ProgressBar() if ranks.leads else contextlib.nullcontext() as bar:
+            report = bar.show if bar else lambda report: None
+            more = {"queue": options.queue, "on_report": report, "should_stop": asked, "ranks": ranks}
+            status = train_run(folder, device=options.device, **more)
+        if ranks.leads:
+            print(f"{folder.path}: {status.state}. {status.message}".rstrip())
+
+
+def _begin(folder: RunFolder, options: argparse.Namespace, where: str) -> None:
+    if not options.resume:
+        RunFolder.create(folder.path, config_from(options))
     config, _ = folder.read_config()
-    print(f"{folder.path}: {config.model.architecture} on {config.dataset}, on {device}", flush=True)
-    with _ProgressBar() as bar, stop_signals() as asked:
-        status = train_run(folder, device=options.device, queue=options.queue, on_report=bar.show, should_stop=asked)
-    print(f"{folder.path}: {status.state}. {status.message}".rstrip())
+    print(f"{folder.path}: {config.model.architecture} on {config.dataset}, on {where}", flush=True)
 
 
 class _ProgressBar:
