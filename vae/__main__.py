@@ -14,7 +14,7 @@ from vae import data
 from vae.arguments import add_config_arguments, config_from
 from vae.config import DATASETS
 from vae.device import choose_device
-from vae.distributed import device_of_rank, in_group, join_ranks
+from vae.distributed import device_of_rank, join_ranks, under_torchrun
 from vae.errors import ConfigError, ExplorerError, RunError, describe
 from vae.evaluation import evaluate_evidence, evaluate_run
 from vae.report import Report
@@ -74,9 +74,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _train(options: argparse.Namespace) -> None:
     device = device_of_rank(choose_device(options.device))
-    with stop_signals(insist=not in_group()) as asked, join_ranks(device) as ranks:
+    with stop_signals(insist=not under_torchrun()) as asked, join_ranks(device) as ranks:
         folder = RunFolder(options.run)
-        ranks.led(lambda: _begin(folder, options, f"{ranks.size} x {device.type}" if in_group() else str(device)))
+        ranks.led(lambda: _begin(folder, options, ranks.where(device)))
         with _ProgressBar() if ranks.leads else contextlib.nullcontext() as bar:
             report = bar.show if bar else lambda report: None
             more = {"queue": options.queue, "on_report": report, "should_stop": asked, "ranks": ranks}

@@ -47,6 +47,10 @@ class Ranks:
         """At which steps the ranks talk: at multiples of this."""
         return 1 if self.size == 1 else STEPS_BETWEEN_TALKS
 
+    def where(self, device: torch.device) -> str:
+        """What the training computes on, in words."""
+        return str(device) if self.size == 1 else f"{self.size} x {device.type}"
+
     def share_of(self, batch: Tensor) -> Tensor:
         """This rank's rows of what all ranks know, (B, ...): every `size`-th. Shares may be unequal, and even empty."""
         return batch if self.size == 1 else batch[self.rank :: self.size]
@@ -125,9 +129,14 @@ def _name_of(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
+def under_torchrun() -> bool:
+    """Whether `torchrun` started this process and looks after it."""
+    return "TORCHELASTIC_RUN_ID" in os.environ
+
+
 def in_group() -> bool:
     """Whether `torchrun` started this process as one of several."""
-    return "TORCHELASTIC_RUN_ID" in os.environ and int(os.environ.get("WORLD_SIZE", 1)) > 1
+    return under_torchrun() and int(os.environ["WORLD_SIZE"]) > 1
 
 
 def device_of_rank(device: torch.device) -> torch.device:
@@ -154,6 +163,8 @@ def join_ranks(device: torch.device) -> Iterator[Ranks]:
         return
     _share_processor()
     ranks = Ranks(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), os.environ["LOCAL_RANK"] == "0")
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
     with ranks.noticing_losses():
         dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=TIMEOUT)
         yield ranks

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 def stop_signals(insist: bool = True) -> Iterator[Callable[[], bool]]:
     """A function that says whether Ctrl-C or a termination was asked for.
 
-    A second one ends the process at once, where one may `insist`: torchrun hands on to its processes what the terminal
-    told them already, and has its own way with those that do not end.
+    A second one ends the process at once, where one may `insist`. Under torchrun one may not, until the process has said
+    its last word: torchrun hands on what the terminal told its processes already, ends them all when it misses one, and
+    has its own way with those that do not end.
     """
     asked = threading.Event()
 
@@ -26,5 +27,5 @@ def stop_signals(insist: bool = True) -> Iterator[Callable[[], bool]]:
     try:
         yield asked.is_set
     finally:
-        for number, handler in handlers.items():
+        for number, handler in handlers.items() if insist else ():
             signal.signal(number, handler)

@@ -122,8 +122,8 @@ class _Worker:
         self.settled_step = -1
         before = self._read_status()
         self.had_failed = before.state == "failed"
-        where = str(self.device) if ranks.size == 1 else f"{ranks.size} x {self.device.type}"
-        self.status = dataclasses.replace(before, state="queued", device=where, host=socket.gethostname(), message="")
+        where, host = ranks.where(self.device), socket.gethostname()
+        self.status = dataclasses.replace(before, state="queued", device=where, host=host, message="")
 
     def work(self, queue: bool) -> Status:
         try:
