@@ -1,4 +1,4 @@
-"""The Train page: ask for a run, watch it live, stop it or go on with it.
+"""The Train page: ask for a run, watch it live and steer it.
 
 The page is only a watcher. Trainings are processes of their own, and all it knows of them is in their folders.
 """
@@ -7,17 +7,24 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui import ask, frame, resources, state, watch
+from ui import ask, frame, resources, state, steer, watch
 from vae.errors import ExplorerError
+
+LEAD = (
+    "Training makes the ELBO rise: better reconstructions, paid for by the KL term. "
+    "<b>Start one</b> and watch both. It goes on when you close this page."
+)
+LEAD_WHILE_TRAINING = (
+    "Training makes the ELBO rise: better reconstructions, paid for by the KL term. "
+    "<b>Turn beta</b>, the price of the KL term, and watch the plane answer."
+)
 
 
 def main() -> None:
     folder = frame.begin("Train")
+    active = folder is not None and resources.is_active(folder)
     with st.container(key="say"):
-        st.html(
-            '<p class="lead">Training makes the ELBO rise: better reconstructions, paid for by the KL term. '
-            "<b>Start one</b> and watch both. It goes on when you close this page.</p>"
-        )
+        st.html(f'<p class="lead">{LEAD_WHILE_TRAINING if active else LEAD}</p>')
     form, live = st.columns([0.3, 1], gap="medium")
     with live:
         if folder is None:
@@ -28,7 +35,14 @@ def main() -> None:
             except ExplorerError as error:
                 frame.say(error)
     with form:
-        ask.show()
+        if active:
+            steer.show(folder)
+            with st.expander("Ask for another run"):
+                ask.show()
+        else:
+            if folder is not None:
+                steer.show_ended(folder)
+            ask.show()
     resources.settle_memory("train", "")
     state.write_address()
 

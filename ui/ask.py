@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from ui import resources, state
 from vae.arguments import command_line, widths
 from vae.config import (
     ACTIVATIONS,
     ARCHITECTURES,
+    BETA_SCHEDULES,
     DATASETS,
     HELD_OUT,
     LIKELIHOODS,
+    PRECISIONS,
     SCHEDULES,
     ModelConfig,
     RunConfig,
     TrainingConfig,
 )
 from vae.errors import ExplorerError, describe
+from vae.recipes import RECIPES, recipe
 from vae.run import RunFolder, check_name, list_runs, runs_folder
 from vae.worker import start_process
 
-EPOCHS = {"digits": 60}
-OTHER_EPOCHS = 10
 MESSAGE = "start_message"
 
 
@@ -67,46 +70,78 @@ def _form() -> Request:
     left, right = st.columns(2, gap="small")
     dataset = left.selectbox("Data set", DATASETS, DATASETS.index("digits"), key="ask_dataset")
     architecture = right.selectbox("Model", ARCHITECTURES, ARCHITECTURES.index("mlp"), key="ask_model")
-    epochs = left.number_input("Epochs", 1, value=EPOCHS.get(dataset, OTHER_EPOCHS), key=f"ask_epochs_{dataset}")
-    beta = right.number_input("Beta", 0.0, value=1.0, step=0.5, key="ask_beta", help="The weight of the KL term")
+    start = left.selectbox("Recipe", RECIPES, key="ask_recipe", help="Where the settings start from; all can be changed")
+    asked = recipe(start, dataset, architecture)
+    fields = _Fields(f"{start}_{dataset}_{architecture}")
+    epochs = fields.number(right, "epochs", "Epochs", asked.training.epochs)
+    beta = fields.number(left, "beta", "Beta", asked.training.beta, step=0.5, help="The weight of the KL term")
     with st.expander("More settings"):
-        model, held_out = _model_settings(architecture)
-        training = _training_settings(epochs, beta)
+        model, held_out = _model_settings(fields, asked.model)
+        training = _training_settings(fields, asked.training, epochs=epochs, beta=beta)
     free = _free_name(f"{dataset}-{architecture}")
     name = st.text_input("Name", free, key=f"ask_name_{free}", max_chars=64)
     return Request(check_name(name.strip()), RunConfig(dataset, model, training, held_out))
 
 
-def _model_settings(architecture: str) -> tuple[ModelConfig, str]:
-    default = ModelConfig(architecture)
+@dataclass(frozen=True)
+class _Fields:
+    """The form's fields, which begin anew when another recipe, data set or model is chosen."""
+
+    recipe: str
+
+    def number(self, column: DeltaGenerator, name: str, label: str, value: float | None, **options: object) -> float | None:
+        """A number of at least zero, or of at least one where it is a whole number."""
+        least = options.pop("least", 1 if isinstance(value, int) else 0.0)
+        return column.number_input(label, least, value=value, key=f"ask_{name}_{self.recipe}", **options)
+
+    def choice(self, column: DeltaGenerator, name: str, label: str, choices: tuple[str, ...], value: str) -> str:
+        """One of several words."""
+        return column.selectbox(label, choices, choices.index(value), key=f"ask_{name}_{self.recipe}")
+
+
+def _model_settings(fields: _Fields, asked: ModelConfig) -> tuple[ModelConfig, str]:
     left, right = st.columns(2, gap="small")
-    latent = left.number_input("Latent dimensions", 1, value=2, key="ask_latent", help="The plane needs 2")
-    likelihood = right.selectbox("Likelihood", LIKELIHOODS, key="ask_likelihood")
-    scale = default.scale
+    latent = fields.number(left, "latent", "Latent dimensions", asked.latent, help="The plane needs 2")
+    likelihood = fields.choice(right, "likelihood", "Likelihood", LIKELIHOODS, asked.likelihood)
+    scale = asked.scale
     if likelihood == "gaussian":
-        scale = left.number_input("Scale", 0.01, value=default.scale, step=0.05, key="ask_scale")
-    activation = right.selectbox("Activation", ACTIVATIONS, key="ask_activation")
-    fourier = left.number_input("Fourier features", 0, value=0, key="ask_fourier", help="sin and cos of z, 2z, 4z, ...")
+        scale = fields.number(left, "scale", "Scale", asked.scale, least=0.01, step=0.05)
+    activation = fields.choice(right, "activation", "Activation", ACTIVATIONS, asked.activation)
+    features = {"help": "sin and cos of z, 2z, 4z, ...", "least": 0}
+    fourier = fields.number(left, "fourier", "Fourier features", asked.fourier_features, **features)
     layers: dict[str, tuple[int, ...] | None] = {"encoder_widths": None, "decoder_widths": None}
-    if architecture == "mlp":
+    if asked.architecture == "mlp":
         for column, part in zip((left, right), ("encoder", "decoder"), strict=True):
-            text = column.text_input(f"{part.capitalize()} widths", "512,512", key=f"ask_{part}")
+            before = ",".join(map(str, getattr(asked, f"{part}_widths")))
+            text = column.text_input(f"{part.capitalize()} widths", before, key=f"ask_{part}_{fields.recipe}")
             layers[f"{part}_widths"] = widths(text)
     held_out = left.selectbox("Held out", HELD_OUT, key="ask_held_out", help="Choose settings by validation, report on test")
-    return ModelConfig(
-        architecture, latent, likelihood, scale, **layers, activation=activation, fourier_features=fourier
-    ), held_out
+    shape = {"activation": activation, "fourier_features": fourier}
+    return ModelConfig(asked.architecture, latent, likelihood, scale, **layers, **shape), held_out
 
 
-def _training_settings(epochs: int, beta: float) -> TrainingConfig:
+def _training_settings(fields: _Fields, asked: TrainingConfig, **main: object) -> TrainingConfig:
     left, right = st.columns(2, gap="small")
-    batch = left.number_input("Batch size", 1, value=64, key="ask_batch")
-    rate = right.number_input("Learning rate", 0.0, value=2e-3, step=1e-3, format="%.5f", key="ask_rate")
-    schedule = left.selectbox("Schedule", SCHEDULES, SCHEDULES.index("one-cycle"), key="ask_schedule")
-    decay = right.number_input("Weight decay", 0.0, value=0.0, step=0.01, format="%.4f", key="ask_decay")
-    clip = left.number_input("Longest gradient", 0.0, value=None, key="ask_clip", placeholder="any", help="Clips its norm")
-    seed = right.number_input("Seed", 0, value=0, key="ask_seed")
-    return TrainingConfig(epochs, batch, rate, decay, clip, schedule, beta, seed)
+    settings = {
+        "batch_size": fields.number(left, "batch", "Batch size", asked.batch_size),
+        "learning_rate": fields.number(right, "rate", "Learning rate", asked.learning_rate, step=1e-3, format="%.5f"),
+        "schedule": fields.choice(left, "schedule", "Its schedule", SCHEDULES, asked.schedule),
+        "beta_schedule": fields.choice(right, "beta_schedule", "Beta's schedule", BETA_SCHEDULES, asked.beta_schedule),
+    }
+    if settings["beta_schedule"] != "constant":
+        rise = {"step": 0.1, "help": "The share of the run, or of each cycle, in which beta rises from 0"}
+        settings["beta_rise"] = fields.number(left, "beta_rise", "Beta rises for", asked.beta_rise, **rise)
+    if settings["beta_schedule"] == "cyclical":
+        settings["beta_cycles"] = fields.number(right, "beta_cycles", "Cycles", asked.beta_cycles)
+    settings |= {
+        "weight_decay": fields.number(right, "decay", "Weight decay", asked.weight_decay, step=0.01, format="%.4f"),
+        "clip_norm": fields.number(
+            left, "clip", "Longest gradient", asked.clip_norm, placeholder="any", help="Clips its norm"
+        ),
+        "precision": fields.choice(right, "precision", "Precision", PRECISIONS, asked.precision),
+        "seed": fields.number(left, "seed", "Seed", asked.seed, least=0),
+    }
+    return dataclasses.replace(asked, **settings, **main)
 
 
 def _free_name(stem: str) -> str:

@@ -27,7 +27,7 @@ def show(run: vae.Run, with_codes: bool) -> None:
         )
     with st.popover("Plane", icon=":material/tune:", help="Axes, scale and cells of the plane"):
         if latent > 2:
-            _axes(latent, with_codes)
+            choose_axes(latent, with_codes)
         _choose("scale", st.segmented_control, "Axes show", SCALES, SCALE_NAMES.get, required=True)
         st.session_state["cells"] = state.view().cells
         st.slider("Cells a side of the manifold", *CELLS, key="cells", on_change=_take, args=("cells",))
@@ -46,7 +46,7 @@ def _take(name: str) -> None:
         state.change(**{name: value})
 
 
-def _axes(latent: int, with_codes: bool) -> None:
+def choose_axes(latent: int, with_codes: bool) -> None:
     """Two latent dimensions, or the two first principal components of the codes."""
     axes = state.view().axes
     kinds = ["Two dimensions", "Principal components"] if with_codes else ["Two dimensions"]

@@ -24,6 +24,8 @@ CONFIG = {
 CURVES_CONFIG = {"displaylogo": False, "displayModeBar": False, "doubleClick": "reset"}
 FONT_SIZE = 16
 MOST_CURVE_POINTS = 600
+MOST_WORDS = 60
+MARK = {"color": palette.NEUTRAL, "width": 1.5, "dash": "dot"}
 TERMS = (
     ("elbo", "ELBO", palette.ELBO),
     ("reconstruction", "reconstruction", palette.RECONSTRUCTION),
@@ -84,7 +86,7 @@ def scatter(
     They are coloured by class, or by `colour`, a number for each code. On a strip each class has a row.
     """
     x, labels = axes.place(places[:, 0]), labels.numpy()
-    y = labels + _jitter(len(labels)) if axes.strip else axes.place(places[:, 1])
+    y = labels + jitter(len(labels)) if axes.strip else axes.place(places[:, 1])
     figure = go.Figure()
     size = 9 if len(labels) < 1500 else 5
     style = {"mode": "markers", "hoverinfo": "skip"}
@@ -107,7 +109,7 @@ def scatter(
     legend = {
         "orientation": "h", "x": -0.02, "xanchor": "left", "y": 1.01, "yanchor": "bottom",
         "font_size": FONT_SIZE, "itemsizing": "constant",
-        "entrywidthmode": "fraction", "entrywidth": 0.092 if short and legend_rows == 1 else 0.19,
+        "entrywidthmode": "fraction", "entrywidth": 0.092 if short and legend_rows == 1 else 0.17 if short else 0.19,
     }  # fmt: skip
     figure.update_layout(legend=legend)
     figure = _strip(figure, axes, class_names) if axes.strip else _plane(figure, axes)
@@ -143,7 +145,7 @@ def _colour_title(name: str) -> dict:
     }  # fmt: skip
 
 
-def _jitter(count: int) -> np.ndarray:
+def jitter(count: int) -> np.ndarray:
     """A little height for codes on a strip, so that they are not all on one line."""
     return np.random.default_rng(0).uniform(-0.32, 0.32, count)
 
@@ -213,6 +215,12 @@ def curves(reports: Sequence[Report], epochs: int, steps_per_epoch: float) -> go
         figure.update_yaxes(
             title={"text": f"<b>{name}</b>", "font_color": color, "standoff": 8}, range=[low, high], nticks=5, row=row, col=1
         )
+    for mark, (epoch, words) in enumerate(steering_marks(reports, steps_per_epoch)):
+        figure.add_shape(type="line", x0=epoch, x1=epoch, y0=0, y1=1, yref="paper", line=MARK)
+        figure.add_annotation(
+            x=epoch, y=1 - 0.035 * (mark % 3), yref="paper", text=f" {words}", showarrow=False, xanchor="left", yanchor="top",
+            font_size=FONT_SIZE - 1,
+        )  # fmt: skip
     figure.update_xaxes(range=[0, epochs], **line_axis())
     figure.update_yaxes(**line_axis())
     figure.update_xaxes(title="epoch", row=3, col=1)
@@ -225,6 +233,17 @@ def curves(reports: Sequence[Report], epochs: int, steps_per_epoch: float) -> go
         "title": {"text": "nats per image: "},
     }
     return styled(figure, margin={"l": 84, "r": 12, "t": 36, "b": 56}, legend=legend, dragmode="pan")
+
+
+def steering_marks(reports: Sequence[Report], steps_per_epoch: float) -> list[tuple[float, str]]:
+    """Where on the axis of epochs something was changed by hand, and what."""
+    marks, before = [], 0
+    for report in reports:
+        if report.scope == "steps":
+            if report.steered:
+                marks.append((before / steps_per_epoch, report.steered[:MOST_WORDS]))
+            before = report.step
+    return marks
 
 
 def line_axis(showgrid: bool = True) -> dict:

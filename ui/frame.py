@@ -14,7 +14,7 @@ from vae.errors import RunError
 from vae.run import RunFolder, list_runs, runs_folder
 
 OPENS_ON = "mnist"
-PAGES = {"Explore": "app.py", "ELBO": "pages/elbo.py", "Train": "pages/train.py"}
+PAGES = {"Explore": "app.py", "ELBO": "pages/elbo.py", "Train": "pages/train.py", "Replay": "pages/replay.py"}
 MARKS = {"queued": "queued", "running": "training", "paused": "paused", "stopped": "stopped", "failed": "failed"}
 SECONDS_BETWEEN_LOOKS, SECONDS_BETWEEN_RARE_LOOKS = 3.0, 20.0
 """While something is trained, and while nothing is."""

@@ -23,6 +23,11 @@ def figure(pixels: np.ndarray, caption: str, description: str) -> str:
     )
 
 
+def row(name: str, pixels: np.ndarray) -> str:
+    """A picture of images side by side, (H, W) uint8, with its name before it; the name has to be ours."""
+    return f'<div class="row"><span>{name}</span><img src="{png_url(pixels)}" alt="{name}"></div>'
+
+
 def placeholder(words: str, caption: str) -> str:
     """A frame of a picture's size with words in it; both have to be escaped."""
     return f'<figure class="picture"><div class="absent">{words}</div><figcaption>{caption}</figcaption></figure>'

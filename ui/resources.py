@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 import vae
+from ui import film
 from ui.balance import Numbers
 from ui.figures import plane_extent
 from ui.layers import Picture, change_picture, density_picture
@@ -23,7 +24,7 @@ from vae.config import RunConfig
 from vae.data import pixels
 from vae.device import choose_device
 from vae.elbo import kl_to_prior
-from vae.errors import ConfigError
+from vae.errors import ConfigError, RunError
 from vae.estimate import estimate_seconds
 from vae.estimators import reconstruction_draws
 from vae.evidence import PlaneQuadrature, TruePosterior
@@ -297,12 +298,10 @@ def is_active(folder: RunFolder) -> bool:
         return False
 
 
-def latest_frame(folder: RunFolder) -> Frame | None:
-    """The newest frame of a run that may be in training."""
-    paths = folder.frame_paths()
-    return _frame(folder, paths[-1], paths[-1].stat().st_mtime_ns) if paths else None
-
-
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _frame(_folder: RunFolder, path: Path, stamp: int) -> Frame:
-    return _folder.read_frame(path)
+@st.cache_resource(max_entries=256, show_spinner=False)
+def packed_frame(path: Path, stamp: int, plane_name: str, _plane: Plane) -> film.Packed | None:
+    """One frame of a run, packed for the browser on the plane that `plane_name` names; None where it is damaged."""
+    try:
+        return film.pack(RunFolder(path.parents[1]).read_frame(path), _plane)
+    except RunError:
+        return None

@@ -41,7 +41,8 @@ class View:
     held-out image `probe`, or of the visitor's `own` image (784 grey values), or of neither. `axes` is two latent dimensions
     counted from 1, or "pca". `epsilon` counts how often new epsilons were asked for. `start` and `end` are the road's. `q`
     holds the means and then the standard deviations of a Gaussian chosen by hand in place of the encoder's, `pixels` says
-    whether the image is binarised, and `section` what the page on the equation shows below it.
+    whether the image is binarised, and `section` what the page on the equation shows below it. `epoch` is where the replay
+    stands; None means its end.
     """
 
     z: Point = ()
@@ -61,6 +62,7 @@ class View:
     q: Point | None = None
     pixels: str = "grey"
     section: str = "gap"
+    epoch: int | None = None
 
 
 def chosen_run() -> str | None:
@@ -75,7 +77,7 @@ def choose_run(name: str) -> None:
     before = st.session_state.get(RUN)
     st.session_state[RUN] = name
     if before not in (None, name):
-        change(probe=None, own=None, start=None, end=None, q=None, axes=View.axes)
+        change(probe=None, own=None, start=None, end=None, q=None, axes=View.axes, epoch=None)
 
 
 def view() -> View:
@@ -229,6 +231,7 @@ FIELDS = {
     "q": Field("q", "Gaussian; it should read like q=0.5,-1.2,0.05,0.03", _read_gaussian, _write_point),
     "pixels": Field("pixels", f"kind of pixels; choose one of {', '.join(PIXELS)}", _one_of(PIXELS)),
     "section": Field("section", f"section; choose one of {', '.join(SECTIONS)}", _one_of(SECTIONS)),
+    "epoch": Field("epoch", "epoch; it should read like epoch=7", _read_count),
     "mode": Field(
         "presenting", "mode; it should read mode=present", lambda text: ("present",).index(text) == 0, lambda _: "present"
     ),

@@ -1,18 +1,19 @@
-"""A run while it is trained, and after: where it stands, its curves, its plane."""
+"""A run while it is trained, and after: where it stands, its curves, its plane, a few reconstructions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import streamlit as st
+import torch
 
-from ui import figures, resources
+from ui import figures, pictures, resources, steer
 from ui.ask import duration
 from vae.config import RunConfig
-from vae.errors import ExplorerError, describe
+from vae.errors import ExplorerError
+from vae.frames import Frame
+from vae.latent import decode_points, tile
 from vae.plane import plane_of_axes
-from vae.run import RunFolder, Status
-from vae.worker import start_process
+from vae.run import Run, RunFolder
+from vae.status import Status
 
 SECONDS_BETWEEN_CURVES = 0.4
 SECONDS_BETWEEN_PLANES = 1.0
@@ -20,18 +21,18 @@ SECONDS_BETWEEN_PLANES = 1.0
 
 def show(folder: RunFolder) -> None:
     """Status, curves and plane; they go on by themselves while the run is active."""
-    config, class_names = folder.read_config()
+    _, class_names = folder.read_config()
     active = folder.read_status().active
     curves, plane = st.columns([1, 0.72], gap="small")
     with curves:
-        st.fragment(_curves, run_every=SECONDS_BETWEEN_CURVES if active else None)(folder, config, active)
+        st.fragment(_curves, run_every=SECONDS_BETWEEN_CURVES if active else None)(folder, active)
     with plane:
-        st.fragment(_plane, run_every=SECONDS_BETWEEN_PLANES if active else None)(folder, config, class_names)
+        st.fragment(_plane, run_every=SECONDS_BETWEEN_PLANES if active else None)(folder, class_names)
 
 
-def _curves(folder: RunFolder, config: RunConfig, active: bool) -> None:
+def _curves(folder: RunFolder, active: bool) -> None:
     try:
-        status, reports = folder.read_status(), resources.metrics(folder)
+        (config, _), status, reports = folder.read_config(), folder.read_status(), resources.metrics(folder)
     except ExplorerError as error:
         st.error(str(error))
         return
@@ -55,23 +56,20 @@ def _headline(folder: RunFolder, config: RunConfig, status: Status) -> None:
         share = status.step / status.total_steps if status.total_steps else 0.0
         st.progress(min(share, 1.0), text=_where(config, status))
     with button:
-        if status.active:
-            stopping = folder.stop_is_asked()
-            st.button("Stop", disabled=stopping, width="stretch", key="stop", on_click=_try, args=(folder.ask_to_stop,))
-        elif status.state in ("stopped", "failed"):
-            st.button("Go on", width="stretch", key="resume", on_click=_try, args=(lambda: _resume(folder),))
-        elif st.button("Explore it", type="primary", width="stretch", key="explore"):
+        if status.state == "finished" and st.button("Explore it", type="primary", width="stretch", key="explore"):
             st.switch_page("app.py")
+        elif status.state in ("stopped", "failed"):
+            steer.go_on(folder)
     if status.state == "failed":
         st.error(status.message)
-    if message := st.session_state.pop("watch_message", None):
-        st.error(message)
 
 
 def _where(config: RunConfig, status: Status) -> str:
     epochs = f"epoch {min(status.epoch + status.active, config.training.epochs)} of {config.training.epochs}"
     if status.state == "queued":
         return "**queued**: starting, or waiting for its turn"
+    if status.state == "paused":
+        return f"**paused** after step {status.step:,} of {status.total_steps:,}, in epoch {epochs.removeprefix('epoch ')}"
     if status.state == "running" and status.message:
         return f"**training**: {status.message}"
     if status.state == "running":
@@ -80,20 +78,21 @@ def _where(config: RunConfig, status: Status) -> str:
     return f"**{status.state}**: {epochs}. {status.message if status.state == 'stopped' else ''}"
 
 
-def _plane(folder: RunFolder, config: RunConfig, class_names: tuple[str, ...]) -> None:
+def _plane(folder: RunFolder, class_names: tuple[str, ...]) -> None:
     try:
-        frame = resources.latest_frame(folder)
+        version = resources.RunVersion.now(folder)
+        run, frame = resources.load_run(version), resources.frame_of(version)
     except ExplorerError as error:
         st.error(str(error))
         return
     if frame is None:
         st.info("The plane appears here as soon as the training has begun.")
         return
-    plane = plane_of_axes(config.model.latent)
+    plane = plane_of_axes(run.config.model.latent)
     places = plane.project(frame.codes.posterior.mean)
     axes = figures.Axes(plane.names, figures.plane_extent(places), strip=plane.is_strip)
     which = f", two of {plane.latent} latent dimensions" if plane.is_slice else ""
-    st.html(f'<p class="lead">The plane after epoch {frame.epoch}{which}</p>')
+    st.html(f'<p class="lead">The plane after {_when(folder, frame)}{which}</p>')
     with st.container(key="training_plane"):
         st.plotly_chart(
             figures.scatter(places, frame.labels, class_names, axes, legend_rows=2),
@@ -102,16 +101,24 @@ def _plane(folder: RunFolder, config: RunConfig, class_names: tuple[str, ...]) -
             height="stretch",
             alt="Codes of the held-out images by class",
         )
+    st.html(_reconstructions(run, frame))
 
 
-def _try(action: Callable[[], None]) -> None:
-    """Do what a button asks; what goes wrong is told at the next drawing."""
+def _when(folder: RunFolder, frame: Frame) -> str:
+    """The epoch, or the step where the training paused or stopped within one."""
     try:
-        action()
-    except (ExplorerError, OSError) as error:
-        st.session_state["watch_message"] = describe(error)
+        ends = {report.step for report in resources.metrics(folder) if report.split == "held_out"}
+    except ExplorerError:  # the curves say so
+        ends = set()
+    return f"epoch {frame.epoch}" if frame.step in ends or frame.step == 0 else f"step {frame.step:,}"
 
 
-def _resume(folder: RunFolder) -> None:
-    folder.queue_again()
-    start_process(folder)
+def _reconstructions(run: Run, frame: Frame) -> str:
+    """The first held-out image of every class above what the decoder makes of its posterior's mean."""
+    labels = frame.labels.tolist()
+    first = torch.tensor([labels.index(label) for label in sorted(set(labels))])
+    rows = [("decoded", decode_points(run.model, frame.codes.posterior.mean[first]))]
+    images = resources.held_out(run.config.dataset, run.config.held_out)
+    if images is not None:
+        rows.insert(0, ("original", images.images[first]))
+    return "".join(pictures.row(name, tile(images, len(first)).numpy()) for name, images in rows)

@@ -1,9 +1,10 @@
-"""The command line: python -m vae train | evaluate | list | download | thin."""
+"""The command line: python -m vae train | steer | evaluate | list | download | thin."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
 from pathlib import Path
 
@@ -21,6 +22,9 @@ from vae.report import Report
 from vae.run import Run, RunFolder, list_runs, load_run, runs_folder
 from vae.signals import stop_signals
 from vae.worker import train_run
+
+NICENESS = 5
+"""Of a training that a page started: clicks on the page come first."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -47,8 +51,22 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--run", "--folder", type=Path, required=True, metavar="FOLDER", help="where the run is written")
     train.add_argument("--device", default="auto", help="auto, cuda, mps or cpu (default: auto)")
     train.add_argument("--resume", action="store_true", help="go on with the run in FOLDER; its own settings hold")
+    train.add_argument("--lengthen", type=int, metavar="EPOCHS", help="with --resume: train for so many epochs in all")
     train.add_argument("--queue", action="store_true", help="wait until no run beside it is being trained")
     train.set_defaults(command=_train)
+
+    steer = commands.add_parser("steer", help="change a training while it runs; from its next step on")
+    steer.add_argument("run", type=Path)
+    steer.add_argument("--beta", type=float, help="weight of the KL term, in place of its schedule")
+    steer.add_argument("--learning-rate", type=float, help="in place of its schedule")
+    steer.add_argument("--as-scheduled", action="store_true", help="take beta and learning rate from their schedules again")
+    steer.add_argument("--epochs", type=int, help="make the run longer: so many epochs in all")
+    wish = steer.add_mutually_exclusive_group()
+    wish.add_argument("--pause", action="store_true")
+    wish.add_argument("--steps", type=int, metavar="N", help="of a paused training: take N steps and pause again")
+    wish.add_argument("--go-on", action="store_true")
+    wish.add_argument("--stop", action="store_true")
+    steer.set_defaults(command=_steer)
 
     evaluate = commands.add_parser("evaluate", help="print the held-out terms of a run")
     evaluate.add_argument("run", type=Path)
@@ -73,6 +91,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _train(options: argparse.Namespace) -> None:
+    if options.queue:
+        os.nice(NICENESS)
     device = device_of_rank(choose_device(options.device))
     with stop_signals(insist=not under_torchrun()) as asked, join_ranks(device) as ranks:
         folder = RunFolder(options.run)
@@ -86,8 +106,12 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _begin(folder: RunFolder, options: argparse.Namespace, where: str) -> None:
+    if options.lengthen is not None and not options.resume:
+        raise ConfigError("--lengthen goes with --resume; a new run takes its length from --epochs.")
     if not options.resume:
         RunFolder.create(folder.path, config_from(options))
+    if options.lengthen is not None:
+        folder.lengthen(options.lengthen)
     config, _ = folder.read_config()
     print(f"{folder.path}: {config.model.architecture} on {config.dataset}, on {where}", flush=True)
 
@@ -112,6 +136,28 @@ class _ProgressBar:
                 f"  {report.seconds:.1f} s"
             )
             sys.stdout.flush()
+
+
+def _steer(options: argparse.Namespace) -> None:
+    folder = RunFolder(options.run)
+    status = folder.read_status()
+    if not status.active:
+        raise RunError(f"{folder.path} is {status.state}, so nothing steers it; train it on: python -m vae train --resume")
+    changes: dict[str, object] = dict.fromkeys(("beta", "learning_rate")) if options.as_scheduled else {}
+    given = {name: getattr(options, name) for name in ("beta", "learning_rate", "epochs")}
+    changes |= {name: value for name, value in given.items() if value is not None}
+    if options.pause:
+        changes["pause_at"] = 0
+    elif options.steps is not None:
+        changes["pause_at"] = status.step + options.steps
+    elif options.go_on:
+        changes["pause_at"] = None
+    elif options.stop:
+        changes["stop"] = True
+    if not changes:
+        raise ConfigError("Nothing was asked for; see: python -m vae steer --help")
+    folder.steer(**changes)
+    print(f"{folder.path}: " + ", ".join(f"{name} = {value}" for name, value in changes.items()))
 
 
 def _evaluate(options: argparse.Namespace) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import os
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -33,15 +34,23 @@ def _line(report: Report) -> str:
 
 
 class MetricsFollower:
-    """Reads what was appended to metrics.jsonl since the last look, and passes over a torn last line."""
+    """Reads what was appended to metrics.jsonl since the last look, and passes over a torn last line.
+
+    Several visitors may share one: they look one after another, so that no line is read twice.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.reports: list[Report] = []
         self._file_number = self._offset = 0
+        self._one_by_one = threading.Lock()
 
     def poll(self) -> list[Report]:
         """All reports so far, in one list that grows. Raises `RunError` when a whole line is no report."""
+        with self._one_by_one:
+            return self._read_on()
+
+    def _read_on(self) -> list[Report]:
         try:
             with self.path.open("rb") as file:
                 number = os.fstat(file.fileno()).st_ino

@@ -29,7 +29,7 @@ from vae.metrics import MetricsFollower
 from vae.model import VAE, build_model
 from vae.report import Report
 from vae.status import Status
-from vae.steering import Steering
+from vae.steering import BY_HAND, Steering
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 SECONDS_TO_MISS, SECONDS_TO_START = 15.0, 60.0
@@ -162,7 +162,7 @@ class RunFolder:
             raise RunError(f"{self.path} is being trained; lengthen it by steering it.")
         if epochs <= config.training.epochs:
             raise RunError(f"{self.path} has {config.training.epochs} epochs already; ask for more than that.")
-        if not (self.path / "trainer.safetensors").exists():
+        if not self.can_go_on():
             raise RunError(f"{self.path} was thinned and has no trainer's state to go on from; start a new run.")
         self.rewrite_config(dataclasses.replace(config, training=dataclasses.replace(config.training, epochs=epochs)))
         self.write_status(dataclasses.replace(status, state="stopped", message=f"Lengthened to {epochs} epochs."))
@@ -299,10 +299,20 @@ class RunFolder:
         """Replace the trainer's state."""
         files.write_tensors(self.path / "trainer.safetensors", tensors, numbers)
 
+    def can_go_on(self) -> bool:
+        """Whether there is a trainer's state, which `thin` removes."""
+        return (self.path / "trainer.safetensors").exists()
+
     def read_trainer(self) -> tuple[dict[str, Tensor], dict[str, float]] | None:
         """The trainer's state, or None before the first one was written."""
-        path = self.path / "trainer.safetensors"
-        return files.read_tensors(path) if path.exists() else None
+        return files.read_tensors(self.path / "trainer.safetensors") if self.can_go_on() else None
+
+    def forget_steering(self) -> None:
+        """Let a resumed training follow its schedules, whatever was set by hand."""
+        state = self.read_trainer()
+        if state is not None:
+            tensors, numbers = state
+            self.write_trainer(tensors, {name: value for name, value in numbers.items() if name not in BY_HAND})
 
     # What a watcher asks for
 

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from vae.config import MOST_EPOCHS, check_beta, check_learning_rate
 from vae.errors import ConfigError
 
+BY_HAND = ("beta", "learning_rate")
+"""What a trainer's state keeps of a wish."""
+
 
 @dataclass(frozen=True)
 class Steering:
@@ -52,8 +55,8 @@ class Steering:
     def words(self, before: Steering) -> str:
         """What is new beside an earlier wish for beta and the learning rate, in words for the curves."""
         changes = []
-        for name, word in (("beta", "beta"), ("learning_rate", "learning rate")):
-            value = getattr(self, name)
+        for name in BY_HAND:
+            value, word = getattr(self, name), name.replace("_", " ")
             if value != getattr(before, name):
                 changes.append(f"{word} as scheduled" if value is None else f"{word} {value:g}")
         return ", ".join(changes)

@@ -23,7 +23,7 @@ from vae.latent import Codes, encode_images
 from vae.model import VAE, build_model
 from vae.report import Report
 from vae.schedule import beta_at, learning_rate_at
-from vae.steering import Steering
+from vae.steering import BY_HAND, Steering
 from vae.step_terms import StepTerms
 
 REPORTS_PER_EPOCH = 100
@@ -134,7 +134,7 @@ class Trainer:
         Returns the report on the steps since the last one, so that no report mixes what was before and after.
         """
         words = steering.words(self.steering)
-        report = self._report_so_far() if words else None
+        report = self.report_so_far() if words else None
         if words:
             self._steered = ", ".join(filter(None, [self._steered, words]))
         self.steering = steering
@@ -217,7 +217,7 @@ class Trainer:
         if bad is not None:
             raise TrainingError(f"The loss is not finite at step {self.step - place + bad + 1:,}; {_ADVICE}")
 
-    def _report_so_far(self) -> Report | None:
+    def report_so_far(self) -> Report | None:
         """On the steps since the last report, if there are any."""
         place = self.step % self.steps_per_epoch
         if place == self._reported:
@@ -248,7 +248,7 @@ class Trainer:
         for index, state in self.stepper.state().items():
             tensors |= {f"optimiser.{index}.{name}": value for name, value in state.items()}
         tensors |= {"noise": self.noise.get_state(), "terms": self._terms.rows}
-        by_hand = {"beta": self.steering.beta, "learning_rate": self.steering.learning_rate}
+        by_hand = {name: getattr(self.steering, name) for name in BY_HAND}
         numbers = {name: value for name, value in by_hand.items() if value is not None}
         return tensors, numbers | {"step": self.step, "reported": self._reported, "seconds": self.seconds}
 
@@ -269,7 +269,7 @@ class Trainer:
             place = self.step % self.steps_per_epoch
             self._terms.restore(tensors["terms"], place)
             self._reported = int(numbers.get("reported", place - place % self.report_every))
-            self.steering = Steering(numbers.get("beta"), numbers.get("learning_rate"))
+            self.steering = Steering(**{name: numbers.get(name) for name in BY_HAND})
         except (KeyError, ValueError, RuntimeError, TypeError, ConfigError) as error:
             raise TrainingError("The trainer's state does not fit this model and data set; start a new run.") from error
 

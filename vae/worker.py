@@ -30,7 +30,7 @@ from vae.latent import decode_points, make_grid
 from vae.report import Report
 from vae.run import RunFolder
 from vae.status import Status
-from vae.steering import Steering
+from vae.steering import BY_HAND, Steering
 from vae.training import Trainer
 from vae.turn import take_turn
 
@@ -121,14 +121,15 @@ class _Worker:
         self.last_status = self.last_trainer_state = self.last_look = 0.0
         self.settled_step = -1
         before = self._read_status()
-        self.had_failed = before.state == "failed"
+        self.was_queued = before.state == "queued"
         where, host = ranks.where(self.device), socket.gethostname()
         self.status = dataclasses.replace(before, state="queued", device=where, host=host, message="")
 
     def work(self, queue: bool) -> Status:
         try:
             with self.ranks.noticing_losses():
-                self._forget_requests()
+                if not self.was_queued:
+                    self._forget_requests()  # of a training that was killed
                 if queue and not self._wait_for_turn():
                     return self._end("stopped", "Stopped while it was queued.")
                 return self._train(Trainer(self.config, self._load(), self.device, self.ranks))
@@ -138,6 +139,7 @@ class _Worker:
         except BaseException as error:
             with contextlib.suppress(RunError):  # a full disk is the very reason, perhaps
                 self._end("failed", describe(error))
+                self._forget_steering()  # what was set by hand may be the reason too
             raise
 
     def _wait_for_turn(self) -> bool:
@@ -197,8 +199,7 @@ class _Worker:
         numbers, tensors = self.ranks.told(numbers), self.ranks.told_tensors(tensors)
         if numbers is not None:
             trainer.restore(tensors, numbers)
-            if not self.had_failed:  # else what was set by hand may be the reason
-                self.steering = trainer.steering
+            self.steering = trainer.steering
         self._go_on_from(trainer.step)
         if trainer.step == 0:
             self._save_as_it_is(trainer)
@@ -210,9 +211,8 @@ class _Worker:
         return state
 
     def _go_on_from(self, step: int) -> None:
-        by_hand = {"beta": self.steering.beta, "learning_rate": self.steering.learning_rate}
-        if any(value is not None for value in by_hand.values()):
-            self.folder.steer(**by_hand)
+        wishes = {name: getattr(self.steering, name) for name in BY_HAND}
+        self.folder.steer(**{name: value for name, value in wishes.items() if value is not None})
         self.folder.keep_metrics_until(step)
         self.folder.keep_frames_until(step)
 
@@ -275,6 +275,9 @@ class _Worker:
 
     def _pause(self, trainer: Trainer) -> None:
         """Save all there is and wait until something else is asked for; beta and the learning rate may change meanwhile."""
+        report = trainer.report_so_far()
+        if report is not None:
+            self._publish(report)  # who steps batch by batch wants to see each on the curves
         self._note(state="paused", **_progress(trainer, self.status.images_per_second))
         self._settle(trainer)
         while self._pause_is_asked(trainer) and not self._stop_is_asked():
@@ -313,6 +316,9 @@ class _Worker:
     def _forget_requests(self) -> None:
         self.folder.forget_requests()
 
+    def _forget_steering(self) -> None:
+        self.folder.forget_steering()
+
     @contextlib.contextmanager
     def _heartbeat(self) -> Iterator[None]:
         """Keep the status fresh while something takes its time: a turn in the queue, a download."""
@@ -341,6 +347,8 @@ class _Follower(_Worker):
     def _write_status(self) -> None: ...
 
     def _forget_requests(self) -> None: ...
+
+    def _forget_steering(self) -> None: ...
 
     def _read_steering(self) -> None: ...
 

@@ -28,6 +28,7 @@ CHANGED = {
     "q": (0.5, -1.25, 0.0625, 0.5),
     "pixels": "random",
     "section": "derivation",
+    "epoch": 0,
     "start": (-1.0, 0.25, 0.0),
     "end": (2.5, -3.0, 1.0),
     "presenting": True,

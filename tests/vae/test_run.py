@@ -2,6 +2,8 @@ import dataclasses
 import json
 import math
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -73,6 +75,14 @@ def test_the_frame_belongs_to_the_weights_or_is_none(small_run):
     run = load_run(small_run.path)
     assert small_run.frame_of_step(run.step).step == run.step
     assert small_run.frame_of_step(run.step + 1) is None
+
+
+def test_visitors_who_share_a_follower_read_no_line_twice(small_run, monkeypatch):
+    follower, count = MetricsFollower(small_run.metrics_path), len(small_run.read_metrics())
+    parse = follower._parse
+    monkeypatch.setattr(follower, "_parse", lambda line: time.sleep(1e-4) or parse(line))  # others come meanwhile
+    with ThreadPoolExecutor(8) as visitors:
+        assert {len(reports) for reports in visitors.map(lambda _: follower.poll(), range(64))} == {count}
 
 
 def test_metrics_are_followed_and_a_torn_last_line_waits(small_run):

@@ -1,0 +1,46 @@
+"""Steering a training in the browser."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.conftest import small_config, wait_until
+from vae.run import RunFolder
+from vae.worker import start_process
+
+
+def test_beta_is_turned_while_it_trains_and_pause_step_and_going_on_do_what_they_say(page, address, runs):
+    folder = RunFolder.create(runs / "steered", small_config(epochs=100_000))
+    process = start_process(folder, device="cpu")
+    page.goto(f"{address}/train?run=steered")
+    slider = page.get_by_role("slider", name=re.compile("Beta"))
+    expect(slider).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("images a second")).to_be_visible(timeout=60_000)
+    slider.press("ArrowRight")
+    wait_until(lambda: folder.read_steering().beta == 1.5, "the wish for another beta", 30)
+    asked_in = folder.read_status().epoch + 1
+    wait_until(lambda: folder.read_metrics()[-1].beta == 1.5, "the new beta in the metrics", 30)
+    first = next(report for report in folder.read_metrics() if report.beta == 1.5)
+    assert first.steered == "beta 1.5" and first.epoch <= asked_in + 1
+    expect(page.locator(".annotation-text").filter(has_text="beta 1.5").first).to_be_visible(timeout=30_000)
+
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_text(re.compile("paused after step"))).to_be_visible(timeout=30_000)
+    step = folder.read_status().step
+    page.wait_for_timeout(1000)
+    assert folder.read_status().step == step
+    page.get_by_role("button", name="One batch").click()
+    expect(page.get_by_text(f"paused after step {step + 1:,}")).to_be_visible(timeout=30_000)
+    page.get_by_role("button", name="One epoch").click()
+    end = 12 * ((step + 1) // 12 + 1)
+    expect(page.get_by_text(f"paused after step {end:,}")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text(f"The plane after epoch {end // 12}")).to_be_visible(timeout=30_000)
+    page.get_by_role("button", name="Go on").click()
+    wait_until(lambda: folder.read_status().step > step + 24, "going on", 60)
+
+    page.get_by_role("button", name="Stop").click()
+    process.wait(60)
+    expect(page.get_by_role("button", name="Go on")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("button", name="Train longer")).to_be_visible()

@@ -1,0 +1,135 @@
+"""The Replay page without a browser."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+
+import vae
+from tests.conftest import ROOT, small_config
+from tests.pages.conftest import address, open_page, shown
+from vae.worker import train_run
+
+PAGE = "pages/replay.py"
+
+
+def film(app: AppTest) -> dict:
+    """What the projector is told."""
+    return json.loads(next(part for part in app.get("bidi_component") if part.key == "projector").proto.json)
+
+
+def notes(app: AppTest) -> str:
+    return " ".join(film(app)["notes"])
+
+
+@pytest.mark.parametrize("name", ["mnist", "mnist-conv", "digits", "mnist-8d"])
+def test_it_opens_for_every_shipped_run(monkeypatch, name):
+    monkeypatch.setenv("VAE_RUNS", str(ROOT / "checkpoints"))
+    app = open_page(PAGE, run=name)
+    assert not app.exception and not app.error and not app.warning
+    assert "Press Play" in shown(app) and len(film(app)["frames"]) == 10
+    assert [picture.proto.imgs[0].alt for picture in app.get("image")] == [frame["id"] for frame in film(app)["frames"]]
+    assert ("no manifold grid" in notes(app)) == (name == "mnist-8d")
+    assert "interpolated" in notes(app)
+
+
+def test_the_address_says_where_to_stand_and_the_other_run_begins_at_its_end(runs):
+    shutil.copytree(runs / "small", runs / "second")
+    app = open_page(PAGE, run="small", epoch="1")
+    assert film(app)["epoch"] == 1 and address(app) == {"run": "small", "epoch": "1"}
+    app.selectbox(key="run_picker").set_value("second").run()
+    assert film(app)["epoch"] is None and address(app) == {"run": "second"}
+    wrong = open_page(PAGE, run="small", epoch="last")
+    assert "epoch=last" in wrong.warning[0].value and film(wrong)["epoch"] is None
+
+
+def test_a_run_without_frames_says_so(runs):
+    shutil.rmtree(runs / "small" / "frames")
+    app = open_page(PAGE, run="small")
+    assert not app.exception and "no frames to play" in shown(app)
+    assert app.get("download_button")[0].proto.disabled
+
+
+def test_one_frame_is_shown_and_said_to_be_the_only_one(runs):
+    for path in vae.RunFolder(runs / "small").frame_paths()[1:]:
+        path.unlink()
+    app = open_page(PAGE, run="small")
+    assert not app.exception and len(film(app)["frames"]) == 1 and "one frame, so nothing moves" in notes(app)
+
+
+def test_a_damaged_frame_is_one_sentence_and_the_others_play(runs):
+    paths = vae.RunFolder(runs / "small").frame_paths()
+    paths[1].write_bytes(paths[1].read_bytes()[:1000])
+    app = open_page(PAGE, run="small")
+    assert not app.exception and not app.error and len(film(app)["frames"]) == len(paths) - 1
+    assert notes(app).count("damaged") == 1 and f"The frame {paths[1].name} is damaged" in notes(app)
+    for path in paths:
+        path.write_bytes(b"junk")
+    app = open_page(PAGE, run="small")
+    assert not app.exception and len(app.error) == 1 and "nothing to play" in app.error[0].value
+
+
+def test_frames_without_a_manifold_play_and_say_so(runs):
+    folder = vae.RunFolder(runs / "small")
+    for path in folder.frame_paths():
+        frame = folder.read_frame(path)
+        folder.write_frame(vae.frames.Frame(frame.epoch, frame.step, frame.codes, frame.labels, None))
+    app = open_page(PAGE, run="small")
+    assert not app.exception and not film(app)["manifold"] and "have no manifold grid" in notes(app)
+
+
+def test_weights_and_data_are_not_needed(runs, tmp_path, monkeypatch):
+    monkeypatch.setenv("VAE_DATA", str(tmp_path / "none"))
+    (runs / "small" / "model.safetensors").write_bytes(b"junk")
+    app = open_page(PAGE, run="small")
+    assert not app.exception and not app.error and film(app)["frames"]
+
+
+@pytest.mark.parametrize("name", ["run.json", "status.json", "metrics.jsonl"])
+def test_a_damaged_run_is_one_sentence(runs, name):
+    (runs / "small" / name).write_text("junk\n")
+    app = open_page(PAGE, run="small")
+    assert not app.exception and len(app.error) == 1
+
+
+def test_one_latent_dimension_is_a_strip(runs):
+    train_run(vae.RunFolder.create(runs / "strip", small_config(latent=1, epochs=1)))
+    app = open_page(PAGE, run="strip")
+    assert not app.exception and film(app)["strip"] and "each class has a row" in notes(app)
+
+
+def test_a_run_in_training_keeps_the_whole_axis_of_epochs(runs):
+    folder = vae.RunFolder(runs / "small")
+    status = folder.read_status()
+    for path in folder.frame_paths()[2:]:
+        path.unlink()
+    folder.write_status(vae.run.Status("running", epoch=1, step=status.total_steps // 2, total_steps=status.total_steps))
+    with folder.lock():
+        app = open_page(PAGE, run="small")
+        assert not app.exception and film(app)["active"] and film(app)["range"] == [0, 2]
+
+
+def test_the_axes_can_be_chosen_for_more_dimensions(runs):
+    train_run(vae.RunFolder.create(runs / "wide", small_config(latent=4, epochs=1)))
+    app = open_page(PAGE, run="wide")
+    assert film(app)["axes"] == ["z1", "z2"]
+    app.selectbox(key="axis_1").set_value(4).run()
+    assert film(app)["axes"] == ["z4", "z2"] and address(app)["axes"] == "4,2"
+    assert not app.exception and torch.tensor(film(app)["extent"]) >= 3
+
+
+def test_no_runs_at_all(tmp_path, monkeypatch):
+    monkeypatch.setenv("VAE_RUNS", str(tmp_path / "none"))
+    app = open_page(PAGE)
+    assert not app.exception and "There are no runs" in shown(app)
+
+
+def test_presenting_goes_with_the_address(runs):
+    app = open_page(PAGE, run="small", mode="present")
+    assert not app.exception and app.button(key="present").label == "End presenting"
+    app.button(key="present").click().run()
+    assert not app.exception and "mode" not in address(app)

@@ -1,0 +1,206 @@
+"""A training that is steered through its folder while it runs."""
+
+import dataclasses
+import json
+import math
+import threading
+
+import pytest
+import torch
+
+import vae
+from tests.conftest import command, small_config, wait_until
+from vae.errors import ConfigError, RunError, TrainingError
+from vae.run import RunFolder, load_run
+from vae.steering import Steering
+from vae.worker import train_run
+
+
+class Training:
+    """A training in a thread of its own, to be steered by its folder alone."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder, self.error = folder, None
+        self.thread = threading.Thread(target=self._train, daemon=True)
+        self.thread.start()
+
+    def _train(self) -> None:
+        try:
+            train_run(self.folder, device="cpu")
+        except Exception as error:
+            self.error = error
+
+    def until(self, state: str) -> vae.status.Status:
+        wait_until(lambda: self.folder.read_status(as_written=True).state == state, f"the state {state}")
+        return self.folder.read_status(as_written=True)
+
+    def until_step(self, step: int) -> None:
+        wait_until(lambda: self.folder.read_status(as_written=True).step >= step, f"step {step}")
+
+    def end(self) -> None:
+        self.folder.steer(stop=True)
+        self.thread.join(60)
+        assert not self.thread.is_alive()
+
+
+@pytest.fixture
+def training(tmp_path):
+    started = Training(RunFolder.create(tmp_path / "run", small_config(epochs=5000, report_every=4)))
+    yield started
+    if started.thread.is_alive():
+        started.end()
+
+
+def steps(folder: RunFolder) -> list:
+    return [report for report in folder.read_metrics() if report.scope == "steps"]
+
+
+def test_another_beta_and_learning_rate_are_in_force_and_recorded(training):
+    folder = training.folder
+    training.until_step(8)
+    folder.steer(beta=4.0, learning_rate=1e-4)
+    wait_until(lambda: any(report.beta == 4 for report in steps(folder)), "the new beta")
+    folder.steer(beta=None)
+    wait_until(lambda: any("as scheduled" in report.steered for report in steps(folder)), "the schedule's beta")
+    training.end()
+    reports = steps(folder)
+    marked = [report for report in reports if report.steered]
+    assert [report.steered for report in marked] == ["beta 4, learning rate 0.0001", "beta as scheduled"]
+    first, second = (reports.index(report) for report in marked)
+    assert {(report.beta, report.learning_rate) for report in reports[:first]} == {(1.0, 3e-3)}
+    assert {(report.beta, report.learning_rate) for report in reports[first:second]} == {(4.0, 1e-4)}
+    assert {(report.beta, report.learning_rate) for report in reports[second:]} == {(1.0, 1e-4)}
+    numbers = [report.step for report in reports]
+    assert numbers == sorted(set(numbers))
+
+
+def test_pause_steps_and_going_on(training):
+    folder = training.folder
+    training.until_step(8)
+    folder.steer(pause_at=0)
+    paused = training.until("paused")
+    wait_until(lambda: load_run(folder.path).step == paused.step, "the weights of the paused step")
+    assert folder.frame_of_step(paused.step) is not None
+    folder.steer(pause_at=paused.step + 1)
+    wait_until(lambda: load_run(folder.path).step == paused.step + 1, "one step")
+    assert training.until("paused").step == paused.step + 1
+    epoch = 12 * math.ceil((paused.step + 2) / 12)
+    folder.steer(pause_at=epoch)
+    wait_until(lambda: load_run(folder.path).step == epoch, "the rest of the epoch")
+    assert training.until("paused").step == epoch
+    assert steps(folder)[-1].step == epoch
+    folder.steer(pause_at=None)
+    training.until_step(epoch + 12)
+    assert folder.read_status(as_written=True).state == "running"
+
+
+def test_a_paused_training_can_be_stopped_and_goes_on_with_what_was_set_by_hand(training):
+    folder = training.folder
+    training.until_step(8)
+    folder.steer(pause_at=0, beta=2.5)
+    training.until("paused")
+    training.end()
+    assert folder.read_status().state == "stopped" and not (folder.path / "control.json").exists()
+    again = Training(folder)
+    at = folder.read_status(as_written=True).step
+    again.until_step(at + 8)
+    assert folder.read_steering().beta == 2.5
+    again.end()
+    assert {report.beta for report in steps(folder) if report.step > at} == {2.5}
+
+
+def test_a_pause_changes_nothing_in_what_is_learnt(tmp_path):
+    config = small_config(epochs=4, schedule="one-cycle", report_every=12)
+    whole, paused = (RunFolder.create(tmp_path / name, config) for name in ("whole", "paused"))
+    train_run(whole, device="cpu")
+    training = Training(paused)
+    paused.steer(pause_at=17)
+    training.until("paused")
+    paused.steer(pause_at=None)
+    training.thread.join(60)
+    epochs = [[dataclasses.replace(r, seconds=0.0) for r in f.read_metrics() if r.scope == "epoch"] for f in (whole, paused)]
+    assert epochs[0] == epochs[1] and 17 in [report.step for report in steps(paused)]
+    for ours, expected in zip(*(load_run(folder.path).model.parameters() for folder in (paused, whole)), strict=True):
+        assert torch.equal(ours, expected)
+
+
+def test_it_is_lengthened_while_it_runs_and_after_its_end(tmp_path):
+    folder = RunFolder.create(tmp_path / "run", small_config(epochs=2))
+    training = Training(folder)
+    folder.steer(pause_at=5)
+    training.until("paused")
+    folder.steer(epochs=3, pause_at=None)
+    training.thread.join(60)
+    status = folder.read_status()
+    assert (status.state, status.epoch, status.total_steps) == ("finished", 3, 36)
+    assert folder.read_config()[0].training.epochs == 3
+    with pytest.raises(RunError, match="3 epochs already"):
+        folder.lengthen(3)
+    folder.lengthen(4)
+    assert folder.read_status().state == "stopped"
+    assert train_run(folder, device="cpu").epoch == 4
+    assert [path.stem for path in folder.frame_paths()] == ["0000", "0001", "0002", "0003", "0004"]
+    folder.thin(2)
+    with pytest.raises(RunError, match="thinned"):
+        folder.lengthen(5)
+
+
+@pytest.mark.parametrize(
+    ("wish", "words"),
+    [
+        ({"beta": -1}, "beta is -1"),
+        ({"beta": "NaN"}, "beta is 'NaN'"),
+        ({"learning_rate": 1e400}, "learning rate is inf"),
+        ({"learning_rate": 0}, "learning rate is 0"),
+        ({"pause_at": 1.5}, "pause_at is 1.5"),
+        ({"epochs": 0}, "epochs is 0"),
+        ({"stop": 1}, "stop is 1"),
+        ({"reboot": True}, "cannot be asked for reboot"),
+    ],
+)
+def test_a_wish_that_cannot_be_is_one_sentence(wish, words):
+    with pytest.raises(ConfigError, match=words):
+        Steering.from_dict(wish)
+
+
+def test_a_training_says_what_it_does_not_obey_and_goes_on(training):
+    folder = training.folder
+    training.until_step(8)
+    (folder.path / "control.json").write_text(json.dumps({"beta": -3}))
+    wait_until(lambda: "beta is -3" in folder.read_status(as_written=True).notice, "the sentence")
+    step = folder.read_status(as_written=True).step
+    training.until_step(step + 8)
+    folder.steer(beta=2.0)
+    wait_until(lambda: folder.read_status(as_written=True).notice == "", "the end of the sentence")
+    assert folder.read_steering() == Steering(beta=2.0)
+
+
+def test_a_learning_rate_that_blows_up_fails_and_going_on_starts_from_the_last_good_weights(tmp_path):
+    folder = RunFolder.create(tmp_path / "run", small_config(epochs=200, report_every=4))
+    training = Training(folder)
+    folder.steer(pause_at=24)
+    training.until("paused")
+    folder.steer(learning_rate=10.0, pause_at=None)
+    training.thread.join(60)
+    assert isinstance(training.error, TrainingError)
+    status = folder.read_status()
+    assert status.state == "failed" and "not finite" in status.message
+    run = load_run(folder.path)  # would refuse weights that are not finite
+    assert folder.frame_of_step(run.step) is not None
+    again = Training(folder)
+    again.until_step(run.step + 12)
+    again.end()
+    assert steps(folder)[-1].learning_rate == 3e-3
+
+
+def test_the_command_line_steers(training):
+    folder = training.folder
+    training.until_step(8)
+    said = command("steer", folder.path, "--beta", 3, "--pause")
+    assert said.returncode == 0 and "beta = 3.0, pause_at = 0" in said.stdout
+    training.until("paused")
+    assert folder.read_steering() == Steering(beta=3.0, pause_at=0)
+    assert command("steer", folder.path, "--beta", "-1").returncode == 2
+    training.end()
+    refused = command("steer", folder.path, "--go-on")
+    assert refused.returncode == 2 and "is stopped" in refused.stderr

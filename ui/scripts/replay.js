@@ -1,0 +1,194 @@
+// Replays a training: dots, names, manifold, curves' cursor and figures move together, and the server is asked for nothing.
+// Here is what the server says and what hands do.
+
+const SPACE_IS_THEIRS = 'button, select, input[type=checkbox], input[type=text], input[type=number], textarea, [role=combobox], a';
+const ARROWS_ARE_THEIRS = 'select, input:not([type=checkbox], .slider), textarea, [role=combobox], [role=slider]';
+const STEPS_OF_KEYS = { ArrowLeft: -1, ArrowDown: -1, PageDown: -5, ArrowRight: 1, ArrowUp: 1, PageUp: 5 };
+
+const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+
+class Replay extends Stage {
+  constructor(root) {
+    super(root);
+    this.listen();
+  }
+
+  // What the server says: see `described` in ui/replay.py.
+  update(data) {
+    const another = this.data?.film !== data.film;
+    const epochs = another ? (data.epoch ?? Infinity) : this.epochs;
+    this.data = data;
+    this.frames = data.frames;
+    if (another) this.begin();
+    for (const id of this.unpacked.keys()) if (!this.frames.some((frame) => frame.id === id)) this.unpacked.delete(id);
+    this.place = this.placeOf(epochs);
+    this.fill();
+    this.layOut();
+    if (another && data.active && data.epoch === null) this.play();
+    this.load();
+  }
+
+  // Another film: nothing of the last one is kept.
+  begin() {
+    this.pause(false);
+    this.labels = bytesOf(this.data.labels);
+    this.words = this.data.colours.map(wordOf);
+    this.shown = new Float32Array(2 * this.labels.length);
+    this.unpacked.clear();
+    this.hidden.clear();
+    this.extent = this.data.extent;
+    this.told = this.data.epoch;
+    this.followed = this.data.probe < this.labels.length ? this.data.probe : null;
+    this.splats.empty = true;
+    this.drawn = {};
+    this.fillNames();
+  }
+
+  // What stands on the page
+
+  fillNames() {
+    const { names, colours, inks } = this.data;
+    this.find('.names').replaceChildren();
+    this.find('.legend').replaceChildren();
+    this.names = names.map((name, label) => {
+      const style = `background:${colours[label]};color:${inks[label]}`;
+      this.fillLegend(name, label, colours[label]);
+      return element('b', { textContent: name, style, hidden: true }, this.find('.names'));
+    });
+  }
+
+  fillLegend(name, label, colour) {
+    const button = element('button', { type: 'button', title: `Hide or show ${name}` }, this.find('.legend'));
+    element('i', { style: `background:${colour}` }, button);
+    element('span', { textContent: name }, button);
+    button.setAttribute('aria-pressed', true);
+    button.onclick = () => {
+      if (!this.hidden.delete(label)) this.hidden.add(label);
+      button.setAttribute('aria-pressed', !this.hidden.has(label));
+      this.drawSoon();
+    };
+  }
+
+  // All that the server's word decides, and no frame.
+  fill() {
+    const { data } = this;
+    this.find('.play').classList.toggle('playing', this.playing);
+    this.find('.play').setAttribute('aria-label', this.playing ? 'Pause' : 'Play');
+    this.find('.play span').textContent = this.playing ? 'Pause' : 'Play';
+    for (const control of this.root.querySelectorAll('.transport button, .slider')) control.disabled = !this.canPlay;
+    this.find('.epoch small').textContent = `of ${data.epochs}`;
+    this.find('.manifold').hidden = !data.manifold;
+    [this.find('.slider').min, this.find('.slider').max] = data.range;
+    this.find('.notes').replaceChildren(...data.notes.map((note) => Object.assign(document.createElement('p'), { innerHTML: note })));
+    this.fillTicks();
+  }
+
+  // Where the frames are on the slider; those still on their way are pale.
+  fillTicks() {
+    const ticks = this.find('.ticks');
+    if (ticks.childElementCount !== this.frames.length) {
+      ticks.replaceChildren();
+      this.frames.forEach(() => element('i', {}, ticks));
+    }
+    this.frames.forEach((frame, index) => {
+      ticks.children[index].style.left = `${100 * this.shareOf(frame.at)}%`;
+      ticks.children[index].classList.toggle('there', this.unpacked.has(frame.id));
+    });
+  }
+
+  // Hands
+
+  listen() {
+    const slider = this.find('.slider');
+    this.find('.play').onclick = () => this.toggle();
+    this.find('.first').onclick = () => this.nudge(-this.frames.length);
+    this.find('.back').onclick = () => this.nudge(-1);
+    this.find('.forth').onclick = () => this.nudge(1);
+    this.find('.under input').onchange = () => this.drawSoon();
+    this.find('.speed').onchange = (event) => (this.speed = Number(event.target.value));
+    this.find('.loop').onclick = ({ currentTarget }) => {
+      this.looping = !this.looping;
+      currentTarget.setAttribute('aria-pressed', this.looping);
+    };
+    slider.oninput = () => this.goTo(Number(slider.value));
+    slider.onchange = () => this.settle();
+    this.listenToCurves(this.find('.lines'));
+    this.find('.points').onclick = ({ offsetX, offsetY, pointerType }) => {
+      if (!this.shown) return;
+      const reach = REACH[pointerType] ?? REACH.mouse;
+      const probe = dotNear(this.shown, this.labels, this.hidden, this.layout, offsetX, offsetY, reach);
+      this.followed = probe === this.followed ? null : probe;
+      this.drawSoon();
+    };
+  }
+
+  goTo(epochs) {
+    this.pause(false);
+    this.seek(this.placeOf(epochs));
+  }
+
+  listenToCurves(figure) {
+    const go = (event) => this.goTo(this.panels.epochAt(event.clientX - figure.getBoundingClientRect().left));
+    figure.onpointerdown = (event) => {
+      if (event.button !== 0 || !this.last) return;
+      figure.setPointerCapture(event.pointerId);
+      go(event);
+    };
+    figure.onpointermove = (event) => figure.hasPointerCapture(event.pointerId) && go(event);
+    figure.onpointerup = () => this.last && this.settle();
+  }
+
+  onKey(event) {
+    const target = event.composedPath()[0];
+    if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented || !this.canPlay) return;
+    if (event.key === ' ' && !target.closest?.(SPACE_IS_THEIRS)) this.toggle();
+    else if (target.closest?.(ARROWS_ARE_THEIRS)) return;
+    else if (event.key in STEPS_OF_KEYS) this.nudge(STEPS_OF_KEYS[event.key]);
+    else if (event.key === 'Home') this.nudge(-this.frames.length);
+    else if (event.key === 'End') this.nudge(this.frames.length);
+    else return;
+    event.preventDefault();
+  }
+}
+
+// Pictures arrive when they arrive, and themes and sizes change without a word: look now and then.
+const LOOKS_APART = 120; // milliseconds
+
+const attend = (replay) => {
+  const onKey = (event) => replay.onKey(event);
+  const observer = new ResizeObserver(() => replay.layOut());
+  for (const figure of ['.plane', '.lines']) observer.observe(replay.find(figure));
+  const onResize = () => replay.layOut();
+  window.addEventListener('keydown', onKey);
+  window.addEventListener('resize', onResize);
+  const timer = setInterval(() => {
+    replay.fitHeight();
+    replay.load();
+  }, LOOKS_APART);
+  return () => {
+    replay.pause(false);
+    observer.disconnect();
+    window.removeEventListener('keydown', onKey);
+    window.removeEventListener('resize', onResize);
+    clearInterval(timer);
+  };
+};
+
+export default function (component) {
+  const { data, parentElement, setTriggerValue } = component;
+  const host = parentElement.host ?? parentElement;
+  if (!host.replay) {
+    host.replay = new Replay(parentElement);
+    host.replay.stop = attend(host.replay);
+    window.vaeReplay = host.replay; // for whoever measures it
+  }
+  host.replay.send = (epoch) => setTriggerValue('rest', epoch);
+  host.replay.update(data);
+  // Streamlit keeps the latest call's cleanup alone, but may run an earlier one's late: only the latest ends the replay.
+  const turn = (host.replay.turn = {});
+  return () => {
+    if (host.replay?.turn !== turn) return;
+    host.replay.stop();
+    delete host.replay;
+  };
+}

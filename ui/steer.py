@@ -1,0 +1,150 @@
+"""Steering a run: what can be asked of a training while it goes on, and of a run that has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from vae.config import RunConfig, TrainingConfig
+from vae.errors import ExplorerError, describe
+from vae.run import RunFolder
+from vae.status import Status
+from vae.steering import Steering
+from vae.worker import start_process
+
+SECONDS_BETWEEN_LOOKS = 0.5
+BETAS = (0, 0.1, 0.2, 0.5, 1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 100)
+LEARNING_RATES = (1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 3e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1)
+MORE_EPOCHS = 10
+MESSAGE = "steer_message"
+
+
+def show(folder: RunFolder) -> None:
+    """The panel of a run that is being trained; it looks at the folder by itself."""
+    st.fragment(_panel, run_every=SECONDS_BETWEEN_LOOKS)(folder)
+
+
+def _panel(folder: RunFolder) -> None:
+    try:
+        (config, _), status, wish = folder.read_config(), folder.read_status(), folder.read_steering()
+    except ExplorerError as error:
+        st.error(str(error))
+        return
+    if not status.active:
+        return  # the curves, which look more often, draw the page anew
+    _buttons(folder, config, status, wish)
+    _beta(folder, config.training, wish)
+    _learning_rate(folder, config.training, wish)
+    _epochs(folder, config, wish)
+    st.html('<p class="small">In force from the next step on, and marked on the curves.</p>')
+    if status.notice:
+        st.warning(status.notice)
+    tell()
+
+
+def _buttons(folder: RunFolder, config: RunConfig, status: Status, wish: Steering) -> None:
+    paused, left, right = status.state == "paused", *st.columns(2, gap="small")
+    if status.state == "queued":
+        left.button("Pause", disabled=True, width="stretch", key="pause")
+    elif paused:
+        waiting = wish.pause_at is not None and wish.pause_at <= status.step
+        steps = max(status.total_steps // config.training.epochs, 1)
+        end_of_epoch = steps * (status.step // steps + 1)
+        ask(left, "Go on", "go_on", folder, {"pause_at": None}, disabled=not waiting, type="primary")
+        ask(right, "Stop", "stop", folder, {"stop": True}, disabled=wish.stop)
+        ask(left, "One batch", "one_batch", folder, {"pause_at": status.step + 1}, disabled=not waiting)
+        ask(right, "One epoch", "one_epoch", folder, {"pause_at": end_of_epoch}, disabled=not waiting, help="To its end")
+        return
+    else:
+        ask(left, "Pause", "pause", folder, {"pause_at": 0}, disabled=wish.pause_at == 0)
+    ask(right, "Stop", "stop", folder, {"stop": True}, disabled=wish.stop)
+
+
+def ask(place: DeltaGenerator, label: str, key: str, folder: RunFolder, changes: dict, **options: object) -> None:
+    """A button that asks something of a training."""
+    place.button(label, key=key, width="stretch", on_click=attempt, args=(lambda: folder.steer(**changes),), **options)
+
+
+def _beta(folder: RunFolder, training: TrainingConfig, wish: Steering) -> None:
+    _slider("Beta, the weight of the KL term", "beta", folder, BETAS, wish.beta, training.beta, training.beta_schedule)
+
+
+def _learning_rate(folder: RunFolder, training: TrainingConfig, wish: Steering) -> None:
+    rate = training.learning_rate
+    _slider("Learning rate", "learning_rate", folder, LEARNING_RATES, wish.learning_rate, rate, training.schedule)
+
+
+def _slider(
+    label: str, field: str, folder: RunFolder, usual: tuple[float, ...], by_hand: float | None, asked: float, schedule: str
+) -> None:
+    """A slider over the usual values and those in use. None, its left end, leaves the value to a schedule that moves."""
+    moves, key = schedule != "constant", f"steer_{field}_{folder.name}"
+    values = sorted({*map(float, usual), float(asked), *([] if by_hand is None else [float(by_hand)])})
+    options = [None, *values] if moves else values
+    st.session_state[key] = by_hand if by_hand is not None or moves else float(asked)
+
+    def choose() -> None:
+        value = st.session_state[key]
+        attempt(lambda: folder.steer(**{field: None if not moves and value == asked else value}))
+
+    st.select_slider(
+        label, options, key=key, on_change=choose, format_func=lambda value: schedule if value is None else f"{value:g}"
+    )
+
+
+def _epochs(folder: RunFolder, config: RunConfig, wish: Steering) -> None:
+    key, least = f"steer_epochs_{folder.name}", config.training.epochs
+    st.session_state[key] = max(least, wish.epochs or 0)
+
+    def lengthen() -> None:
+        attempt(lambda: folder.steer(epochs=int(st.session_state[key])))
+
+    st.number_input("Epochs in all", least, key=key, on_change=lengthen, help="A run can be made longer while it is trained")
+
+
+def go_on(folder: RunFolder) -> None:
+    """The button that resumes a run that was stopped or has failed."""
+    st.button("Go on", width="stretch", key="resume", on_click=attempt, args=(lambda: _start(folder),))
+    tell()
+
+
+def show_ended(folder: RunFolder) -> None:
+    """The panel of a run that has ended and can be trained for longer."""
+    if not folder.can_go_on():
+        return
+    try:
+        config, _ = folder.read_config()
+    except ExplorerError:
+        return  # the curves say so
+    least = config.training.epochs + 1
+    key = f"lengthen_{folder.name}_{least}"
+    number, button = st.columns(2, gap="small", vertical_alignment="bottom")
+    number.number_input("Epochs in all", least, value=config.training.epochs + MORE_EPOCHS, key=key)
+
+    def start() -> None:
+        folder.lengthen(int(st.session_state[key]))
+        _start(folder)
+
+    button.button("Train longer", width="stretch", key="lengthen", on_click=attempt, args=(start,))
+    tell()
+
+
+def _start(folder: RunFolder) -> None:
+    folder.queue_again()
+    start_process(folder)
+
+
+def attempt(action: Callable[[], object]) -> None:
+    """Do what a button asks; what goes wrong is told at the next drawing."""
+    try:
+        action()
+    except (ExplorerError, OSError) as error:
+        st.session_state[MESSAGE] = describe(error)
+
+
+def tell() -> None:
+    """What went wrong with the last button."""
+    if message := st.session_state.pop(MESSAGE, None):
+        st.error(message)

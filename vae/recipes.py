@@ -1,0 +1,27 @@
+"""Settings that go well together, for whoever asks for a run."""
+
+from __future__ import annotations
+
+from vae.config import ModelConfig, RunConfig, TrainingConfig
+from vae.data import SIZES
+
+RECIPES = ("fast", "textbook")
+
+SMALL = 10_000
+"""Training images of a data set that takes more epochs, each of which is soon done."""
+
+
+def recipe(name: str, dataset: str, architecture: str) -> RunConfig:
+    """What to begin with for a data set and an architecture.
+
+    `fast` reaches a given held-out ELBO soonest: larger batches, smooth units, a learning rate that rises and falls within
+    a few epochs, and for an mlp sin and cos of z beside z. `textbook` is what tutorials print: batches of 128 and Adam at
+    1e-3 to the end. `python -m benchmarks.time_to_elbo` compares them.
+    """
+    small = SIZES[dataset][0] < SMALL
+    if name == "textbook":
+        return RunConfig(dataset, ModelConfig(architecture), TrainingConfig(epochs=60 if small else 30))
+    model = ModelConfig(architecture, activation="silu", fourier_features=3 if architecture == "mlp" else 0)
+    size, rate = (64, 2e-3) if small else (256, 4e-3)
+    training = TrainingConfig(epochs=60 if small else 5, batch_size=size, learning_rate=rate, schedule="one-cycle")
+    return RunConfig(dataset, model, training)
