@@ -15,7 +15,7 @@ from vae import data
 from vae.arguments import add_config_arguments, config_from
 from vae.config import DATASETS
 from vae.device import choose_device
-from vae.distributed import device_of_rank, join_ranks, under_torchrun
+from vae.distributed import device_of_rank, join_ranks, leave, under_torchrun
 from vae.errors import ConfigError, ExplorerError, RunError, describe
 from vae.evaluation import evaluate_evidence, evaluate_run
 from vae.report import Report
@@ -222,4 +222,4 @@ def _thin(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())
