@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -14,11 +15,13 @@ from vae import data
 from vae.arguments import add_config_arguments, config_from
 from vae.config import DATASETS
 from vae.device import choose_device
+from vae.distributed import device_of_rank, join_ranks, leave, under_torchrun
 from vae.errors import ConfigError, ExplorerError, RunError, describe
 from vae.evaluation import evaluate_evidence, evaluate_run
 from vae.report import Report
 from vae.run import Run, RunFolder, list_runs, load_run, runs_folder
-from vae.worker import stop_signals, train_run
+from vae.signals import stop_signals
+from vae.worker import train_run
 
 NICENESS = 5
 """Of a training that a page started: clicks on the page come first."""
@@ -44,7 +47,8 @@ def _parser() -> argparse.ArgumentParser:
 
     train = commands.add_parser("train", help="train a run, or go on with one")
     add_config_arguments(train)
-    train.add_argument("--run", type=Path, required=True, metavar="FOLDER", help="where the run is written")
+    # The second name is for torchrun, which takes the first for an abbreviation of its own --run-path.
+    train.add_argument("--run", "--folder", type=Path, required=True, metavar="FOLDER", help="where the run is written")
     train.add_argument("--device", default="auto", help="auto, cuda, mps or cpu (default: auto)")
     train.add_argument("--resume", action="store_true", help="go on with the run in FOLDER; its own settings hold")
     train.add_argument("--lengthen", type=int, metavar="EPOCHS", help="with --resume: train for so many epochs in all")
@@ -89,17 +93,27 @@ def _parser() -> argparse.ArgumentParser:
 def _train(options: argparse.Namespace) -> None:
     if options.queue:
         os.nice(NICENESS)
-    device = choose_device(options.device)
+    device = device_of_rank(choose_device(options.device))
+    with stop_signals(insist=not under_torchrun()) as asked, join_ranks(device) as ranks:
+        folder = RunFolder(options.run)
+        ranks.led(lambda: _begin(folder, options, ranks.where(device)))
+        with _ProgressBar() if ranks.leads else contextlib.nullcontext() as bar:
+            report = bar.show if bar else lambda report: None
+            more = {"queue": options.queue, "on_report": report, "should_stop": asked, "ranks": ranks}
+            status = train_run(folder, device=options.device, **more)
+        if ranks.leads:
+            print(f"{folder.path}: {status.state}. {status.message}".rstrip())
+
+
+def _begin(folder: RunFolder, options: argparse.Namespace, where: str) -> None:
     if options.lengthen is not None and not options.resume:
         raise ConfigError("--lengthen goes with --resume; a new run takes its length from --epochs.")
-    folder = RunFolder(options.run) if options.resume else RunFolder.create(options.run, config_from(options))
+    if not options.resume:
+        RunFolder.create(folder.path, config_from(options))
     if options.lengthen is not None:
         folder.lengthen(options.lengthen)
     config, _ = folder.read_config()
-    print(f"{folder.path}: {config.model.architecture} on {config.dataset}, on {device}", flush=True)
-    with _ProgressBar() as bar, stop_signals() as asked:
-        status = train_run(folder, device=options.device, queue=options.queue, on_report=bar.show, should_stop=asked)
-    print(f"{folder.path}: {status.state}. {status.message}".rstrip())
+    print(f"{folder.path}: {config.model.architecture} on {config.dataset}, on {where}", flush=True)
 
 
 class _ProgressBar:
@@ -208,4 +222,4 @@ def _thin(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -22,6 +22,13 @@ def choose_device(name: str = "auto") -> torch.device:
     return torch.device(name)
 
 
+def set_precision(precision: str, device: torch.device) -> None:
+    """Let a GPU multiply single precision in TF32, of 10 bits, unless a training asked for `fp32`. For the whole process."""
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("highest" if precision == "fp32" else "high")
+        torch.backends.cudnn.allow_tf32 = precision != "fp32"
+
+
 def uses_bf16(precision: str, device: torch.device) -> bool:
     """Whether a training asked for in this `precision` multiplies matrices in bf16 on a device.
 

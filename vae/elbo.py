@@ -28,7 +28,7 @@ class Terms:
         """reconstruction - KL, (N,), in nats."""
         return self.reconstruction - self.kl
 
-    def objective(self, beta: float) -> Tensor:
+    def objective(self, beta: float | Tensor) -> Tensor:
         """What training maximises: reconstruction - beta * KL, (N,) (Higgins et al. 2017 for beta other than 1)."""
         return self.reconstruction - beta * self.kl
 

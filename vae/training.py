@@ -16,15 +16,19 @@ from torch import Tensor
 
 from vae.config import RunConfig
 from vae.data import Dataset, Split
+from vae.distributed import SOLO, Ranks
 from vae.errors import ConfigError, TrainingError
+from vae.graph import stepper_for
 from vae.latent import Codes, encode_images
 from vae.model import VAE, build_model
 from vae.report import Report
 from vae.schedule import beta_at, learning_rate_at
 from vae.steering import BY_HAND, Steering
-from vae.stepping import Stepper
+from vae.step_terms import StepTerms
 
 REPORTS_PER_EPOCH = 100
+SECONDS_BETWEEN_READS = 0.5
+"""Of the terms from a GPU, which has nothing to do while the host waits for it."""
 
 _ADVICE = "the learning rate may be too high for this model."
 
@@ -33,11 +37,23 @@ class Trainer:
     """Trains one VAE on one device, step by step, and can be saved and restored between any two steps.
 
     The same configuration and seed on the same machine's CPU give the same reports. `model` is what is being trained;
-    `codes` are the held-out images' posteriors and terms as of the last finished epoch.
+    `codes` are the held-out images' posteriors and terms as of the last finished epoch. With several `ranks` each process
+    has a trainer of its own, all take the same steps on shares of the same batches, and the first one alone evaluates.
+
+    Reports are made every so many steps, and read from the device together when `seconds_between_reads` have passed, at
+    the end of an epoch and on leaving: that changes when they come, not what they say. By default a GPU is read twice a
+    second and a CPU at every report.
     """
 
-    def __init__(self, config: RunConfig, dataset: Dataset, device: torch.device | str = "cpu") -> None:
-        self.config = config
+    def __init__(
+        self,
+        config: RunConfig,
+        dataset: Dataset,
+        device: torch.device | str = "cpu",
+        ranks: Ranks = SOLO,
+        seconds_between_reads: float | None = None,
+    ) -> None:
+        self.config, self.ranks = config, ranks
         self.device = torch.device(device)
         self.train_split: Split = dataset.train.to(self.device)
         self.held_out: Split = dataset.held_out.to(self.device)
@@ -46,15 +62,19 @@ class Trainer:
         self.model: VAE = build_model(config.model, config.training.seed).to(self.device)
         if config.model.architecture == "conv":
             self.model.to(memory_format=torch.channels_last)  # about 1.5 times as fast on a CPU
-        self.stepper = Stepper(self.model, self.train_split.images, config.training)
+        self.stepper = stepper_for(self.model, self.train_split.images, config.training, ranks)
         self.noise = torch.Generator(device=self.device).manual_seed(config.training.seed)
         self.steering = Steering()
         self.step = 0
         self.seconds = 0.0
         self.codes: Codes | None = None
-        self._terms = torch.zeros(self.steps_per_epoch, 2, device=self.device)  # of this epoch's steps so far
-        self._reported = 0  # how many of them are reported
+        self._terms = StepTerms(self.steps_per_epoch, self.device, ranks)
+        self._reported = 0  # how many of this epoch's steps are reported
         self._steered = ""  # what was changed by hand before the next step
+        alone_on_gpu = self.device.type == "cuda" and ranks.size == 1  # several have to read at the same steps
+        default = SECONDS_BETWEEN_READS if alone_on_gpu else 0.0
+        self.seconds_between_reads = default if seconds_between_reads is None else seconds_between_reads
+        self._read_at = (0, 0.0)  # the place in this epoch and the seconds of the last read
 
     @property
     def total_steps(self) -> int:
@@ -90,21 +110,23 @@ class Trainer:
         """
         while not self.finished:
             order = self._order_of_epoch(self.epoch)
-            for place in range(self.step % self.steps_per_epoch, self.steps_per_epoch):
+            first = self.step % self.steps_per_epoch
+            self._read_at = (first, self.seconds)
+            for place in range(first, self.steps_per_epoch):
                 if should_leave():
+                    yield from self._read(place)
                     return
                 began = time.perf_counter()
                 self._take_step(place, order)
-                due = (place + 1) % self.report_every == 0 or place + 1 == self.steps_per_epoch
-                if due:
-                    self._check_finite(place + 1)  # reads the terms back, so the clock sees the device's work
                 self.seconds += time.perf_counter() - began
-                if due:
-                    yield self._steps_report(place + 1)
+                if self._read_is_due(place + 1):
+                    yield from self._read(place + 1)
             self._reported = 0
+            self._terms.start_epoch()
             self.check_weights()
-            yield self._train_report("epoch", 0, self.steps_per_epoch)
-            yield self.evaluate()
+            yield self._train_report("epoch", 0, self.steps_per_epoch, self.step, self.seconds)
+            if self.ranks.leads:
+                yield self.evaluate()
 
     def steer(self, steering: Steering) -> Report | None:
         """Take another beta or learning rate from the next step on, or another length.
@@ -135,23 +157,28 @@ class Trainer:
         means = (terms.reconstruction.cpu().double().mean().item(), terms.kl.cpu().double().mean().item())
         if not all(map(math.isfinite, means)):
             raise TrainingError(f"The held-out terms are not finite after step {self.step:,}; {_ADVICE}")
-        return self._report("held_out", "epoch", self.step, *means)
+        return self._report("held_out", "epoch", self.step, self.seconds, *means)
 
     def check_weights(self) -> None:
         """Raise `TrainingError` unless every weight is finite."""
-        if not all(bool(parameter.isfinite().all()) for parameter in self.model.parameters()):
+        largest = torch.nn.utils.get_total_norm(self.model.parameters(), math.inf)  # one number to wait for
+        if not largest.isfinite():
             raise TrainingError(f"The weights are no longer finite after step {self.step:,}; {_ADVICE}")
 
     def _order_of_epoch(self, epoch: int) -> Tensor:
         """The training images in an order that depends on seed and epoch alone, so that resuming needs no memory of it."""
         generator = torch.Generator().manual_seed(self.config.training.seed * 1_000_003 + epoch)
-        return torch.randperm(len(self.train_split), generator=generator).to(self.device)
+        order = torch.randperm(len(self.train_split), generator=generator)
+        if self.device.type == "cuda":
+            return order.pin_memory().to(self.device, non_blocking=True)
+        return order.to(self.device)
 
     def _take_step(self, place: int, order: Tensor) -> None:
         size = self.config.training.batch_size
         index = order[place * size : (place + 1) * size]
         epsilon = torch.randn(len(index), self.config.model.latent, generator=self.noise, device=self.device)
-        self._terms[place] = self.stepper.take(index, epsilon, self._beta(self.step), self._learning_rate(self.step))
+        terms = self.stepper.take(index, epsilon, self._beta(self.step), self._learning_rate(self.step))
+        self._terms.write(place, terms)
         self.step += 1
 
     def _beta(self, step: int) -> float:
@@ -162,44 +189,65 @@ class Trainer:
         by_hand = self.steering.learning_rate
         return learning_rate_at(step, self.total_steps, self.config.training) if by_hand is None else by_hand
 
-    def _check_finite(self, last: int) -> None:
-        bad = (~self._terms[self._reported : last].isfinite()).any(1).nonzero()
-        if len(bad):
-            step = self.step - (last - self._reported) + int(bad[0]) + 1
-            raise TrainingError(f"The loss is not finite at step {step:,}; {_ADVICE}")
+    def _ends_report(self, last: int) -> bool:
+        """Whether a report ends after `last` steps of an epoch."""
+        return last % self.report_every == 0 or last == self.steps_per_epoch
+
+    def _read_is_due(self, last: int) -> bool:
+        waited = self.seconds - self._read_at[1] >= self.seconds_between_reads
+        return last == self.steps_per_epoch or (waited and self._ends_report(last))
+
+    def _read(self, place: int) -> Iterator[Report]:
+        """Wait for this epoch's first `place` steps, and report on whatever is due of them.
+
+        A device works while the host has long gone on, so the seconds since the last read are spread evenly.
+        """
+        first, seconds = self._read_at
+        self._fetch(place)
+        pace = (self.seconds - seconds) / max(place - first, 1)
+        self._read_at = (place, self.seconds)
+        for last in filter(self._ends_report, range(self._reported + 1, place + 1)):
+            yield self._steps_report(last, self.step - place + last, self.seconds - pace * (place - last))
+
+    def _fetch(self, place: int) -> None:
+        began = time.perf_counter()
+        self._terms.fetch(place)
+        self.seconds += time.perf_counter() - began
+        bad = self._terms.first_not_finite(self._reported, place)
+        if bad is not None:
+            raise TrainingError(f"The loss is not finite at step {self.step - place + bad + 1:,}; {_ADVICE}")
 
     def report_so_far(self) -> Report | None:
         """On the steps since the last report, if there are any."""
         place = self.step % self.steps_per_epoch
         if place == self._reported:
             return None
-        self._check_finite(place)
-        return self._steps_report(place)
+        self._fetch(place)
+        return self._steps_report(place, self.step, self.seconds)
 
-    def _steps_report(self, last: int) -> Report:
-        report = dataclasses.replace(self._train_report("steps", self._reported, last), steered=self._steered)
+    def _steps_report(self, last: int, step: int, seconds: float) -> Report:
+        report = self._train_report("steps", self._reported, last, step, seconds)
+        report = dataclasses.replace(report, steered=self._steered)
         self._reported, self._steered = last, ""
         return report
 
-    def _train_report(self, scope: str, first: int, last: int) -> Report:
+    def _train_report(self, scope: str, first: int, last: int, step: int, seconds: float) -> Report:
         """The training terms of this epoch's steps `first` to `last`, each step weighted by its number of images."""
         size = self.config.training.batch_size
         counts = torch.tensor([min(size, len(self.train_split) - place * size) for place in range(first, last)])
-        weights = (counts / counts.sum()).double()
-        reconstruction, kl = (weights @ self._terms[first:last].cpu().double()).tolist()
-        return self._report("train", scope, self.step, reconstruction, kl)
+        return self._report("train", scope, step, seconds, *self._terms.mean(first, last, counts))
 
-    def _report(self, split: str, scope: str, step: int, reconstruction: float, kl: float) -> Report:
+    def _report(self, split: str, scope: str, step: int, seconds: float, reconstruction: float, kl: float) -> Report:
         epoch, last = math.ceil(step / self.steps_per_epoch), max(step - 1, 0)
-        beta, rate = self._beta(last), self._learning_rate(last)
-        return Report(split, scope, epoch, step, reconstruction, kl, beta, rate, self.seconds)
+        return Report(split, scope, epoch, step, reconstruction, kl, self._beta(last), self._learning_rate(last), seconds)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
         """Whatever resuming exactly needs: named tensors, and named numbers."""
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
-        for index, state in self.stepper.optimiser.state_dict()["state"].items():
+        self._terms.fetch(self.step % self.steps_per_epoch)
+        for index, state in self.stepper.state().items():
             tensors |= {f"optimiser.{index}.{name}": value for name, value in state.items()}
-        tensors |= {"noise": self.noise.get_state(), "terms": self._terms}
+        tensors |= {"noise": self.noise.get_state(), "terms": self._terms.rows}
         by_hand = {name: getattr(self.steering, name) for name in BY_HAND}
         numbers = {name: value for name, value in by_hand.items() if value is not None}
         return tensors, numbers | {"step": self.step, "reported": self._reported, "seconds": self.seconds}
@@ -211,15 +259,15 @@ class Trainer:
         """
         try:
             self.model.load_state_dict(_under("model.", tensors))
-            optimiser = self.stepper.optimiser.state_dict()
+            optimiser = self.stepper.state()
             for name, value in _under("optimiser.", tensors).items():
                 index, part = name.split(".")
-                optimiser["state"].setdefault(int(index), {})[part] = value
-            self.stepper.optimiser.load_state_dict(optimiser)
+                optimiser.setdefault(int(index), {})[part] = value
+            self.stepper.load_state(optimiser)
             self.noise.set_state(tensors["noise"].cpu())
-            self._terms.copy_(tensors["terms"])
             self.step, self.seconds = int(numbers["step"]), float(numbers["seconds"])
             place = self.step % self.steps_per_epoch
+            self._terms.restore(tensors["terms"], place)
             self._reported = int(numbers.get("reported", place - place % self.report_every))
             self.steering = Steering(**{name: numbers.get(name) for name in BY_HAND})
         except (KeyError, ValueError, RuntimeError, TypeError, ConfigError) as error:

@@ -9,7 +9,6 @@ import contextlib
 import dataclasses
 import math
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -21,15 +20,19 @@ from pathlib import Path
 import filelock
 
 from vae import data
-from vae.device import choose_device
+from vae.config import RunConfig
+from vae.data import Dataset
+from vae.device import choose_device, set_precision
+from vae.distributed import SOLO, Ranks, device_of_rank
 from vae.errors import RunError, TrainingError, describe
 from vae.frames import Frame
 from vae.latent import decode_points, make_grid
 from vae.report import Report
-from vae.run import RunFolder, list_runs
+from vae.run import RunFolder
 from vae.status import Status
-from vae.steering import Steering
+from vae.steering import BY_HAND, Steering
 from vae.training import Trainer
+from vae.turn import take_turn
 
 PROBES = 10_000
 """How many held-out images a frame holds at most."""
@@ -67,17 +70,27 @@ def train_run(
     queue: bool = False,
     on_report: Callable[[Report], None] = lambda report: None,
     should_stop: Callable[[], bool] = lambda: False,
+    ranks: Ranks = SOLO,
 ) -> Status:
     """Train a run from where it stands to its end, and return how it ended.
 
     With `queue` it waits until no other run beside it is being trained. It stops between two steps when `should_stop()`
-    is true or a watcher asks for it. Raises `RunError` when the run is finished or has a writer already, and whatever
-    made the training fail, after noting it in the folder.
+    is true or a watcher asks for it. With several `ranks` every process calls this; the first one alone touches the
+    folder and reports. Raises `RunError` when the run is finished or has a writer already, and whatever made the training
+    fail, after noting it in the folder.
     """
-    with _only_writer(folder):
-        if folder.read_status(as_written=True).state == "finished":
-            raise RunError(f"{folder.path} is finished; start a new run to train on.")
-        return _Worker(folder, device, on_report, should_stop).work(queue)
+    worker = _Worker if ranks.leads else _Follower
+    with contextlib.ExitStack() as stack:
+        config = RunConfig.from_dict(ranks.told(ranks.led(lambda: _take_up(folder, stack).to_dict())))
+        return worker(folder, config, device, on_report, should_stop, ranks).work(queue)
+
+
+def _take_up(folder: RunFolder, stack: contextlib.ExitStack) -> RunConfig:
+    """What the run is asked to be, once this is its only writer."""
+    stack.enter_context(_only_writer(folder))
+    if folder.read_status(as_written=True).state == "finished":
+        raise RunError(f"{folder.path} is finished; start a new run to train on.")
+    return folder.read_config()[0]
 
 
 @contextlib.contextmanager
@@ -92,62 +105,62 @@ def _only_writer(folder: RunFolder) -> Iterator[None]:
 
 class _Worker:
     def __init__(
-        self, folder: RunFolder, device: str, on_report: Callable[[Report], None], should_stop: Callable[[], bool]
+        self,
+        folder: RunFolder,
+        config: RunConfig,
+        device: str,
+        on_report: Callable[[Report], None],
+        should_stop: Callable[[], bool],
+        ranks: Ranks,
     ) -> None:
-        self.folder = folder
-        self.config, _ = folder.read_config()
-        self.device = choose_device(device)
+        self.folder, self.config, self.ranks = folder, config, ranks
+        self.device = device_of_rank(choose_device(device))
+        set_precision(config.training.precision, self.device)
         self.on_report, self.asked_by_caller = on_report, should_stop
-        before = folder.read_status(as_written=True)
-        self.was_queued = before.state == "queued"
-        here = {"device": str(self.device), "host": socket.gethostname()}
-        self.status = dataclasses.replace(before, state="queued", message="", **here)
         self.steering = Steering()
         self.last_status = self.last_trainer_state = self.last_look = 0.0
         self.settled_step = -1
+        before = self._read_status()
+        self.was_queued = before.state == "queued"
+        where, host = ranks.where(self.device), socket.gethostname()
+        self.status = dataclasses.replace(before, state="queued", device=where, host=host, message="")
 
     def work(self, queue: bool) -> Status:
-        if not self.was_queued:
-            self.folder.forget_requests()  # of a training that was killed
         try:
-            with self._heartbeat():
+            with self.ranks.noticing_losses():
+                if not self.was_queued:
+                    self._forget_requests()  # of a training that was killed
                 if queue and not self._wait_for_turn():
                     return self._end("stopped", "Stopped while it was queued.")
-                self._note(state="running", message=f"Getting the data set {self.config.dataset}.")
-                dataset = data.load(self.config.dataset, self.config.held_out, download=True)
-            return self._train(Trainer(self.config, dataset, self.device))
+                return self._train(Trainer(self.config, self._load(), self.device, self.ranks))
         except (KeyboardInterrupt, SystemExit):
             self._end("stopped", "Ended at once; resume it to go on from the last saved step.")
             raise
         except BaseException as error:
             with contextlib.suppress(RunError):  # a full disk is the very reason, perhaps
                 self._end("failed", describe(error))
-                self.folder.forget_steering()  # what was set by hand may be the reason too
+                self._forget_steering()  # what was set by hand may be the reason too
             raise
 
     def _wait_for_turn(self) -> bool:
         """Wait until no run beside this one is running and none asked earlier; False when asked to stop meanwhile."""
-        door = filelock.FileLock(self.folder.path.parent / ".queue.lock")
-        while not self._stop_is_asked():
-            with door:
-                if not self._others_first():
-                    self._note(state="running")
+        with self._heartbeat():
+            while not self._stop_is_asked():
+                if self.ranks.told(self.ranks.led(lambda: take_turn(self.folder, self.status, self._start))):
                     return True
-            time.sleep(0.3)
+                time.sleep(0.3)
         return False
 
-    def _others_first(self) -> bool:
-        for other in list_runs(self.folder.path.parent):
-            if other.name == self.folder.name:
-                continue
-            try:
-                status = other.read_status()
-            except RunError:
-                continue
-            earlier = (status.asked, other.name) < (self.status.asked, self.folder.name)
-            if status.state in ("running", "paused") or (status.state == "queued" and earlier):
-                return True
-        return False
+    def _start(self) -> None:
+        self._note(state="running", message=f"Getting the data set {self.config.dataset}.")
+
+    def _load(self) -> Dataset:
+        """The data set. The first rank fetches it, and so does the first one on every other machine."""
+        name, held_out, ranks = self.config.dataset, self.config.held_out, self.ranks
+        self._start()
+        with self._heartbeat():
+            dataset = ranks.led(lambda: data.load(name, held_out, download=True))
+            return dataset or data.load(name, held_out, download=ranks.first_here)
 
     def _train(self, trainer: Trainer) -> Status:
         self._restore(trainer)
@@ -182,18 +195,26 @@ class _Worker:
         self.on_report(report)
 
     def _restore(self, trainer: Trainer) -> None:
-        state = self.folder.read_trainer()
-        if state is not None:
-            trainer.restore(*state)
+        tensors, numbers = self.ranks.led(self._read_trainer) or ({}, None)
+        numbers, tensors = self.ranks.told(numbers), self.ranks.told_tensors(tensors)
+        if numbers is not None:
+            trainer.restore(tensors, numbers)
             self.steering = trainer.steering
-            self.folder.steer(**{name: value for name, value in vars(self.steering).items() if value is not None})
-        elif self.folder.read_model(self.config)[1] > 0:
-            raise TrainingError(f"{self.folder.path} was thinned and has no trainer's state to go on from; start a new run.")
-        self.folder.keep_metrics_until(trainer.step)
-        self.folder.keep_frames_until(trainer.step)
+        self._go_on_from(trainer.step)
         if trainer.step == 0:
-            trainer.evaluate()
-            self._save(trainer, whole=True)
+            self._save_as_it_is(trainer)
+
+    def _read_trainer(self) -> tuple[dict, dict] | None:
+        state = self.folder.read_trainer()
+        if state is None and self.folder.read_model(self.config)[1] > 0:
+            raise TrainingError(f"{self.folder.path} was thinned and has no trainer's state to go on from; start a new run.")
+        return state
+
+    def _go_on_from(self, step: int) -> None:
+        wishes = {name: getattr(self.steering, name) for name in BY_HAND}
+        self.folder.steer(**{name: value for name, value in wishes.items() if value is not None})
+        self.folder.keep_metrics_until(step)
+        self.folder.keep_frames_until(step)
 
     def _save(self, trainer: Trainer, whole: bool = False) -> None:
         """Frame first, weights last: weights on disk always have their frame beside them."""
@@ -203,7 +224,19 @@ class _Worker:
             self.last_trainer_state = time.time()
         self.folder.write_model(trainer.model, trainer.step)
 
+    def _save_as_it_is(self, trainer: Trainer) -> None:
+        """Save all there is, of the weights as they are now."""
+        if trainer.step % trainer.steps_per_epoch or trainer.codes is None:
+            trainer.evaluate()
+        self._save(trainer, whole=True)
+
     def _look(self) -> None:
+        """Learn what is asked for; all ranks learn it at the same step."""
+        self._read_steering()
+        if self.ranks.size > 1:
+            self.steering = Steering.from_dict(self.ranks.told(self.steering.to_dict()))
+
+    def _read_steering(self) -> None:
         """Read what is asked for, a few times a second."""
         if time.time() - self.last_look < SECONDS_BETWEEN_LOOKS:
             return
@@ -217,12 +250,14 @@ class _Worker:
 
     def _stop_is_asked(self) -> bool:
         self._look()
-        return self.steering.stop or self.asked_by_caller()
+        return self.ranks.any(self.steering.stop or self.asked_by_caller())
 
     def _pause_is_asked(self, trainer: Trainer) -> bool:
         return self.steering.pause_at is not None and trainer.step >= self.steering.pause_at
 
     def _should_leave(self, trainer: Trainer) -> bool:
+        if trainer.step % self.ranks.steps_between_talks:
+            return self._pause_is_asked(trainer)
         return self._stop_is_asked() or self._pause_is_asked(trainer) or self.steering != trainer.steering
 
     def _obey(self, trainer: Trainer) -> None:
@@ -232,8 +267,11 @@ class _Worker:
             self._publish(report)
         if trainer.config != self.config:
             self.config = trainer.config
-            self.folder.rewrite_config(self.config)
+            self._rewrite_config()
             self._note(total_steps=trainer.total_steps)
+
+    def _rewrite_config(self) -> None:
+        self.folder.rewrite_config(self.config)
 
     def _pause(self, trainer: Trainer) -> None:
         """Save all there is and wait until something else is asked for; beta and the learning rate may change meanwhile."""
@@ -255,21 +293,31 @@ class _Worker:
         if self.settled_step == trainer.step:
             return
         trainer.check_weights()
-        if trainer.step % trainer.steps_per_epoch:
-            trainer.evaluate()
-        self._save(trainer, whole=True)
+        self._save_as_it_is(trainer)
         self.settled_step = trainer.step
 
     def _note(self, **changes: object) -> None:
         self.status = dataclasses.replace(self.status, **changes)
-        self.folder.write_status(self.status)
+        self._write_status()
         self.last_status = time.time()
 
     def _end(self, state: str, message: str, trainer: Trainer | None = None) -> Status:
         progress = {"epoch": trainer.epoch, "step": trainer.step} if trainer else {}
         self._note(state=state, message=message, seconds_left=0.0, host="", **progress)
-        self.folder.forget_requests()
+        self._forget_requests()
         return self.status
+
+    def _read_status(self) -> Status:
+        return self.folder.read_status(as_written=True)
+
+    def _write_status(self) -> None:
+        self.folder.write_status(self.status)
+
+    def _forget_requests(self) -> None:
+        self.folder.forget_requests()
+
+    def _forget_steering(self) -> None:
+        self.folder.forget_steering()
 
     @contextlib.contextmanager
     def _heartbeat(self) -> Iterator[None]:
@@ -279,7 +327,7 @@ class _Worker:
         def beat() -> None:
             while not done.wait(SECONDS_BETWEEN_HEARTBEATS):
                 with contextlib.suppress(RunError):
-                    self.folder.write_status(self.status)
+                    self._write_status()
 
         thread = threading.Thread(target=beat, daemon=True)
         thread.start()
@@ -288,6 +336,31 @@ class _Worker:
         finally:
             done.set()
             thread.join()
+
+
+class _Follower(_Worker):
+    """The worker of every rank but the first. It takes the same steps and decisions, and leaves the folder alone."""
+
+    def _read_status(self) -> Status:
+        return Status("queued")
+
+    def _write_status(self) -> None: ...
+
+    def _forget_requests(self) -> None: ...
+
+    def _forget_steering(self) -> None: ...
+
+    def _read_steering(self) -> None: ...
+
+    def _rewrite_config(self) -> None: ...
+
+    def _go_on_from(self, step: int) -> None: ...
+
+    def _publish(self, report: Report) -> None: ...
+
+    def _save(self, trainer: Trainer, whole: bool = False) -> None: ...
+
+    def _save_as_it_is(self, trainer: Trainer) -> None: ...
 
 
 def make_frame(trainer: Trainer) -> Frame:
@@ -307,21 +380,3 @@ def _progress(trainer: Trainer, images_per_second: float) -> dict:
         "images_per_second": images_per_second,
         "seconds_left": images_left / images_per_second if images_per_second else 0.0,
     }
-
-
-@contextlib.contextmanager
-def stop_signals() -> Iterator[Callable[[], bool]]:
-    """A function that says whether Ctrl-C or a termination was asked for; a second one ends the process at once."""
-    asked = threading.Event()
-
-    def note(number: int, frame: object) -> None:
-        if asked.is_set():
-            raise KeyboardInterrupt
-        asked.set()
-
-    handlers = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield asked.is_set
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)

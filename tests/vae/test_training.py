@@ -7,7 +7,7 @@ import torch
 from tests.conftest import small_config
 from vae.config import ModelConfig, RunConfig, TrainingConfig
 from vae.data import Dataset, pixels
-from vae.device import choose_device
+from vae.device import choose_device, set_precision
 from vae.elbo import one_sample_terms
 from vae.errors import ConfigError, TrainingError
 from vae.estimate import estimate_seconds
@@ -99,6 +99,33 @@ def test_a_restored_trainer_goes_on_as_if_never_stopped(stop_at, digits):
         assert torch.equal(ours, uninterrupted)
 
 
+@pytest.mark.parametrize("seconds_between_reads", [1e-3, 1e9])
+def test_reading_back_late_changes_no_report(seconds_between_reads, digits):
+    """Not their order and not their words either, with a change by hand and a resumption in between."""
+    curves, config = [], small_config(epochs=3, report_every=5, schedule="cosine")
+    for seconds in (0.0, seconds_between_reads):
+        first = Trainer(config, digits, seconds_between_reads=seconds)
+        reports = list(first.reports(lambda first=first: first.step >= 8))
+        reports.append(first.steer(Steering(beta=4.0)))
+        reports += first.reports(lambda first=first: first.step >= 22)
+        second = Trainer(config, digits, seconds_between_reads=seconds)
+        tensors, numbers = first.state()
+        second.restore({name: tensor.clone() for name, tensor in tensors.items()}, numbers)
+        curves.append([*reports, *second.reports()])
+        times = [report.seconds for report in curves[-1] if report.split == "train"]
+        assert times == sorted(times) and times[0] > 0
+    assert without_seconds(curves[0]) == without_seconds(curves[1])
+
+
+def test_a_loss_that_is_not_finite_is_found_late_too(digits):
+    trainer = Trainer(small_config(learning_rate=1e-3, report_every=4), digits, seconds_between_reads=1e9)
+    list(trainer.reports(lambda: trainer.step >= 6))
+    with torch.no_grad():
+        trainer.model.log_variance_head.bias.fill_(float("nan"))
+    with pytest.raises(TrainingError, match="not finite at step 7;"):
+        list(trainer.reports(lambda: trainer.step >= 9))
+
+
 def test_a_state_of_another_model_is_refused(digits):
     state = Trainer(small_config(), digits).state()
     with pytest.raises(TrainingError, match="does not fit"):
@@ -119,6 +146,29 @@ def test_a_training_that_blows_up_is_an_error_not_a_curve(digits):
     trainer = Trainer(small_config(learning_rate=10.0, epochs=20), digits)
     with pytest.raises(TrainingError, match="finite"):
         list(trainer.reports())
+
+
+def test_weights_that_are_not_finite_are_found(digits):
+    trainer = Trainer(small_config(), digits)
+    trainer.check_weights()
+    for bad in (math.inf, -math.inf, math.nan):
+        with torch.no_grad():
+            trainer.model.mean_head.weight[0, 3] = bad
+        with pytest.raises(TrainingError, match="weights are no longer finite"):
+            trainer.check_weights()
+
+
+def test_a_gpu_multiplies_in_tf32_unless_asked_for_fp32():
+    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    try:
+        for precision, matrix, convolution in (("auto", "high", True), ("fp32", "highest", False), ("bf16", "high", True)):
+            set_precision(precision, torch.device("cuda"))
+            assert (torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32) == (matrix, convolution)
+            set_precision("fp32" if precision == "auto" else "auto", torch.device("cpu"))  # of no concern to a processor
+            assert torch.get_float32_matmul_precision() == matrix
+    finally:
+        torch.set_float32_matmul_precision(before[0])
+        torch.backends.cudnn.allow_tf32 = before[1]
 
 
 def test_one_cycle_is_torchs():

@@ -98,6 +98,24 @@ def test_a_loss_that_blows_up_fails_the_run_and_keeps_the_last_good_weights(tmp_
     assert folder.frame_of_step(run.step) is not None
 
 
+def test_too_little_memory_on_a_gpu_is_one_sentence_and_keeps_the_last_good_weights(tmp_path):
+    def fill_up(report):
+        if report.epoch == 2:
+            raise torch.OutOfMemoryError(
+                "CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total capacity of 79.10 GiB of which 12.50 MiB "
+                "is free. Process 1 has 79.00 GiB memory in use."
+            )
+
+    folder = RunFolder.create(tmp_path / "large", small_config())
+    with pytest.raises(torch.OutOfMemoryError):
+        train_run(folder, on_report=fill_up)
+    status = folder.read_status()
+    assert status.state == "failed" and status.message.count(".") == 3  # two of them in the figures
+    for words in ("20.00 MiB wanted, 12.50 MiB free", "smaller batch", "--device cpu"):
+        assert words in status.message
+    assert load_run(folder.path).step == 12
+
+
 def test_a_data_set_that_cannot_be_had_fails_the_run(tmp_path, monkeypatch):
     monkeypatch.setenv("VAE_DATA", str(tmp_path / "nothing"))
     monkeypatch.setattr(vae.data, "_answers", lambda mirror: False)
