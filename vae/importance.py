@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vae.latent import BATCH
 from vae.model import VAE, Posterior
 from vae.peaks import find_peaks, log_joint
+from vae.quadrature import log_prior
 
 Q_SCALES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 PEAK_SCALES = (1.0, 1.5, 3.0)
@@ -18,8 +20,10 @@ PRIOR_SHARE, Q_SHARE = 0.1, 0.2
 and else from Gaussians of the shapes of the posterior's peaks. q alone is often narrower than the posterior or beside it, and
 the weights of z in between are then so heavy-tailed that no standard error can be trusted."""
 
-PILOTS, STARTS = 512, 4
-"""z drawn from q's scales and again from the prior to find peaks, and how many of the best of either are begun at."""
+PRIOR_PILOTS, Q_PILOTS = (8, 512), (4, 128)
+FARTHEST = 2.0
+"""Draws in so many groups that find the peaks: an ascent begins at the best of each group, so not all begin at one peak. The
+last group from the prior is drawn twice as wide as it, for some images are explained only where it is thin."""
 
 EVEN_SHARE = 0.2
 """The share of the peaks' draws that is spread evenly over them; the others go by their masses."""
@@ -81,12 +85,30 @@ def importance_log_evidence(model: VAE, images: Tensor, samples: int, generator:
 
     The standard error is that of the mean weight over the mean weight (the delta method).
     """
-    parts = [_one(model, image, samples, generator) for image in images.to(model.device).split(1)]
+    images = images.to(model.device)
+    begun = _best_of_groups_of_prior_draws(model, images, generator)
+    parts = [_one(model, image, start, samples, generator) for image, start in zip(images.split(1), begun, strict=True)]
     return ImportanceEstimate(*(torch.stack(column) for column in zip(*parts, strict=True)))
 
 
-def _one(model: VAE, image: Tensor, samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    proposal = _proposal(model, image, generator)
+def _best_of_groups_of_prior_draws(model: VAE, images: Tensor, generator: torch.Generator) -> Tensor:
+    """Of each group of draws from the prior, wider from group to group, the z with the highest p(x, z), (N, groups, D).
+
+    The draws are the same for all images.
+    """
+    groups, size = PRIOR_PILOTS
+    z = torch.randn(groups, size, model.config.latent, generator=generator, device=generator.device).to(images)
+    z = (z * torch.linspace(1, FARTHEST, groups).to(z)[:, None, None]).flatten(0, 1)
+    likelihood, best = model.likelihood, []
+    parameters = torch.cat([model.decode_parameters(part) for part in z.split(BATCH)])
+    natural, normaliser = likelihood.natural(parameters), likelihood.log_normaliser(parameters) - log_prior(z)
+    for part in images.split(BATCH):
+        best.append(likelihood.log_prob_of_families(natural, normaliser, part).view(-1, groups, size).argmax(2))
+    return z.view(groups, size, -1)[torch.arange(groups, device=z.device), torch.cat(best)]
+
+
+def _one(model: VAE, image: Tensor, begun: Tensor, samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    proposal = _proposal(model, image, begun, generator)
     z = proposal.sample(samples, generator)
     log_weights = (log_joint(model, image, z) - proposal.log_prob(z)).double().cpu()
     best = log_weights.max()
@@ -95,18 +117,15 @@ def _one(model: VAE, image: Tensor, samples: int, generator: torch.Generator) ->
     return best + mean.log(), weights.std() / math.sqrt(samples) / mean
 
 
-def _proposal(model: VAE, image: Tensor, generator: torch.Generator) -> Mixture:
-    """r, for one image (1, C, H, W)."""
+def _proposal(model: VAE, image: Tensor, begun: Tensor, generator: torch.Generator) -> Mixture:
+    """r, for one image (1, C, H, W); ascents begin at `begun` (S, D), at the encoder's mean and near it."""
     encoded = model.encode(image)
     prior = _gaussian(Posterior(torch.zeros_like(encoded.mean), torch.zeros_like(encoded.mean)))
     q = _gaussian(encoded).scaled(Q_SCALES)
-    starts = [encoded.mean, *(_best_of(model, image, wide.sample(PILOTS, generator)) for wide in (prior, q))]
-    found = find_peaks(model, image, torch.cat(starts))
+    groups, size = Q_PILOTS
+    z = q.sample(groups * size, generator)
+    near = z.view(groups, size, -1)[range(groups), log_joint(model, image, z).view(groups, size).argmax(1)]
+    found = find_peaks(model, image, torch.cat([encoded.mean, near, begun]))
     share = (1 - EVEN_SHARE) * found.log_mass.softmax(0) + EVEN_SHARE / len(found.z)
     peaks = Mixture(share, found.z, found.root).scaled(PEAK_SCALES)
     return _mixed((PRIOR_SHARE, Q_SHARE, 1 - PRIOR_SHARE - Q_SHARE), (prior, q, peaks))
-
-
-def _best_of(model: VAE, image: Tensor, z: Tensor) -> Tensor:
-    """The STARTS of places z (K, D) with the highest p(x, z)."""
-    return z[log_joint(model, image, z).topk(STARTS).indices]

@@ -22,7 +22,7 @@ from vae.quadrature import Joint, Lattice, evaluate, integrate, log_prior
 OWN_SPACING = math.sqrt(3) / 2
 """The coarsest spacing of q's own lattice over that of the lattice that the evidence is summed on: no fraction of it."""
 
-TOLERANCE, FINEST = 1e-4, 4
+TOLERANCE, FINEST = 1e-4, 6
 COARSEST_STEP, FINEST_STEP = 0.5, 0.125
 RADIUS, WIDE, RADIUS_WHEN_WIDE = 6.0, 30.0, 8.0
 """Steps of the lattice under q and its radius, in standard deviations; in an absurdly wide q even a 10,000,000th of z^2 counts."""
@@ -94,17 +94,11 @@ def _own_normaliser(quadrature: PlaneQuadrature, x: Tensor, q: Posterior) -> tup
     wide = quadrature.wide_enough(x)
     lattice = Lattice(q.mean[0], wide.lattice.spacing * OWN_SPACING)
     places = wide.lattice.points(wide.survey(x).block, 0)
-    block = torch.cat([_with_neighbours(lattice.blocks(places)), _around(q, lattice)]).unique(dim=0)
+    block = torch.cat([lattice.blocks(places), _around(q, lattice)]).unique(dim=0)
     image = torch.zeros(len(block), dtype=torch.long, device=x.device)
     pairs = evaluate(quadrature.joint, x, lattice, image, block)
     integral = integrate(quadrature.joint, x, lattice, pairs, TOLERANCE, FINEST)
     return integral.value.item(), integral.change.item()
-
-
-def _with_neighbours(block: Tensor) -> Tensor:
-    """Blocks (B, 2) and the eight around each."""
-    steps = torch.arange(-1, 2, device=block.device)
-    return (block[:, None] + torch.cartesian_prod(steps, steps)).flatten(0, 1)
 
 
 def _around(q: Posterior, lattice: Lattice) -> Tensor:

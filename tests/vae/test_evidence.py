@@ -82,6 +82,19 @@ def test_quadrature_matches_the_closed_forms_of_a_linear_decoder(strength):
         )
 
 
+@pytest.mark.parametrize("angle", [0.1, 0.6, 1.3])
+def test_a_ridge_far_narrower_than_the_coarsest_spacing_is_followed(angle):
+    """Most of the coarsest blocks that the ridge crosses have no cell near it."""
+    model, across = Linear(0.0), torch.tensor([math.cos(angle), math.sin(angle)], dtype=torch.float64)
+    with torch.no_grad():
+        model.weight[0] = 0.5 / 0.004 * across
+        model.weight[1] = 0.5 / 0.2 * across.flip(0) * torch.tensor([-1, 1])
+        x = model.decode_parameters(torch.tensor([[0.33, -0.71], [1.2, 0.4]], dtype=torch.float64))
+    found = PlaneQuadrature(model).log_evidence(x)
+    assert torch.allclose(found.log_evidence, model.evidence(x), atol=1e-3, rtol=0)
+    assert (found.change < 1e-3).all()
+
+
 @pytest.mark.parametrize("strength", [0.1, 1.0, 20.0])
 @pytest.mark.parametrize("move", [(0.0, 0.0, 1.0, 1.0), (0.3, -0.2, 2.0, 0.5), (1.5, 1.0, 4.0, 4.0)])
 def test_both_sides_of_a_linear_decoder_match_their_closed_forms(strength, move):
