@@ -18,7 +18,7 @@ import tqdm
 
 from vae import data
 from vae.data import pixels
-from vae.evidence import PlaneQuadrature
+from vae.evidence import TOLERANCE, PlaneQuadrature
 from vae.importance import importance_log_evidence
 from vae.model import Posterior
 from vae.run import load_run, runs_folder
@@ -62,10 +62,12 @@ def print_differences(quadrature: PlaneQuadrature, images: torch.Tensor, evidenc
 def print_importance(quadrature: PlaneQuadrature, images: torch.Tensor, evidence: torch.Tensor) -> None:
     """How often importance sampling agrees with quadrature."""
     estimate = importance_log_evidence(quadrature.model, images, IMPORTANCE_SAMPLES, torch.Generator().manual_seed(0))
-    away = ((estimate.log_evidence - evidence) / estimate.standard_error).abs()
+    difference = estimate.log_evidence - evidence
+    away = (difference / estimate.standard_error).abs()
     print(
         f"  importance sampling, K = {IMPORTANCE_SAMPLES:,}: {int((away <= 3).sum())} of {len(images)} within three standard "
-        f"errors (median {estimate.standard_error.median():.3f} nats); the farthest is {away.max():.1f} away",
+        f"errors (median {estimate.standard_error.median():.3f} nats); the farthest is {away.max():.1f} away, the mean "
+        f"difference {difference.mean():+.4f} nats",
         flush=True,
     )
 
@@ -81,8 +83,9 @@ def print_costs(quadrature: PlaneQuadrature, images: torch.Tensor) -> None:
     found = PlaneQuadrature(quadrature.model).log_evidence(images)
     seconds = time.perf_counter() - began
     print(
-        f"  all {len(images):,} held-out images: {seconds:.1f} s on {torch.get_num_threads()} threads, largest last change "
-        f"{found.change.max():.4f} nats; one image, warm: {statistics.median(one[1:]):.0f} ms (slowest {max(one[1:]):.0f})",
+        f"  all {len(images):,} held-out images: {seconds:.1f} s on {torch.get_num_threads()} threads; the last halving changed "
+        f"{int((found.change >= TOLERANCE).sum()):,} by {TOLERANCE} nats or more, the most by {found.change.max():.4f}; one "
+        f"image, warm: {statistics.median(one[1:]):.0f} ms (slowest {max(one[1:]):.0f})",
         flush=True,
     )
 

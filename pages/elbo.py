@@ -7,6 +7,7 @@ import streamlit as st
 import vae
 from ui import equation, frame, resources, sections, state, subject
 from ui.balance import Numbers
+from ui.pictures import signed
 from ui.resources import RunVersion
 
 
@@ -66,15 +67,17 @@ def without_plane(shown: subject.Subject) -> None:
     """With any other number of dimensions: log p(x) by importance sampling, and what needs no plane."""
     estimate = resources.importance_of(shown.version, shown.key)
     numbers = resources.numbers_by_sampling(shown.version, shown.key, resources.gaussian_key(shown.q))
-    st.info(
-        f"This run has {shown.run.config.model.latent} latent dimensions, too many to integrate over: log p(x) is estimated by "
-        f"importance sampling, {estimate.log_evidence[0]:.2f} ± {estimate.standard_error[0]:.2f} nats, the reconstruction term "
-        "by samples, and KL(q ‖ p(z|x)) is what is left between both sides."
-    )
     equation.show_numbers(numbers, st.empty())
-    controls, columns = st.columns([0.5, 1.5], gap="medium")
+    latent, evidence, error = shown.run.config.model.latent, numbers.log_evidence, estimate.standard_error.item()
+    st.html(
+        f'<p class="small">With {"1 latent dimension" if latent == 1 else f"{latent} latent dimensions"} there is no plane to '
+        f"integrate over: log p(x) is estimated by <b>importance sampling, {signed(evidence)} ± {error:.2f} nats</b>, the "
+        "reconstruction term by samples, and KL(q ‖ p(z|x)) is what is left between both sides.</p>"
+    )
+    controls, columns = st.columns([0.62, 2.35], gap="medium")
     with controls:
         equation.show_image(shown)
+        equation.show_sliders(shown)
     with columns:
         equation.show_columns(numbers)
     below(shown, numbers)

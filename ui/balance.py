@@ -13,6 +13,7 @@ from torch import Tensor
 from ui import palette
 from ui.closeup import ellipse
 from ui.figures import FONT_SIZE, PLANE_AXIS, framed, line_axis, styled
+from ui.pictures import signed
 
 RUNGS = tuple(5 * 2**step for step in range(24))
 """How many nats the axis may reach above and below log p(x): ladders, so that it stands still while q moves."""
@@ -45,7 +46,7 @@ def axis_range(numbers: Numbers) -> tuple[float, float]:
     """The vertical range: on either side of log p(x) the lowest rung that shows all there is, with room for a label."""
     below = numbers.log_evidence - min(numbers.left, numbers.right)
     above = numbers.reconstruction - numbers.log_evidence
-    up, down = (next((rung for rung in RUNGS if rung >= needed), needed) for needed in (above / 0.8, below / 0.7))
+    up, down = (next((rung for rung in RUNGS if rung >= needed), needed) for needed in (max(above / 0.8, below / 12), below / 0.7))
     return numbers.log_evidence - down, numbers.log_evidence + up
 
 
@@ -59,7 +60,7 @@ def balance(numbers: Numbers) -> go.Figure:
     ):
         figure.add_bar(
             x=[x], y=[rest - bottom], base=bottom, width=WIDTH, marker_color=colour, hoverinfo="skip",
-            text=f"<b>stays<br>{rest:.2f}</b>", textposition="inside", insidetextanchor="middle", textangle=0,
+            text=f"<b>stays<br>{signed(rest)}</b>", textposition="inside", insidetextanchor="middle", textangle=0,
             insidetextfont={"size": FONT_SIZE + 6, "color": "white"},
         )  # fmt: skip
         name = "log p(x)" if x == LEFT else "E<sub>q</sub>[log p(x|z)]"

@@ -19,6 +19,9 @@ from vae.estimators import bits_per_pixel
 SIGMAS = [float(f"{value:.3g}") for value in np.geomspace(0.003, 3, 121)]
 """What the sliders offer for q's standard deviations."""
 
+MOST_TOGETHER = 2
+"""Latent dimensions whose sliders fit beside the columns."""
+
 PIXEL_NAMES = {"grey": "Grey", "threshold": "Threshold", "random": "Random"}
 HONEST = {
     "grey": "Grey pixels are taken as probabilities of white: the cross-entropy is the expected log-likelihood of randomly "
@@ -78,28 +81,38 @@ def show_image(subject: Subject) -> None:
 
 
 def show_sliders(subject: Subject) -> None:
-    """q's means and standard deviations, and two buttons that set all of them."""
+    """q's means and standard deviations, and two buttons that set all of them. Of many dimensions one at a time is moved."""
     with st.container(key="sliders"):
-        latent = subject.q.mean.shape[1]
         st.markdown("**Be the encoder**: move q")
-        mean, deviation = subject.q.mean[0].tolist(), subject.q.standard_deviation[0].tolist()
-        middle = subject.encoder.mean[0].tolist()
-        for index in range(latent):
-            low, high = (
-                math.floor(min(middle[index], mean[index]) - 2.0) * 1.0,
-                math.ceil(max(middle[index], mean[index]) + 2.0) * 1.0,
-            )
-            key = f"q_mean_{index}"
-            st.session_state[key] = round(mean[index], 3)
-            st.slider(
-                f"mean of z{index + 1}", low, high, step=0.005, format="%.3f", key=key, on_change=_move, args=(subject, index)
-            )
-        for index in range(latent):
-            key = f"q_sigma_{index}"
-            st.session_state[key] = min(SIGMAS, key=lambda value: abs(math.log(value / max(deviation[index], 1e-9))))
-            st.select_slider(f"sigma of z{index + 1}", SIGMAS, key=key, on_change=_move, args=(subject, latent + index))
+        latent = subject.q.mean.shape[1]
+        dimensions = range(latent) if latent <= MOST_TOGETHER else [_choose_dimension(latent)]
+        for index in dimensions:
+            _mean_slider(subject, index)
+        for index in dimensions:
+            _sigma_slider(subject, index)
         st.button("What the encoder said", key="q_encoder", width="stretch", disabled=not subject.by_hand, on_click=_reset)
         st.button("The best Gaussian for this image", key="q_best", width="stretch", on_click=_best, args=(subject,))
+
+
+def _choose_dimension(latent: int) -> int:
+    return st.selectbox("Dimension", range(latent), format_func=lambda index: f"z{index + 1}", key="q_dimension")
+
+
+def _mean_slider(subject: Subject, index: int) -> None:
+    mean, middle = subject.q.mean[0, index].item(), subject.encoder.mean[0, index].item()
+    low, high = (math.floor(min(middle, mean) - 2.0) * 1.0, math.ceil(max(middle, mean) + 2.0) * 1.0)
+    key = f"q_mean_{index}"
+    st.session_state[key] = round(mean, 3)
+    st.slider(f"mean of z{index + 1}", low, high, step=0.005, format="%.3f", key=key, on_change=_move, args=(subject, index))
+
+
+def _sigma_slider(subject: Subject, index: int) -> None:
+    deviation, key = subject.q.standard_deviation[0, index].item(), f"q_sigma_{index}"
+    st.session_state[key] = min(SIGMAS, key=lambda value: abs(math.log(value / max(deviation, 1e-9))))
+    label = f"sigma of z{index + 1}"
+    if not SIGMAS[0] / 1.05 < deviation < SIGMAS[-1] * 1.05:
+        label += f": {deviation:.3g}, beyond the slider"
+    st.select_slider(label, SIGMAS, key=key, on_change=_move, args=(subject, subject.q.mean.shape[1] + index))
 
 
 def _move(subject: Subject, index: int) -> None:
@@ -159,4 +172,4 @@ def show_plane(subject: Subject) -> None:
 def honesty(subject: Subject, log_evidence: float) -> str:
     """What kind of number log p(x) is here."""
     words = DENSITY if subject.is_density else HONEST[state.view().pixels]
-    return f"{words} Here it is {bits_per_pixel(log_evidence):.3f} bits per pixel."
+    return f"{words} Here it is {signed(bits_per_pixel(log_evidence), 3)} bits per pixel."

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas  # noqa: F401  (Plotly looks into a pandas that another visitor's thread may have imported by half)
 import plotly.graph_objects as go
 import torch
 from plotly.subplots import make_subplots

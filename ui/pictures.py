@@ -34,5 +34,5 @@ def placeholder(words: str, caption: str) -> str:
 
 
 def signed(number: float, digits: int = 2) -> str:
-    """A number with a real minus sign."""
-    return f"{number:.{digits}f}".replace("-", "−")
+    """A number with a real minus sign, and none before a zero."""
+    return f"{round(number, digits) + 0.0:.{digits}f}".replace("-", "−")

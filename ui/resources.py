@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +46,6 @@ IMPORTANCE_SAMPLES = 5000
 CHANGE_CELLS = {"mlp": 72, "conv": 40}
 """Cells a side: a derivative of convolutions takes ten times as long, and theirs is smoother."""
 
-warnings.filterwarnings("ignore", message=".torch.jit.script", category=FutureWarning)  # torch's own, by its jvp
 torch.set_num_threads(max(1, torch.get_num_threads() // 2))  # the rest is for a training beside the explorer
 
 

@@ -77,9 +77,9 @@ def _gap(subject: Subject, numbers: Numbers) -> None:
     <tr><th></th><th>nats</th><th></th></tr>
     <tr class="gap"><td>the encoder's gap: KL(q ‖ p(z|x))</td><td>{encoder.kl_to_posterior:.3f}</td><td></td></tr>
     <tr><td>lost by amortisation</td><td>{encoder.kl_to_posterior - best.kl_to_posterior:.3f}</td>
-    <td>one encoder serves all images; a Gaussian fitted to this one alone would get it back</td></tr>
+    <td class="words">one encoder serves all images; a Gaussian fitted to this one alone would get it back</td></tr>
     <tr><td>lost by the Gaussian family</td><td>{best.kl_to_posterior:.3f}</td>
-    <td>no Gaussian with upright axes has the posterior's shape</td></tr></table>
+    <td class="words">no Gaussian with upright axes has the posterior's shape</td></tr></table>
     <p class="small">The best Gaussian has an ELBO of {signed(best.right, 3)} nats, the encoder's q {signed(encoder.right, 3)}
     and log p(x) is {signed(numbers.log_evidence, 3)}. (Cremer, Li and Duvenaud 2018.)</p>""")
 

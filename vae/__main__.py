@@ -179,7 +179,10 @@ def _print_evidence(run: Run, elbo: float) -> None:
     print(f"evidence       {result.log_evidence:10.3f} nats per image, {result.bits_per_pixel:.4f} bits per pixel")
     print(f"gap            {result.log_evidence - elbo:10.3f} nats per image, evidence - ELBO")
     if result.largest_change is not None:
-        print(f"By quadrature; the last halving of the spacing changed no image by more than {result.largest_change:.4f} nats.")
+        print(
+            f"By quadrature; the last halving of the spacing changed {result.unsettled:,} of {result.images:,} images by 0.001 "
+            f"nats or more, and none by more than {result.largest_change:.4f}."
+        )
     else:
         print(
             f"By importance sampling, because the run has {run.config.model.latent} latent dimensions; standard error "

@@ -11,7 +11,7 @@ from vae import data
 from vae.data import pixels
 from vae.elbo import kl_to_prior, reconstruction_samples
 from vae.estimators import bits_per_pixel
-from vae.evidence import PlaneQuadrature
+from vae.evidence import TOLERANCE, PlaneQuadrature
 from vae.importance import importance_log_evidence
 from vae.run import Run
 
@@ -59,14 +59,16 @@ def evaluate_run(run: Run, samples: int = 16, seed: int = 0, progress: Callable[
 class EvidenceEvaluation:
     """The mean of log p(x) over all held-out images, in nats per image, and how it was found.
 
-    By quadrature, `largest_change` is what the last halving of the spacing changed at most, in any image; by importance
-    sampling, `standard_error` is that of the mean. The other one is None.
+    By quadrature, `largest_change` is what the last halving of the spacing changed at most, in any image, and `unsettled`
+    counts the images that it changed by more than was asked for; by importance sampling, `standard_error` is that of the
+    mean. What does not apply is None.
     """
 
     images: int
     log_evidence: float
-    largest_change: float | None
-    standard_error: float | None
+    largest_change: float | None = None
+    unsettled: int | None = None
+    standard_error: float | None = None
 
     @property
     def bits_per_pixel(self) -> float:
@@ -83,8 +85,10 @@ def evaluate_evidence(
     images = data.load_held_out(run.config.dataset, run.config.held_out).images
     if run.config.model.latent == 2:
         found = PlaneQuadrature(run.model).log_evidence(pixels(images), progress=progress)
-        return EvidenceEvaluation(len(images), found.log_evidence.mean().item(), found.change.max().item(), None)
+        unsettled = int((found.change >= TOLERANCE).sum())
+        return EvidenceEvaluation(len(images), found.log_evidence.mean().item(), found.change.max().item(), unsettled)
     generator = torch.Generator(device=run.model.device).manual_seed(seed)
     parts = [importance_log_evidence(run.model, pixels(part), samples, generator) for part in progress(images.split(BATCH))]
     error = torch.cat([part.standard_error for part in parts]).square().sum().sqrt().item() / len(images)
-    return EvidenceEvaluation(len(images), torch.cat([part.log_evidence for part in parts]).mean().item(), None, error)
+    log_evidence = torch.cat([part.log_evidence for part in parts]).mean().item()
+    return EvidenceEvaluation(len(images), log_evidence, standard_error=error)

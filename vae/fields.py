@@ -7,20 +7,17 @@ row 0 has the lowest b, column 0 the lowest a, and each value belongs to its cel
 from __future__ import annotations
 
 import math
-import threading
 
 import torch
 from torch import Tensor
 
+from vae.derivatives import along
 from vae.latent import make_grid
 from vae.model import VAE, Posterior
 from vae.plane import Plane
 
 POSTERIORS_AT_A_TIME = 1024
 MOST_NODES = 129
-
-_forward_mode = threading.Lock()
-"""PyTorch counts the levels of forward-mode differentiation for the whole process: two threads at once raise errors."""
 
 
 @torch.no_grad()
@@ -114,12 +111,8 @@ def change_rate(model: VAE, plane: Plane, through: Tensor, extent: float, size: 
 def _pixel_derivatives(model: VAE, z: Tensor, plane: Plane) -> Tensor:
     """Derivatives of the mean pixels along the plane's directions at z (N, D), as (1 on a strip, else 2, N, 784)."""
 
-    def along(direction: Tensor) -> Tensor:
-        return torch.func.jvp(model.decode, (z,), (direction.expand_as(z),))[1].flatten(1)
-
     directions = plane.directions[:1] if plane.is_strip else plane.directions
-    with _forward_mode:
-        return torch.vmap(along)(directions.to(z))
+    return along(model.decode, z, directions).flatten(2)
 
 
 def _stretch(derivatives: Tensor) -> Tensor:

@@ -26,10 +26,13 @@ POINTS_AT_A_TIME, POINTS_IN_A_GROUP = 64, 256
 """Points decoded at a time, which the processor's caches decide, and points that meet their images in one product."""
 
 VALUES_AT_A_TIME = 4_000_000
-SETTLED, DEPTH, SLACK = 6.0, 9.0, 12.0
+SETTLED, DEPTH, SLACK, RARE = 6.0, 9.0, 12.0, 4
 """How many nats below an image's best cell a block is refined: from 6 (where little is left to gain) to 9 (the cells below
-hold exp(-9) of a Gaussian's mass), and 12 more at the coarsest spacing, 3 at the next ..., since a narrow peak may lie
-between its points."""
+hold exp(-9) of a Gaussian's mass; always 9 once the spacing was halved 4 times, for few images are left), and 12 more at the
+coarsest spacing, 3 at the next ..., since a narrow peak may lie between its points."""
+
+BLIND = 2
+"""Levels at which blocks beside those are refined too: a ridge narrower than the spacing shows in some of its blocks only."""
 
 CELLS = torch.tensor([[0.5, 0.5], [1.5, 0.5], [0.5, 1.5], [1.5, 1.5]])
 """The cells of a block in units of the spacing. The first cells of all blocks are one lattice of twice the spacing, the
@@ -166,9 +169,11 @@ def integrate(
         if level == finest or not unfinished.any():
             on_cells(_cells(lattice, pairs, level))
             return result
-        depth = _depth(result.change / tolerance) + SLACK / 4**level
+        depth = (_depth(result.change / tolerance) if level < RARE else DEPTH) + SLACK / 4**level
         going = unfinished[pairs.image]
         refined = going & (pairs.values.amax(1) > (best - depth)[pairs.image])
+        if level < BLIND:
+            refined = going & _beside(pairs, refined)
         on_cells(_cells(lattice, pairs.select(~refined), level))
         left = pairs.select(going & ~refined)
         settled = torch.logaddexp(settled, log_sums(left, count).logsumexp(1) + lattice.log_area(level))
@@ -182,6 +187,24 @@ def _depth(excess: Tensor) -> Tensor:
     The cells below a depth d hold exp(-d) of a Gaussian's mass, and of that no more than the change is wrong.
     """
     return (20 * excess).log().clamp(SETTLED, DEPTH)
+
+
+def _beside(pairs: Pairs, mask: Tensor) -> Tensor:
+    """Which pairs are those of a mask (P,) or of the same image and in a block beside one of them, (P,)."""
+    return torch.isin(_names(pairs.image, pairs.block), _names(*with_neighbours(pairs.image[mask], pairs.block[mask])))
+
+
+def with_neighbours(image: Tensor, block: Tensor) -> tuple[Tensor, Tensor]:
+    """Images (P,) and blocks (P, 2), and the same images with the eight blocks around each: (9 P,) and (9 P, 2)."""
+    steps = torch.arange(-1, 2, device=block.device)
+    around = torch.cartesian_prod(steps, steps)
+    return image.repeat_interleave(len(around)), (block[:, None] + around).flatten(0, 1)
+
+
+def _names(image: Tensor, block: Tensor) -> Tensor:
+    """One number for each pair, (P,)."""
+    across, up = (block + 2**19).unbind(1)
+    return (image << 40) + (across << 20) + up
 
 
 def _estimate(before: Integral, present: Tensor, pairs: Pairs, settled: Tensor, log_area: float, level: int) -> Integral:
@@ -263,10 +286,16 @@ def survey(
     decoded: Decoded,
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> Iterator[Pairs]:
-    """All images on the same decoded blocks (B, 2): the pairs that the image's best cell makes worth keeping."""
+    """All images on the same decoded blocks (B, 2): the pairs that the image's best cell makes worth keeping, and those beside."""
     step = max(1, VALUES_AT_A_TIME // len(decoded.offset))
+    names, order = _names(torch.zeros_like(blocks[:, 0]), blocks).sort()
     for first in progress(range(0, len(images), step)):
         values = joint.log_prob(decoded, images[first : first + step]).view(-1, len(blocks), 4)
         peaks = values.amax(2)
         image, column = (peaks > peaks.amax(1, keepdim=True) - DEPTH - SLACK).nonzero().unbind(1)
+        image, block = with_neighbours(image, blocks[column])
+        name = _names(torch.zeros_like(image), block)
+        place = torch.searchsorted(names, name).clamp(max=len(names) - 1)
+        there = names[place] == name
+        image, column = torch.stack([image[there], order[place[there]]], 1).unique(dim=0).unbind(1)
         yield Pairs(image + first, blocks[column], values[image, column])

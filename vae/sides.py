@@ -22,9 +22,10 @@ from vae.quadrature import Joint, Lattice, evaluate, integrate, log_prior
 OWN_SPACING = math.sqrt(3) / 2
 """The coarsest spacing of q's own lattice over that of the lattice that the evidence is summed on: no fraction of it."""
 
-TOLERANCE, FINEST = 1e-4, 4
-COARSEST_STEP, FINEST_STEP, RADIUS = 0.5, 0.125, 6.0
-"""Steps of the lattice under q and its radius, in standard deviations."""
+TOLERANCE, FINEST = 1e-4, 6
+COARSEST_STEP, FINEST_STEP = 0.5, 0.125
+RADIUS, WIDE, RADIUS_WHEN_WIDE = 6.0, 30.0, 8.0
+"""Steps of the lattice under q and its radius, in standard deviations; in an absurdly wide q even a 10,000,000th of z^2 counts."""
 
 MOST_BLOCKS_AROUND_Q = 15
 """Blocks to each side of q's mean that its own lattice holds at most besides where the posterior's mass is."""
@@ -75,9 +76,10 @@ def _expectations(joint: Joint, x: Tensor, q: Posterior) -> tuple[float, float, 
 
 
 def _under_q(joint: Joint, x: Tensor, q: Posterior, step: float) -> tuple[float, float]:
-    steps = torch.arange(-round(RADIUS / step), round(RADIUS / step) + 1, dtype=torch.double, device=x.device) * step
+    radius = RADIUS if q.standard_deviation.max() < WIDE else RADIUS_WHEN_WIDE
+    steps = torch.arange(-round(radius / step), round(radius / step) + 1, dtype=torch.double, device=x.device) * step
     epsilon = torch.cartesian_prod(steps, steps)
-    epsilon = epsilon[epsilon.norm(dim=1) <= RADIUS]
+    epsilon = epsilon[epsilon.norm(dim=1) <= radius]
     weights = (-epsilon.square().sum(1) / 2).softmax(0)
     z = q.sample(epsilon)
     values = joint.log_prob(joint.decode(z), x)[0].double() - log_prior(z.to(joint.like)).double()
@@ -92,17 +94,11 @@ def _own_normaliser(quadrature: PlaneQuadrature, x: Tensor, q: Posterior) -> tup
     wide = quadrature.wide_enough(x)
     lattice = Lattice(q.mean[0], wide.lattice.spacing * OWN_SPACING)
     places = wide.lattice.points(wide.survey(x).block, 0)
-    block = torch.cat([_with_neighbours(lattice.blocks(places)), _around(q, lattice)]).unique(dim=0)
+    block = torch.cat([lattice.blocks(places), _around(q, lattice)]).unique(dim=0)
     image = torch.zeros(len(block), dtype=torch.long, device=x.device)
     pairs = evaluate(quadrature.joint, x, lattice, image, block)
     integral = integrate(quadrature.joint, x, lattice, pairs, TOLERANCE, FINEST)
     return integral.value.item(), integral.change.item()
-
-
-def _with_neighbours(block: Tensor) -> Tensor:
-    """Blocks (B, 2) and the eight around each."""
-    steps = torch.arange(-1, 2, device=block.device)
-    return (block[:, None] + torch.cartesian_prod(steps, steps)).flatten(0, 1)
 
 
 def _around(q: Posterior, lattice: Lattice) -> Tensor:

@@ -101,6 +101,28 @@ def test_other_latent_sizes_work_by_importance_sampling_and_say_so(runs, latent)
         assert "nan" not in shown(app).lower()
 
 
+def test_of_many_dimensions_one_at_a_time_is_moved(runs):
+    train_run(vae.RunFolder.create(runs / "other", small_config(latent=8, epochs=1)))
+    app = open_page(PAGE, run="other", image="3")
+    before = terms(app)
+    app.selectbox(key="q_dimension").set_value(5).run()
+    app.slider(key="q_mean_5").set_value(round(app.slider(key="q_mean_5").value + 0.5, 3)).run()
+    after = terms(app)
+    assert not app.exception and after[0] == before[0] and after[1] > before[1] and after[3] != before[3]
+    assert len(address(app)["q"].split(",")) == 16
+    app.button(key="q_best").click().run()
+    best = terms(app)
+    assert not app.exception and best[0] == before[0] and best[2] - best[3] >= before[2] - before[3] - 0.1
+    app.button(key="q_encoder").click().run()
+    assert terms(app) == before
+
+
+def test_a_sigma_beyond_the_slider_is_told(runs):
+    app = open_page(PAGE, run="small", image="5", q="0,0,1000,0.5")
+    assert not app.exception and abs(sides(app)[2]) <= 0.01
+    assert [slider.label for slider in app.select_slider] == ["sigma of z1: 1e+03, beyond the slider", "sigma of z2"]
+
+
 def test_a_gaussian_likelihood_is_a_density(runs):
     train_run(vae.RunFolder.create(runs / "density", small_config(likelihood="gaussian", epochs=1)))
     app = open_page(PAGE, run="density", image="3")

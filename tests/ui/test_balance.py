@@ -8,6 +8,7 @@ import torch
 
 from ui import derivation
 from ui.balance import Numbers, axis_range, balance, posterior_plane
+from ui.pictures import signed
 from vae import elbo
 from vae.elbo import kl_to_prior
 from vae.likelihood import Bernoulli, Gaussian
@@ -41,7 +42,15 @@ def test_sides_that_differ_are_drawn_at_different_heights():
 def test_the_axis_shows_all_there_is(gap, kl):
     numbers = Numbers(-100.0, gap, -100.0 - gap + kl, kl)
     low, high = axis_range(numbers)
-    assert low < numbers.left and high > max(numbers.log_evidence, numbers.reconstruction)
+    top = max(numbers.log_evidence, numbers.reconstruction)
+    assert low < numbers.left and high - top >= 0.04 * (high - low)  # the label above the higher column too
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(-1.25, "−1.2500"), (-0.00004, "0.0000"), (0.0, "0.0000"), (3.0, "3.0000")]
+)
+def test_a_minus_is_a_minus_and_zero_has_none(number, words):
+    assert signed(number, 4) == words
 
 
 def test_the_axis_stands_still_for_small_moves_of_q():

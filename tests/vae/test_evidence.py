@@ -12,9 +12,10 @@ from tests.conftest import small_config
 from vae.config import ModelConfig
 from vae.elbo import kl_to_prior
 from vae.evidence import EvidenceError, PlaneQuadrature, log_evidence
-from vae.importance import importance_log_evidence
+from vae.importance import Mixture, importance_log_evidence
 from vae.likelihood import Bernoulli, Gaussian
 from vae.model import Posterior, build_model
+from vae.peaks import find_peaks
 from vae.run import load_run
 from vae.sides import sides
 
@@ -79,6 +80,19 @@ def test_quadrature_matches_the_closed_forms_of_a_linear_decoder(strength):
         assert posterior.mass == pytest.approx(1, abs=2e-3) and posterior.evidence == pytest.approx(
             model.evidence(x)[index].item(), abs=1e-4
         )
+
+
+@pytest.mark.parametrize("angle", [0.1, 0.6, 1.3])
+def test_a_ridge_far_narrower_than_the_coarsest_spacing_is_followed(angle):
+    """Most of the coarsest blocks that the ridge crosses have no cell near it."""
+    model, across = Linear(0.0), torch.tensor([math.cos(angle), math.sin(angle)], dtype=torch.float64)
+    with torch.no_grad():
+        model.weight[0] = 0.5 / 0.004 * across
+        model.weight[1] = 0.5 / 0.2 * across.flip(0) * torch.tensor([-1, 1])
+        x = model.decode_parameters(torch.tensor([[0.33, -0.71], [1.2, 0.4]], dtype=torch.float64))
+    found = PlaneQuadrature(model).log_evidence(x)
+    assert torch.allclose(found.log_evidence, model.evidence(x), atol=1e-3, rtol=0)
+    assert (found.change < 1e-3).all()
 
 
 @pytest.mark.parametrize("strength", [0.1, 1.0, 20.0])
@@ -156,6 +170,27 @@ def test_extremes_stay_finite(small_run):
     for mean, log_variance in ((0.0, -20.0), (0.0, 2.2), (5.0, 0.0)):
         terms = sides(quadrature, x, Posterior(torch.full((1, 2), mean), torch.full((1, 2), log_variance)))
         assert all(map(math.isfinite, (terms.reconstruction, terms.kl_to_prior, terms.kl_to_posterior)))
+
+
+def test_peaks_of_a_linear_decoder_are_its_posterior():
+    for latent in (1, 2, 8):
+        model, x = Linear(1.0, latent), some_images(1)
+        mean, covariance = model.posterior(x)
+        found = find_peaks(model, x, torch.zeros(3, latent, dtype=torch.float64) + torch.tensor([[-3.0], [0.0], [2.0]]))
+        assert torch.allclose(found.z, mean.expand(3, -1), atol=1e-6)
+        assert torch.allclose(found.root @ found.root.mT, torch.linalg.inv(covariance).expand(3, -1, -1))
+        log_evidence = found.log_mass + latent * math.log(2 * math.pi) / 2
+        assert torch.allclose(log_evidence, model.evidence(x).expand(3))
+
+
+def test_a_mixture_draws_what_its_density_says():
+    generator = torch.Generator().manual_seed(0)
+    roots = torch.tensor([[[2.0, 0.0], [1.0, 1.0]], [[0.5, 0.0], [0.0, 4.0]]])
+    mixture = Mixture(torch.tensor([0.3, 0.7]), torch.tensor([[1.0, 0.0], [-1.0, 2.0]]), roots).scaled((1.0, 2.0))
+    z = mixture.sample(40_000, generator)
+    assert z.mean(0) == pytest.approx([0.3 * 1 - 0.7, 1.4], abs=0.06)
+    grid = torch.cartesian_prod(torch.arange(-30, 30, 0.1), torch.arange(-30, 30, 0.1))
+    assert mixture.log_prob(grid).exp().sum().item() * 0.01 == pytest.approx(1, abs=1e-3)
 
 
 def test_importance_sampling_agrees_where_there_is_a_closed_form():
