@@ -83,7 +83,8 @@ def print_costs(quadrature: PlaneQuadrature, images: torch.Tensor) -> None:
     found = PlaneQuadrature(quadrature.model).log_evidence(images)
     seconds = time.perf_counter() - began
     print(
-        f"  all {len(images):,} held-out images: {seconds:.1f} s on {torch.get_num_threads()} threads; the last halving changed "
+        f"  all {len(images):,} held-out images: {seconds:.1f} s on {torch.get_num_threads()} threads; the last halving "
+        f"changed "
         f"{int((found.change >= TOLERANCE).sum()):,} by {TOLERANCE} nats or more, the most by {found.change.max():.4f}; one "
         f"image, warm: {statistics.median(one[1:]):.0f} ms (slowest {max(one[1:]):.0f})",
         flush=True,

@@ -46,7 +46,8 @@ def axis_range(numbers: Numbers) -> tuple[float, float]:
     """The vertical range: on either side of log p(x) the lowest rung that shows all there is, with room for a label."""
     below = numbers.log_evidence - min(numbers.left, numbers.right)
     above = numbers.reconstruction - numbers.log_evidence
-    up, down = (next((rung for rung in RUNGS if rung >= needed), needed) for needed in (max(above / 0.8, below / 12), below / 0.7))
+    needs = (max(above / 0.8, below / 12), below / 0.7)
+    up, down = (next((rung for rung in RUNGS if rung >= needed), needed) for needed in needs)
     return numbers.log_evidence - down, numbers.log_evidence + up
 
 

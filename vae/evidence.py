@@ -124,7 +124,7 @@ class PlaneQuadrature:
         return self.wider.wide_enough(image) if far.any() else self
 
     def survey(self, images: Tensor, progress: Callable[[Iterable], Iterable] = iter) -> Pairs:
-        """Where on the coarsest lattice the mass of images may lie that `joint.pixels` gave: within 21 nats of the best, or beside."""
+        """Where on the coarsest lattice the mass of images may lie that `joint.pixels` gave: near their best, or beside."""
         parts = list(survey(self.joint, images, self.blocks, self.decoded, progress))
         image, block, values = (torch.cat([getattr(part, name) for part in parts]) for name in ("image", "block", "values"))
         return Pairs(image, block, values)

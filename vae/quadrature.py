@@ -286,7 +286,7 @@ def survey(
     decoded: Decoded,
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> Iterator[Pairs]:
-    """All images on the same decoded blocks (B, 2): the pairs that the image's best cell makes worth keeping, and those beside."""
+    """All images on the same decoded blocks (B, 2): what the image's best cell makes worth keeping, and beside."""
     step = max(1, VALUES_AT_A_TIME // len(decoded.offset))
     names, order = _names(torch.zeros_like(blocks[:, 0]), blocks).sort()
     for first in progress(range(0, len(images), step)):

@@ -25,7 +25,7 @@ OWN_SPACING = math.sqrt(3) / 2
 TOLERANCE, FINEST = 1e-4, 6
 COARSEST_STEP, FINEST_STEP = 0.5, 0.125
 RADIUS, WIDE, RADIUS_WHEN_WIDE = 6.0, 30.0, 8.0
-"""Steps of the lattice under q and its radius, in standard deviations; in an absurdly wide q even a 10,000,000th of z^2 counts."""
+"""Steps of the lattice under q and its radius, in standard deviations: far enough for the z^2 of an absurdly wide q."""
 
 MOST_BLOCKS_AROUND_Q = 15
 """Blocks to each side of q's mean that its own lattice holds at most besides where the posterior's mass is."""
