@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from vae.errors import ExplorerError
-from vae.latent import BATCH
+from vae.latent import BATCH, with_channels_last
 from vae.model import IMAGE_SHAPE, VAE
 from vae.plane import Plane
 
@@ -74,7 +74,7 @@ def make_atlas(model: VAE, plane: Plane, through: Tensor, extent: float) -> Atla
     A first lattice is tried at random points of the plane; the error falls with the square of the spacing, so a second
     one is made as fine as needed. Raises `AtlasError` where the decoder gives no finite numbers.
     """
-    generator = torch.Generator().manual_seed(0)
+    model, generator = with_channels_last(model), torch.Generator().manual_seed(0)
     trials = (torch.rand(TRIALS, 2, generator=generator) * 2 - 1) * extent
     exact = _decode(model, plane.points(trials, through)).numpy()
     size, lattice = SMALLEST, _lattice(model, plane, through, extent, SMALLEST)

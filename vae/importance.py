@@ -83,7 +83,8 @@ def importance_log_evidence(model: VAE, images: Tensor, samples: int, generator:
 
     log p(x) ~ log of 1/K sum over k of p(x given z_k) p(z_k) / r(z_k),  z_k from r = 0.1 p(z) + 0.2 q, scaled + 0.7 peaks
 
-    The standard error is that of the mean weight over the mean weight (the delta method).
+    The standard error is that of the mean weight over the mean weight (the delta method). It knows nothing of a peak that no
+    ascent found, which happens to badly explained images in wide latent spaces.
     """
     images = images.to(model.device)
     begun = _best_of_groups_of_prior_draws(model, images, generator)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import torch
@@ -27,6 +28,11 @@ class Codes:
         """The codes of the first `count` images."""
         posterior = Posterior(self.posterior.mean[:count], self.posterior.log_variance[:count])
         return Codes(posterior, Terms(self.terms.reconstruction[:count], self.terms.kl[:count]))
+
+
+def with_channels_last(model: VAE) -> VAE:
+    """The model as it decodes many z soonest: convolutions on the CPU are nearly twice as fast with the channels last."""
+    return copy.deepcopy(model).to(memory_format=torch.channels_last) if model.device.type == "cpu" else model
 
 
 @torch.no_grad()

@@ -16,6 +16,9 @@ STEPS, RISE = 10, 0.01
 LENGTHS = (0.0, 0.1, 0.25, 0.5, 1.0)
 """How many steps an ascent takes at most, the nats that make another one worth it, and the parts of a step that are tried."""
 
+PATIENCE, HOPELESS = 2, 30.0
+"""Ascents that are so many nats below the best one are given up, but not in the first steps."""
+
 
 @dataclass(frozen=True)
 class Peaks:
@@ -36,7 +39,7 @@ class Peaks:
 
 @torch.no_grad()
 def find_peaks(model: VAE, image: Tensor, starts: Tensor) -> Peaks:
-    """The peaks of p(x, z) that ascents from `starts` (S, D) end at, for one image (1, C, H, W) in [0, 1].
+    """The peaks of p(x, z) that ascents from `starts` (N, D) end at, the highest of them, for one image (1, C, H, W) in [0, 1].
 
     A whole step is Fisher scoring for an exponential family with natural parameters n(z) and mean pixels m(z):
 
@@ -45,7 +48,7 @@ def find_peaks(model: VAE, image: Tensor, starts: Tensor) -> Peaks:
     which for the Gaussian likelihood is Gauss-Newton's. Of several parts of it the best is taken, so no step goes down.
     """
     z, lengths = starts, torch.tensor(LENGTHS).to(starts)[:, None, None]
-    for _ in range(STEPS):
+    for step_number in range(STEPS):
         gradient, root = _slope_and_shape(model, image, z)
         step = torch.cholesky_solve(gradient[..., None], root)[..., 0].nan_to_num()
         tried = z + lengths * step
@@ -53,6 +56,8 @@ def find_peaks(model: VAE, image: Tensor, starts: Tensor) -> Peaks:
         z = tried[values.argmax(0), torch.arange(len(z), device=z.device)]
         if (values.amax(0) - values[0] < RISE).all():
             break
+        if step_number >= PATIENCE:
+            z = z[values.amax(0) > values.max() - HOPELESS]
     return Peaks(z, log_joint(model, image, z), _slope_and_shape(model, image, z)[1])
 
 

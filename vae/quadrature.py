@@ -10,7 +10,6 @@ sum: nothing is dropped.
 
 from __future__ import annotations
 
-import copy
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -20,6 +19,7 @@ import torch
 from torch import Tensor
 
 from vae.errors import ExplorerError
+from vae.latent import with_channels_last
 from vae.model import VAE
 
 POINTS_AT_A_TIME, POINTS_IN_A_GROUP = 64, 256
@@ -30,6 +30,9 @@ SETTLED, DEPTH, SLACK, RARE = 6.0, 9.0, 12.0, 4
 """How many nats below an image's best cell a block is refined: from 6 (where little is left to gain) to 9 (the cells below
 hold exp(-9) of a Gaussian's mass; always 9 once the spacing was halved 4 times, for few images are left), and 12 more at the
 coarsest spacing, 3 at the next ..., since a narrow peak may lie between its points."""
+
+MOST_BLOCKS = 16_000
+"""An image that needs more blocks halved at once is left as it is: that would take minutes, and a wide integrand needs it least."""
 
 BLIND = 2
 """Levels at which blocks beside those are refined too: a ridge narrower than the spacing shows in some of its blocks only."""
@@ -50,8 +53,7 @@ class Joint:
         weight = next(model.parameters())
         self.like = weight.new_empty(0)
         self.likelihood = model.likelihood
-        # Convolutions on the CPU are nearly twice as fast with the channels last
-        self.model = copy.deepcopy(model).to(memory_format=torch.channels_last) if weight.device.type == "cpu" else model
+        self.model = with_channels_last(model)
 
     def pixels(self, images: Tensor) -> Tensor:
         """The images in the model's precision, where the model is."""
@@ -153,7 +155,7 @@ def integrate(
     on_cells: Callable[[Cells], None] = lambda cells: None,
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> Integral:
-    """Halve the spacing around each image's mass until that changes less than `tolerance` nats, or `finest` times.
+    """Halve the spacing around each image's mass until that changes less than `tolerance` nats, or as often as is sensible.
 
     `pairs` are the blocks to begin with. `on_cells` is shown the cells that the sums are made of.
     """
@@ -170,10 +172,11 @@ def integrate(
             on_cells(_cells(lattice, pairs, level))
             return result
         depth = (_depth(result.change / tolerance) if level < RARE else DEPTH) + SLACK / 4**level
-        going = unfinished[pairs.image]
-        refined = going & (pairs.values.amax(1) > (best - depth)[pairs.image])
+        refined = unfinished[pairs.image] & (pairs.values.amax(1) > (best - depth)[pairs.image])
         if level < BLIND:
-            refined = going & _beside(pairs, refined)
+            refined = unfinished[pairs.image] & _beside(pairs, refined)
+        going = (pairs.image[refined].bincount(minlength=count) <= MOST_BLOCKS)[pairs.image] & unfinished[pairs.image]
+        refined &= going
         on_cells(_cells(lattice, pairs.select(~refined), level))
         left = pairs.select(going & ~refined)
         settled = torch.logaddexp(settled, log_sums(left, count).logsumexp(1) + lattice.log_area(level))
