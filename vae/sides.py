@@ -22,7 +22,7 @@ from vae.quadrature import Joint, Lattice, evaluate, integrate, log_prior
 OWN_SPACING = math.sqrt(3) / 2
 """The coarsest spacing of q's own lattice over that of the lattice that the evidence is summed on: no fraction of it."""
 
-TOLERANCE, FINEST = 1e-4, 6
+TOLERANCE, FINEST = 1e-3, 4
 COARSEST_STEP, FINEST_STEP = 0.5, 0.125
 RADIUS, WIDE, RADIUS_WHEN_WIDE = 6.0, 30.0, 8.0
 """Steps of the lattice under q and its radius, in standard deviations: far enough for the z^2 of an absurdly wide q."""
