@@ -45,21 +45,19 @@ def _panel(folder: RunFolder) -> None:
 
 
 def _buttons(folder: RunFolder, config: RunConfig, status: Status, wish: Steering) -> None:
-    paused, left, right = status.state == "paused", *st.columns(2, gap="small")
+    left, right = st.columns(2, gap="small")
+    ask(right, "Stop", "stop", folder, {"stop": True}, disabled=wish.stop)
     if status.state == "queued":
         left.button("Pause", disabled=True, width="stretch", key="pause")
-    elif paused:
+    elif status.state == "paused":
         waiting = wish.pause_at is not None and wish.pause_at <= status.step
         steps = max(status.total_steps // config.training.epochs, 1)
         end_of_epoch = steps * (status.step // steps + 1)
         ask(left, "Go on", "go_on", folder, {"pause_at": None}, disabled=not waiting, type="primary")
-        ask(right, "Stop", "stop", folder, {"stop": True}, disabled=wish.stop)
         ask(left, "One batch", "one_batch", folder, {"pause_at": status.step + 1}, disabled=not waiting)
         ask(right, "One epoch", "one_epoch", folder, {"pause_at": end_of_epoch}, disabled=not waiting, help="To its end")
-        return
     else:
         ask(left, "Pause", "pause", folder, {"pause_at": 0}, disabled=wish.pause_at == 0)
-    ask(right, "Stop", "stop", folder, {"stop": True}, disabled=wish.stop)
 
 
 def ask(place: DeltaGenerator, label: str, key: str, folder: RunFolder, changes: dict, **options: object) -> None:

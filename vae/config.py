@@ -156,6 +156,10 @@ class RunConfig:
         _check_choice("data set", self.dataset, DATASETS)
         _check_choice("held-out split", self.held_out, HELD_OUT)
 
+    def lasting(self, epochs: int) -> RunConfig:
+        """The same for so many epochs."""
+        return dataclasses.replace(self, training=dataclasses.replace(self.training, epochs=epochs))
+
     def to_dict(self) -> dict:
         """Plain dictionaries, lists, strings and numbers, as run.json stores them."""
         return dataclasses.asdict(self)

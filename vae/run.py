@@ -164,7 +164,7 @@ class RunFolder:
             raise RunError(f"{self.path} has {config.training.epochs} epochs already; ask for more than that.")
         if not self.can_go_on():
             raise RunError(f"{self.path} was thinned and has no trainer's state to go on from; start a new run.")
-        self.rewrite_config(dataclasses.replace(config, training=dataclasses.replace(config.training, epochs=epochs)))
+        self.rewrite_config(config.lasting(epochs))
         self.write_status(dataclasses.replace(status, state="stopped", message=f"Lengthened to {epochs} epochs."))
 
     # Where it stands

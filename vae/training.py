@@ -145,9 +145,7 @@ class Trainer:
     def lengthen(self, epochs: int) -> None:
         """Train for `epochs` in all, where that is longer; schedules are stretched over the new length."""
         if epochs > self.config.training.epochs:
-            self.config = dataclasses.replace(
-                self.config, training=dataclasses.replace(self.config.training, epochs=epochs)
-            )
+            self.config = self.config.lasting(epochs)
 
     def evaluate(self) -> Report:
         """Encode the held-out images, keep their `codes` and report their terms. Not counted in `seconds`."""
