@@ -28,10 +28,14 @@ def show(folder: RunFolder) -> None:
 
 def _panel(folder: RunFolder) -> None:
     try:
-        (config, _), status, wish = folder.read_config(), folder.read_status(), folder.read_steering()
+        (config, _), status = folder.read_config(), folder.read_status()
     except ExplorerError as error:
         st.error(str(error))
         return
+    try:
+        wish = folder.read_steering()
+    except ExplorerError:  # the training says what it does not obey; the next wish takes its place
+        wish = Steering()
     if not status.active:
         return  # the curves, which look more often, draw the page anew
     _buttons(folder, config, status, wish)

@@ -142,6 +142,15 @@ def test_a_training_is_steered_by_the_page(runs):
     assert app.number_input(key="lengthen_live_100001").value > 100_000
 
 
+def test_a_wish_that_cannot_be_leaves_the_panel_usable(runs):
+    folder = vae.RunFolder.create(runs / "waiting", small_config())
+    (folder.path / "control.json").write_text('{"beta": -3}')
+    app = open_page("pages/train.py", run="waiting")
+    assert not app.exception and not app.error
+    app.select_slider(key="steer_beta_waiting").set_value(2.0).run()
+    assert folder.read_steering().beta == 2.0
+
+
 def test_a_finished_run_is_trained_for_longer(runs):
     app = open_page("pages/train.py", run="small")
     app.number_input(key="lengthen_small_3").set_value(3).run()
