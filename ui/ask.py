@@ -135,9 +135,7 @@ def _training_settings(fields: _Fields, asked: TrainingConfig, **main: object) -
         settings["beta_cycles"] = fields.number(right, "beta_cycles", "Cycles", asked.beta_cycles)
     settings |= {
         "weight_decay": fields.number(right, "decay", "Weight decay", asked.weight_decay, step=0.01, format="%.4f"),
-        "clip_norm": fields.number(
-            left, "clip", "Longest gradient", asked.clip_norm, placeholder="any", help="Clips its norm"
-        ),
+        "clip_norm": fields.number(left, "clip", "Longest gradient", asked.clip_norm, placeholder="any", help="Clips its norm"),
         "precision": fields.choice(right, "precision", "Precision", PRECISIONS, asked.precision),
         "seed": fields.number(left, "seed", "Seed", asked.seed, least=0),
     }

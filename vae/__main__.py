@@ -1,4 +1,4 @@
-"""The command line: python -m vae train | steer | evaluate | list | download | thin."""
+"""The command line: python -m vae train | steer | evaluate | diffuse | list | download | thin."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ import torch
 import tqdm
 
 from vae import data
-from vae.arguments import add_config_arguments, config_from
+from vae.arguments import add_config_arguments, add_prior_arguments, config_from, prior_config_from
 from vae.config import DATASETS
 from vae.device import choose_device
+from vae.diffusion.figures import Figures
+from vae.diffusion.training import PriorReport
+from vae.diffusion.worker import train_prior
 from vae.distributed import device_of_rank, join_ranks, leave, under_torchrun
 from vae.errors import ConfigError, ExplorerError, RunError, describe
 from vae.evaluation import evaluate_evidence, evaluate_run
@@ -74,6 +77,13 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--evidence", action="store_true", help="log p(x) too, and its gap to the ELBO")
     evaluate.add_argument("--device", default="auto")
     evaluate.set_defaults(command=_evaluate)
+
+    diffuse = commands.add_parser("diffuse", help="train a diffusion prior on a run's codes")
+    add_prior_arguments(diffuse)
+    diffuse.add_argument("--run", type=Path, required=True, metavar="FOLDER", help="the run whose codes it learns")
+    diffuse.add_argument("--device", default="auto", help="auto, cuda, mps or cpu (default: auto)")
+    diffuse.add_argument("--queued", action="store_true", help=argparse.SUPPRESS)
+    diffuse.set_defaults(command=_diffuse)
 
     runs = commands.add_parser("list", help="list the runs")
     runs.add_argument("folder", type=Path, nargs="?", default=runs_folder())
@@ -188,6 +198,38 @@ def _print_evidence(run: Run, elbo: float) -> None:
             f"By importance sampling, because the run has {run.config.model.latent} latent dimensions; standard error "
             f"{result.standard_error:.3f} nats."
         )
+
+
+def _diffuse(options: argparse.Namespace) -> None:
+    if options.queued:
+        os.nice(NICENESS)
+    config = prior_config_from(options)
+    with stop_signals() as asked, tqdm.tqdm(total=config.steps, disable=None, leave=False, unit="step") as bar:
+
+        def show(report: PriorReport) -> None:
+            bar.update(report.step - bar.n)
+            bar.set_postfix_str(f"loss {report.train:.4f}, held out {report.held_out:.4f}")
+
+        folder, status = train_prior(
+            RunFolder(options.run), config, device=options.device, queued=options.queued, on_report=show, should_stop=asked
+        )
+    last = folder.read_metrics()[-1] if status.state == "finished" else None
+    if last is not None:
+        print(f"trained {last.step:,} steps in {last.seconds:.1f} s; loss {last.train:.4f}, held out {last.held_out:.4f}")
+        _print_figures(folder.read_figures())
+    print(f"{folder.path}: {status.state}. {status.message}".rstrip())
+
+
+def _print_figures(figures: Figures) -> None:
+    print(f"{'':<28}{'training codes':>16}{'N(0, I)':>10}{'mixture':>10}{'diffusion':>11}")
+    rows = [(f"distance to {figures.codes:,} held-out codes", figures.wasserstein, "10.4f")]
+    rows += [("share of sure digits", figures.sure, "10.1%")] if figures.sure else []
+    for name, row, form in rows:
+        print(f"{name:<36}{row.train:{form}}{row.normal:{form}}{row.mixture:{form}}{row.diffusion:{form}}")
+    print(
+        f"log p(z) of held-out codes, nats: diffusion prior {figures.density:.3f}, N(0, I) {figures.normal_density:.3f}, gain "
+        f"{figures.gain:+.3f} (standard error {figures.gain_error:.3f})"
+    )
 
 
 def _list(options: argparse.Namespace) -> None:

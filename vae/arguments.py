@@ -20,6 +20,7 @@ from vae.config import (
     RunConfig,
     TrainingConfig,
 )
+from vae.diffusion.config import PriorConfig
 from vae.errors import ConfigError
 
 
@@ -76,6 +77,28 @@ def config_from(arguments: argparse.Namespace) -> RunConfig:
     )
     training = TrainingConfig(**{field.name: getattr(arguments, field.name) for field in dataclasses.fields(TrainingConfig)})
     return RunConfig(arguments.dataset, model, training, arguments.held_out)
+
+
+def add_prior_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give a parser one option for everything that a diffusion prior can be asked to be."""
+    default = PriorConfig()
+    words = {
+        "level_mean": "of the logarithm of the noise levels that are drawn",
+        "level_spread": "standard deviation of that logarithm",
+        "dropped": "share of the classes that are left out",
+        "average": "share of the steps over which weights are averaged",
+        "features": "waves of a code that the network sees",
+        "fastest": "of them, radians a unit",
+    }
+    for field in dataclasses.fields(PriorConfig):
+        value = getattr(default, field.name)
+        what = f"{words[field.name]} (default: {value:g})" if field.name in words else f"(default: {value:g})"
+        parser.add_argument(f"--{field.name.replace('_', '-')}", type=type(value), default=value, help=what)
+
+
+def prior_config_from(arguments: argparse.Namespace) -> PriorConfig:
+    """The configuration that the options ask for. Raises `ConfigError`."""
+    return PriorConfig(**{field.name: getattr(arguments, field.name) for field in dataclasses.fields(PriorConfig)})
 
 
 def command_line(config: RunConfig, run: Path) -> str:

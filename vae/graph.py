@@ -109,7 +109,6 @@ class GraphStepper(Stepper):
         default.wait_stream(stream)
         return terms, graph.replay
 
-
     def _expect_recording(self, expected: bool) -> None:
         """Tell the optimiser, which refuses to be recorded unless told, and warns when told and not recorded."""
         for group in self.optimiser.param_groups:

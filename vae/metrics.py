@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 import os
 import threading
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
 from vae import files
 from vae.errors import RunError
 from vae.report import Report
 
 
-def append(path: Path, report: Report) -> None:
+class Line(Protocol):
+    """What a training tells on the way: finite numbers and words."""
+
+    def to_dict(self) -> dict: ...
+
+    @classmethod
+    def from_dict(cls, fields: dict) -> Line: ...
+
+
+Told = TypeVar("Told", bound=Line)
+
+
+def append(path: Path, report: Line) -> None:
     """Add one line."""
     try:
         with path.open("a") as file:
@@ -24,33 +36,33 @@ def append(path: Path, report: Report) -> None:
         raise files.cannot_write(path, error) from error
 
 
-def rewrite(path: Path, reports: Iterable[Report]) -> None:
+def rewrite(path: Path, reports: Iterable[Line]) -> None:
     """Replace the whole file."""
     files.write_whole(path, "".join(map(_line, reports)).encode())
 
 
-def _line(report: Report) -> str:
-    return json.dumps(dataclasses.asdict(report) | {"elbo": report.elbo}, allow_nan=False) + "\n"
+def _line(report: Line) -> str:
+    return json.dumps(report.to_dict(), allow_nan=False) + "\n"
 
 
-class MetricsFollower:
+class MetricsFollower(Generic[Told]):
     """Reads what was appended to metrics.jsonl since the last look, and passes over a torn last line.
 
-    Several visitors may share one: they look one after another, so that no line is read twice.
+    `kind` says what the lines are. Several visitors may share one: they look one after another, so that no line is read twice.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.reports: list[Report] = []
+    def __init__(self, path: Path, kind: type[Told] = Report) -> None:
+        self.path, self.kind = path, kind
+        self.reports: list[Told] = []
         self._file_number = self._offset = 0
         self._one_by_one = threading.Lock()
 
-    def poll(self) -> list[Report]:
+    def poll(self) -> list[Told]:
         """All reports so far, in one list that grows. Raises `RunError` when a whole line is no report."""
         with self._one_by_one:
             return self._read_on()
 
-    def _read_on(self) -> list[Report]:
+    def _read_on(self) -> list[Told]:
         try:
             with self.path.open("rb") as file:
                 number = os.fstat(file.fileno()).st_ino
@@ -67,12 +79,10 @@ class MetricsFollower:
         self._offset += len(whole)
         return self.reports
 
-    def _parse(self, line: bytes) -> Report:
+    def _parse(self, line: bytes) -> Told:
         try:
-            fields = json.loads(line)
-            fields.pop("elbo")
-            report = Report(**fields)
-            numbers = [value for value in fields.values() if not isinstance(value, str)]
+            report = self.kind.from_dict(json.loads(line))
+            numbers = [value for value in vars(report).values() if not isinstance(value, str)]
             if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in numbers):
                 raise ValueError(line)
         except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 
@@ -31,3 +32,14 @@ class Report:
     def elbo(self) -> float:
         """reconstruction - KL, in nats per image."""
         return self.reconstruction - self.kl
+
+    def to_dict(self) -> dict:
+        """As a line of metrics.jsonl, the ELBO beside its terms."""
+        return dataclasses.asdict(self) | {"elbo": self.elbo}
+
+    @classmethod
+    def from_dict(cls, fields: dict) -> Report:
+        """What `to_dict` gave. Raises `TypeError` or `KeyError` on anything else."""
+        fields = dict(fields)
+        fields.pop("elbo")
+        return cls(**fields)

@@ -17,7 +17,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import filelock
 import torch
 from torch import Tensor
 
@@ -30,12 +29,9 @@ from vae.model import VAE, build_model
 from vae.report import Report
 from vae.status import Status
 from vae.steering import BY_HAND, Steering
+from vae.watched import WatchedFolder
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-SECONDS_TO_MISS, SECONDS_TO_START = 15.0, 60.0
-"""A training on another machine counts as ended when its heartbeat is older than this, one that was just asked for when
-no process took it up: reading torch from a cold disk takes its time."""
-
 FOLDER_VARIABLE = "VAE_RUNS"
 
 
@@ -80,24 +76,8 @@ def check_name(name: str) -> str:
     return name
 
 
-class RunFolder:
+class RunFolder(WatchedFolder):
     """A handle on one run's files. It holds no state: every call looks at the disk."""
-
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, RunFolder) and self.path == other.path
-
-    def __hash__(self) -> int:
-        return hash(self.path)
-
-    def __repr__(self) -> str:
-        return f"RunFolder({str(self.path)!r})"
-
-    @property
-    def name(self) -> str:
-        return self.path.name
 
     # What was asked
 
@@ -166,49 +146,6 @@ class RunFolder:
             raise RunError(f"{self.path} was thinned and has no trainer's state to go on from; start a new run.")
         self.rewrite_config(config.lasting(epochs))
         self.write_status(dataclasses.replace(status, state="stopped", message=f"Lengthened to {epochs} epochs."))
-
-    # Where it stands
-
-    def write_status(self, status: Status) -> None:
-        """Replace status.json, with the heartbeat set to now."""
-        files.write_json(self.path / "status.json", dataclasses.asdict(dataclasses.replace(status, heartbeat=time.time())))
-
-    def read_status(self, as_written: bool = False) -> Status:
-        """Where the run stands. Unless `as_written`, a training that was killed reads as stopped."""
-        path = self.path / "status.json"
-        try:
-            status = Status.from_dict(files.read_json(path))
-        except (TypeError, ValueError) as error:
-            raise RunError(f"{path} does not hold a run's status; copy the run again.") from error
-        if status.active and not as_written and not self._is_alive(status):
-            message = "The training was ended from outside before it was finished; resume it to go on."
-            return dataclasses.replace(status, state="stopped", message=message)
-        return status
-
-    def _is_alive(self, status: Status) -> bool:
-        starting = status.state == "queued"  # a new process needs a moment to take the lock
-        patience = SECONDS_TO_START if starting else SECONDS_TO_MISS
-        if (starting or status.host != socket.gethostname()) and time.time() - status.heartbeat < patience:
-            return True
-        return self.is_locked()
-
-    # Who may write
-
-    def lock(self) -> filelock.BaseFileLock:
-        """The lock that the one process that writes this run holds."""
-        return filelock.FileLock(self.path / "trainer.lock")
-
-    def is_locked(self) -> bool:
-        """Whether a process on this machine is writing the run."""
-        if not (self.path / "trainer.lock").exists():
-            return False
-        try:
-            with self.lock().acquire(timeout=0):
-                return False
-        except filelock.Timeout:
-            return True
-        except OSError:  # a folder that nobody can write to has no writer
-            return False
 
     # What was measured
 

@@ -46,9 +46,7 @@ def test_the_axis_shows_all_there_is(gap, kl):
     assert low < numbers.left and high - top >= 0.04 * (high - low)  # the label above the higher column too
 
 
-@pytest.mark.parametrize(
-    ("number", "words"), [(-1.25, "−1.2500"), (-0.00004, "0.0000"), (0.0, "0.0000"), (3.0, "3.0000")]
-)
+@pytest.mark.parametrize(("number", "words"), [(-1.25, "−1.2500"), (-0.00004, "0.0000"), (0.0, "0.0000"), (3.0, "3.0000")])
 def test_a_minus_is_a_minus_and_zero_has_none(number, words):
     assert signed(number, 4) == words
 

@@ -1,0 +1,116 @@
+"""The codes that a diffusion prior is trained on: all posteriors of a run's training images, and the held-out ones."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vae import data
+from vae.diffusion.sampling import DiffusionError
+from vae.errors import DataError
+from vae.latent import batch_for
+from vae.model import VAE, Posterior
+from vae.run import Run
+
+FEWEST = 50
+EVERY = 6
+"""Of a frame's codes, each sixth is held out."""
+
+
+@dataclass(frozen=True)
+class Codes:
+    """Posteriors of N images with their labels (N,)."""
+
+    posterior: Posterior
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def select(self, index: Tensor) -> Codes:
+        """Those at `index`, a mask or integers."""
+        return Codes(Posterior(self.posterior.mean[index], self.posterior.log_variance[index]), self.labels[index])
+
+    def draw(self, count: int, seed: int = 0) -> Tensor:
+        """z (count, D) of `count` different images, or of all where they are fewer: one draw from each posterior."""
+        generator = torch.Generator().manual_seed(seed)
+        chosen = self.select(torch.randperm(len(self), generator=generator)[:count])
+        return chosen.posterior.sample(torch.randn(chosen.posterior.mean.shape, generator=generator))
+
+
+@dataclass(frozen=True)
+class Standard:
+    """What makes codes standard: u = (z - centre) / scale, with one `scale` for all dimensions, so that shapes stay.
+
+    The scale is the root of the mean variance of a dimension, posteriors' own variances included.
+    """
+
+    centre: Tensor
+    scale: float
+
+    @classmethod
+    def of(cls, posterior: Posterior) -> Standard:
+        """From posteriors (N, D)."""
+        centre = posterior.mean.mean(0)
+        variance = (posterior.mean - centre).square().mean() + posterior.log_variance.exp().mean()
+        return cls(centre, variance.sqrt().item())
+
+    def to_standard(self, z: Tensor) -> Tensor:
+        """u of z (..., D)."""
+        return (z - self.centre) / self.scale
+
+    def to_latent(self, u: Tensor) -> Tensor:
+        """z of u (..., D)."""
+        return self.centre + self.scale * u
+
+    def posterior(self, posterior: Posterior) -> Posterior:
+        """The same posteriors of u."""
+        return Posterior(self.to_standard(posterior.mean), posterior.log_variance - 2 * math.log(self.scale))
+
+
+@dataclass(frozen=True)
+class CodeSets:
+    """Codes to train on and held-out ones. `from_frame` where both are the run's held-out images, for want of the others."""
+
+    train: Codes
+    held_out: Codes
+    from_frame: bool
+
+
+def codes_of(run: Run) -> CodeSets:
+    """The codes of a run's images; where its data set is not on this machine, those that its latest frame keeps.
+
+    Raises `DiffusionError` where there are too few.
+    """
+    try:
+        dataset = data.load(run.config.dataset, run.config.held_out)
+    except DataError:
+        sets = _codes_of_frame(run)
+    else:
+        sets = CodeSets(_encode(run.model, dataset.train), _encode(run.model, dataset.held_out), False)
+    if min(len(sets.train), len(sets.held_out)) < FEWEST // EVERY:
+        raise DiffusionError(f"{run.folder.path} has {len(sets.train)} codes to learn from; at least {FEWEST} are needed.")
+    return sets
+
+
+def _codes_of_frame(run: Run) -> CodeSets:
+    frame = run.folder.frame_of_step(run.step)
+    if frame is None:
+        raise DiffusionError(
+            f"{run.folder.path} has no frame with the codes of its weights, and its images are not on this machine; with a "
+            f"network, run: python -m vae download {run.config.dataset}"
+        )
+    codes = Codes(frame.codes.posterior, frame.labels)
+    kept = torch.arange(len(codes)) % EVERY == EVERY - 1
+    return CodeSets(codes.select(~kept), codes.select(kept), True)
+
+
+@torch.no_grad()
+def _encode(model: VAE, split: data.Split) -> Codes:
+    device = model.device
+    parts = [model.encode(data.pixels(part.to(device))) for part in split.images.split(batch_for(device))]
+    means, log_variances = (torch.cat([getattr(part, name) for part in parts]).cpu() for name in ("mean", "log_variance"))
+    return Codes(Posterior(means, log_variances), split.labels)

@@ -1,0 +1,79 @@
+"""A folder that one process trains in while others watch: where the training stands, and who may write."""
+
+from __future__ import annotations
+
+import dataclasses
+import socket
+import time
+from pathlib import Path
+
+import filelock
+
+from vae import files
+from vae.errors import RunError
+from vae.status import Status
+
+SECONDS_TO_MISS, SECONDS_TO_START = 15.0, 60.0
+"""A training on another machine counts as ended when its heartbeat is older than this, one that was just asked for when
+no process took it up: reading torch from a cold disk takes its time."""
+
+
+class WatchedFolder:
+    """A handle on the folder. It holds no state: every call looks at the disk."""
+
+    KILLED = "The training was ended from outside before it was finished; resume it to go on."
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and self.path == other.path
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.path)!r})"
+
+    @property
+    def name(self) -> str:
+        """The folder's own name."""
+        return self.path.name
+
+    def write_status(self, status: Status) -> None:
+        """Replace status.json, with the heartbeat set to now."""
+        files.write_json(self.path / "status.json", dataclasses.asdict(dataclasses.replace(status, heartbeat=time.time())))
+
+    def read_status(self, as_written: bool = False) -> Status:
+        """Where the training stands. Unless `as_written`, a training that was killed reads as stopped."""
+        path = self.path / "status.json"
+        try:
+            status = Status.from_dict(files.read_json(path))
+        except (TypeError, ValueError) as error:
+            raise RunError(f"{path} does not hold a training's status; copy the run again.") from error
+        if status.active and not as_written and not self._is_alive(status):
+            return dataclasses.replace(status, state="stopped", message=self.KILLED)
+        return status
+
+    def _is_alive(self, status: Status) -> bool:
+        starting = status.state == "queued"  # a new process needs a moment to take the lock
+        patience = SECONDS_TO_START if starting else SECONDS_TO_MISS
+        if (starting or status.host != socket.gethostname()) and time.time() - status.heartbeat < patience:
+            return True
+        return self.is_locked()
+
+    def lock(self) -> filelock.BaseFileLock:
+        """The lock that the one process that writes here holds."""
+        return filelock.FileLock(self.path / "trainer.lock")
+
+    def is_locked(self) -> bool:
+        """Whether a process on this machine is writing here."""
+        if not (self.path / "trainer.lock").exists():
+            return False
+        try:
+            with self.lock().acquire(timeout=0):
+                return False
+        except filelock.Timeout:
+            return True
+        except OSError:  # a folder that nobody can write to has no writer
+            return False
