@@ -20,12 +20,15 @@ import torch
 from torch import Tensor
 
 from vae.diffusion.denoiser import Denoise
-from vae.diffusion.process import LEAST, noise_share, reverse_levels, signal_share
+from vae.diffusion.process import GREATEST, noise_share, signal_share
 from vae.elbo import negative_entropy
 from vae.model import Posterior
 
 STEPS = 1000
 """Of the chain whose bound is told, as many as DDPM has."""
+
+FIRST = 0.01
+"""The noise level of z_1: about half of what a posterior is wide."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,8 @@ class Ledger:
     """The terms that take the KL term's place, as means over images, in nats.
 
     `first_step` is E[log q(z given x) - log p(z given z_1)], `error` the standard error of their sum. `noise_prediction` is
-    the mean of |epsilon - predicted epsilon|^2 over the chain's times, DDPM's simple loss, which weighs them differently.
+    the mean of |epsilon - predicted epsilon|^2 over the chain's times, by dimension: DDPM's simple loss, which weighs the steps
+    differently.
     """
 
     prior: float
@@ -48,9 +52,13 @@ class Ledger:
         return self.prior + self.diffusion + self.first_step
 
 
-def chain_levels(steps: int, schedule: str = "cosine") -> Tensor:
-    """The rising noise levels of z_1, ..., z_T, (T,)."""
-    return reverse_levels(steps, schedule)[:-1].flip(0).clamp_min(LEAST)
+def chain_levels(steps: int) -> Tensor:
+    """The rising noise levels of z_1, ..., z_T, (T,): each the same factor above the one before.
+
+    A schedule that begins with the levels s, 2s, 3s, ..., as the cosine does, wastes more than two nats on these few steps,
+    however long the chain: a step's reverse is near a Gaussian of the variance it is given only while the factor is small.
+    """
+    return torch.logspace(math.log10(FIRST), math.log10(GREATEST), steps) if steps > 1 else torch.tensor([GREATEST])
 
 
 def first_step_variance(denoise: Denoise, u: Tensor, least: Tensor, generator: torch.Generator) -> float:
@@ -66,44 +74,55 @@ def ledger(
     posterior: Posterior,
     variance: float,
     steps: int = STEPS,
-    schedule: str = "cosine",
     draws: int = 16,
     seed: int = 0,
 ) -> Ledger:
-    """The terms for standardised posteriors (N, D), each image at `draws` times of the chain, evenly spread.
+    """The terms for standardised posteriors (N, D), each image at `draws` steps of the chain.
 
     A step's KL is between two Gaussians of one variance, 1/2 (1 / r^2 - 1 / s^2) |u - D(x_s; s)|^2, from noise level s down
     to r (Kingma et al. 2021, equation 13). `variance` is that of the first step, see `first_step_variance`. It depends on
     no unit: to measure z in other units changes log q and log p alike.
     """
     generator = torch.Generator().manual_seed(seed)
-    levels = chain_levels(steps, schedule).to(posterior.mean)
+    levels = chain_levels(steps).to(posterior.mean)
+    first = _first_step(denoise, posterior, variance, levels[0], draws, generator)
+    diffusion, simple = _steps(denoise, posterior, levels, draws, generator)
+    prior = _prior_term(posterior, levels[-1])
+    terms = [term.mean().item() for term in (prior, diffusion, first, simple)]
+    return Ledger(*terms, error=((prior + diffusion + first).std() / math.sqrt(len(prior))).item())
+
+
+def _steps(
+    denoise: Denoise, posterior: Posterior, levels: Tensor, draws: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """The sum of the steps' KLs, and the noise-prediction loss, of each image, (N,) each.
+
+    The steps that most nats are expected of, as if codes were standard normal, are drawn more often and count less: from
+    level s down to r that is (s^2 / r^2 - 1) / (1 + s^2), which falls by orders of magnitude along the chain.
+    """
     count = len(posterior.mean)
     diffusion, simple = torch.zeros(2, count, dtype=torch.double)
+    if len(levels) == 1:
+        return diffusion, simple
+    lower, upper = levels[:-1].double(), levels[1:].double()
+    expected = ((upper / lower).square() - 1) / (1 + upper.square())
+    shares = (expected / expected.sum() + 1 / len(expected)) / 2  # no step is left out
     for _ in range(draws):
+        step = _drawn(shares, count, generator)
+        r, s = lower[step], upper[step]
         u = posterior.sample(torch.randn(posterior.mean.shape, generator=generator))
-        step = _spread(count, steps - 1, generator) + 1 if steps > 1 else torch.zeros(count, dtype=torch.long)
-        s, r = levels[step, None], levels[(step - 1).clamp_min(0), None]
-        error = (u - denoise(u + s * torch.randn(u.shape, generator=generator), s)).square().sum(1).double()
-        if steps > 1:
-            diffusion += (steps - 1) * (1 / r.double() ** 2 - 1 / s.double() ** 2).squeeze(1) * error / 2 / draws
-        simple += error / s.squeeze(1).double() ** 2 / draws
-    first = _first_step(denoise, posterior, variance, levels[0], draws, generator)
-    prior = _prior_term(posterior, levels[-1])
-    total = prior + diffusion + first
-    return Ledger(
-        prior.mean().item(),
-        diffusion.mean().item(),
-        first.mean().item(),
-        simple.mean().item(),
-        (total.std() / math.sqrt(count)).item() if count > 1 else math.inf,
-    )
+        level = s.to(u)[:, None]
+        squares = (u - denoise(u + level * torch.randn(u.shape, generator=generator), level)).square().sum(1).double()
+        diffusion += (r**-2 - s**-2) * squares / 2 / shares[step] / draws
+        simple += squares / s.square() / posterior.mean.shape[1] / shares[step] / len(shares) / draws
+    return diffusion, simple
 
 
-def _spread(count: int, choices: int, generator: torch.Generator) -> Tensor:
-    """`count` of 0 .. choices - 1 that are evenly spread, each equally likely for each place."""
-    shares = (torch.arange(count) + torch.rand(1, generator=generator)) / count
-    return (shares * choices).long().clamp(max=choices - 1)[torch.randperm(count, generator=generator)]
+def _drawn(shares: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """`count` indices drawn with probabilities `shares`, evenly spread over them, in random order, (count,)."""
+    places = (torch.arange(count) + torch.rand(1, generator=generator)).double() / count
+    index = torch.searchsorted(shares.cumsum(0), places).clamp(max=len(shares) - 1)
+    return index[torch.randperm(count, generator=generator)]
 
 
 def _first_step(

@@ -20,8 +20,9 @@ from torch import Tensor
 
 SCHEDULES = ("cosine", "linear")
 
-LEAST, GREATEST = 0.002, 80.0
-"""The noise levels that a denoiser is trained for. At the greatest, z_t is N(0, I) but for a part in 80."""
+LEAST, GREATEST = 0.002, 20.0
+"""The noise levels that a denoiser is trained for. Standardised codes have mean 0 and variance 1: at the greatest, z_t differs
+from N(0, I) by a part in 400 or less."""
 
 LINEAR_FROM, LINEAR_TO = 0.1, 20.0
 """The linear schedule's rate of noise at t = 0 and at t = 1: DDPM's betas of 0.0001 and 0.02, a thousand times a unit of t."""
