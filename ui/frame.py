@@ -20,16 +20,18 @@ PAGES = {
     "Train": "pages/train.py",
     "Replay": "pages/replay.py",
     "Compare": "pages/compare.py",
+    "Diffusion": "pages/diffusion.py",
 }
 MARKS = {"queued": "queued", "running": "training", "paused": "paused", "stopped": "stopped", "failed": "failed"}
 SECONDS_BETWEEN_LOOKS, SECONDS_BETWEEN_RARE_LOOKS = 3.0, 20.0
 """While something is trained, and while nothing is."""
 
 
-def begin(title: str, picks_run: bool = True) -> RunFolder | None:
+def begin(title: str, picks_run: bool = True, opens_on: str = OPENS_ON) -> RunFolder | None:
     """Draw the frame around a page and return the chosen run, or None where there are no runs at all.
 
-    A page that looks at several runs draws a picker of its own instead (not `picks_run`).
+    Who has chosen no run yet sees the one that the page `opens_on`. A page that looks at several runs draws a picker of its own
+    instead (not `picks_run`).
     """
     st.set_page_config(f"{title} · VAE Latent Explorer", "🔢", layout="wide", initial_sidebar_state="collapsed")
     presenting = state.view().presenting
@@ -37,7 +39,7 @@ def begin(title: str, picks_run: bool = True) -> RunFolder | None:
     st.html(f"<style>{''.join(Path(__file__).with_name(sheet).read_text() for sheet in sheets)}</style>")
     folders = {folder.name: folder for folder in list_runs()}
     labels = {name: _label(folder) for name, folder in folders.items()}
-    missing = _settle_choice(folders)
+    missing = _settle_choice(folders, opens_on)
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="bar"):
         st.html('<span class="brand">VAE Latent Explorer</span>', width="content")
         for page, path in PAGES.items():
@@ -88,16 +90,17 @@ def _buttons() -> None:
     _bar()(key="bar_buttons", width="content")
 
 
-def _settle_choice(folders: dict[str, RunFolder]) -> str | None:
+def _settle_choice(folders: dict[str, RunFolder], opens_on: str) -> str | None:
     """Choose a run that exists; a sentence when the address asks for another."""
     asked = state.chosen_run()
     if not folders:
         return None
     problem = None
-    if asked not in folders:
-        if asked is not None:
+    preferred = next((name for name in (opens_on, OPENS_ON) if name in folders), next(iter(folders)))
+    if asked not in folders or (asked != preferred and state.is_untouched()):
+        if asked not in folders and asked is not None:
             problem = f"There is no run called {asked[:64]!r} here, so this is another one; choose a run at the top."
-        state.choose_run(OPENS_ON if OPENS_ON in folders else next(iter(folders)))
+        state.choose_run(preferred, by_default=True)
     st.session_state["run_picker"] = state.chosen_run()
     return problem
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-RUN, VIEW, PROBLEM = "chosen_run", "view", "address_problem"
+RUN, VIEW, PROBLEM, BY_DEFAULT = "chosen_run", "view", "address_problem", "run_by_default"
 FARTHEST = 1e6
 """No code is this far out, not even an autoencoder's; addresses beyond it are a slip."""
 
@@ -26,6 +26,12 @@ SCALES = ("linear", "quantile")
 SOURCES = ("test", "draw", "upload")
 PIXELS = ("grey", "threshold", "random")
 SECTIONS = ("gap", "kl", "samples", "gradients", "derivation")
+DIRECTIONS = ("forward", "backward")
+SAMPLERS = ("ode", "ancestral")
+NOISES = ("cosine", "linear")
+CHAPTERS = ("why", "field", "ledger", "story", "training")
+CHAIN = (1, 1000)
+GREATEST_WEIGHT = 20.0
 MOST_RUNS = 4
 PICTURES = ("both", "codes", "manifold")
 CELLS = (5, 40)
@@ -45,7 +51,8 @@ class View:
     holds the means and then the standard deviations of a Gaussian chosen by hand in place of the encoder's, `pixels` says
     whether the image is binarised, and `section` what the page on the equation shows below it. `epoch` is where the replay
     stands; None means its end. `runs` are the names of those that are compared (empty: the page chooses), `picture` is what
-    is compared of them, and with `own_scales` each plane has a scale of its own.
+    is compared of them, and with `own_scales` each plane has a scale of its own. On the page on diffusion, particles go in a
+    `direction`, are led to class `guide` with a `weight`, and `chain`, `sampler` and `noise` say how; `chapter` stands below.
     """
 
     z: Point = ()
@@ -69,6 +76,13 @@ class View:
     picture: str = "both"
     own_scales: bool = False
     epoch: int | None = None
+    direction: str = "forward"
+    guide: int | None = None
+    weight: float = 3.0
+    chain: int = 50
+    sampler: str = "ode"
+    noise: str = "cosine"
+    chapter: str = "why"
 
 
 def chosen_run() -> str | None:
@@ -78,10 +92,15 @@ def chosen_run() -> str | None:
     return st.session_state[RUN]
 
 
-def choose_run(name: str) -> None:
+def is_untouched() -> bool:
+    """Whether neither the run nor anything of the view was chosen by the visitor yet."""
+    return bool(st.session_state.get(BY_DEFAULT)) and view() == View()
+
+
+def choose_run(name: str, by_default: bool = False) -> None:
     """Look at another run. The pinned point stays where it is, but is no longer any image's code."""
     before = st.session_state.get(RUN)
-    st.session_state[RUN] = name
+    st.session_state[RUN], st.session_state[BY_DEFAULT] = name, by_default
     if before not in (None, name):
         change(probe=None, own=None, start=None, end=None, q=None, axes=View.axes, epoch=None)
 
@@ -188,6 +207,18 @@ def _read_cells(text: str) -> int:
     return int(text)
 
 
+def _read_steps(text: str) -> int:
+    if not CHAIN[0] <= int(text) <= CHAIN[1]:
+        raise ValueError(text)
+    return int(text)
+
+
+def _read_weight(text: str) -> float:
+    if not 0 <= float(text) <= GREATEST_WEIGHT:
+        raise ValueError(text)
+    return float(text)
+
+
 def _one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
     return lambda text: choices[choices.index(text)]
 
@@ -247,6 +278,13 @@ FIELDS = {
     "runs": Field("runs", f"list of up to {MOST_RUNS} runs; it should read like runs=mnist,digits", _read_runs, ",".join),
     "picture": Field("picture", f"picture of runs; choose one of {', '.join(PICTURES)}", _one_of(PICTURES)),
     "scales": Field("own_scales", "choice; it should read scales=own", lambda text: ("own",).index(text) == 0, lambda _: "own"),
+    "direction": Field("direction", f"direction; choose one of {', '.join(DIRECTIONS)}", _one_of(DIRECTIONS)),
+    "class": Field("guide", "number of a class; it should read like class=7", _read_count),
+    "weight": Field("weight", f"guidance weight from 0 to {GREATEST_WEIGHT:g}", _read_weight, "{:g}".format),
+    "steps": Field("chain", f"number of steps from {CHAIN[0]} to {CHAIN[1]}", _read_steps),
+    "sampler": Field("sampler", f"sampler; choose one of {', '.join(SAMPLERS)}", _one_of(SAMPLERS)),
+    "noise": Field("noise", f"noise schedule; choose one of {', '.join(NOISES)}", _one_of(NOISES)),
+    "chapter": Field("chapter", f"chapter; choose one of {', '.join(CHAPTERS)}", _one_of(CHAPTERS)),
     "epoch": Field("epoch", "epoch; it should read like epoch=7", _read_count),
     "mode": Field(
         "presenting", "mode; it should read mode=present", lambda text: ("present",).index(text) == 0, lambda _: "present"

@@ -1,0 +1,173 @@
+"""The Diffusion page: codes dissolve into noise, and noise becomes codes; every particle is a digit all the way."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ui import chapters, flow, frame, live_prior, particles, prior_resources, resources, state
+from ui.prior_resources import PriorVersion
+from vae.diffusion.folder import Prior, PriorFolder
+from vae.errors import ExplorerError
+from vae.run import RunFolder
+
+OPENS_ON = "mnist-beta0"
+LEAD = (
+    "A decoder is good <b>where codes are</b>; a diffusion model learns where. <b>Dissolve them</b> into noise, then go back."
+)
+DIRECTIONS = {"forward": "Codes to noise", "backward": "Noise to codes"}
+SAMPLERS = {"ode": "Probability-flow ODE: no dice", "ancestral": "Ancestral chain: fresh noise at every step"}
+
+
+def main() -> None:
+    folder = frame.begin("Diffusion", opens_on=OPENS_ON)
+    if folder is None:
+        frame.no_runs()
+        return
+    if state.problem():
+        st.warning(state.problem())
+    try:
+        if live_prior.is_active(folder):
+            st.html(f'<p class="lead">{LEAD}</p>')
+            live_prior.show(folder)
+        else:
+            page(folder)
+    except ExplorerError as error:
+        frame.say(error)
+    resources.settle_memory("diffusion", "")
+    state.write_address()
+
+
+def page(folder: RunFolder) -> None:
+    """The particles and what stands below them, or the way to a prior where there is none."""
+    latent = folder.read_config()[0].model.latent
+    version = PriorVersion.now(folder)
+    if latent == 1:
+        st.info(
+            "This run has one latent dimension, and particles need a plane; `python -m vae diffuse` trains a prior for it too."
+        )
+        return
+    if version is None:
+        without_prior(folder)
+        return
+    st.fragment(_particles)(folder, version)
+    st.fragment(chapters.show)(folder, version)
+
+
+def without_prior(folder: RunFolder) -> None:
+    """Say what is missing, and offer it."""
+    st.html(f'<p class="lead">{LEAD}</p>')
+    failed = PriorFolder.in_training(folder)
+    if failed.exists and failed.read_status().state in ("failed", "stopped"):
+        st.error(failed.read_status().message)
+    st.info(
+        f"{folder.name} has no diffusion prior yet. Training one takes about a minute, and needs no image once codes are there."
+    )
+    live_prior.show_button(folder, again=False)
+
+
+def _particles(folder: RunFolder, version: PriorVersion) -> None:
+    try:
+        prior = prior_resources.load_prior(version)
+        class_names = folder.read_config()[1]
+        say(class_names, prior)
+        warn(folder, prior)
+        with st.container(key="particles_stage"):
+            particles.particles(described(version, prior, class_names))
+    except ExplorerError as error:
+        frame.say(error)
+    state.write_address()
+
+
+def say(class_names: tuple[str, ...], prior: Prior) -> None:
+    """What to do here, and the few things to choose."""
+    backward = state.view().direction == "backward"
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="say"):
+        st.html(f'<p class="lead">{LEAD}</p>', width="content")
+        with st.container(horizontal=True, vertical_alignment="center", width="content", key="controls"):
+            if backward:
+                choose_guidance(class_names)
+            with st.popover("Steps", icon=":material/tune:", help="Sampler, number of steps and noise schedule"):
+                choose_steps(backward)
+            st.session_state["direction"] = state.view().direction
+            st.segmented_control(
+                "Direction", list(DIRECTIONS), format_func=DIRECTIONS.get, key="direction", label_visibility="collapsed",
+                required=True, on_change=_take, args=("direction", "direction"),
+            )  # fmt: skip
+
+
+def _take(field: str, key: str) -> None:
+    state.change(**{field: st.session_state[key]})
+
+
+def choose_guidance(class_names: tuple[str, ...]) -> None:
+    """Which class the particles are led to, and how hard."""
+    guide = guide_of(class_names)
+    st.session_state["guide"] = guide
+    st.selectbox(
+        "Class", [None, *range(len(class_names))], key="guide", label_visibility="collapsed", width=150,
+        format_func=lambda label: "any class" if label is None else f"only {class_names[label]}", on_change=_take,
+        args=("guide", "guide"),
+    )  # fmt: skip
+    if guide is not None:
+        st.session_state["weight"] = float(state.view().weight)
+        st.number_input(
+            "Weight", 0.0, state.GREATEST_WEIGHT, step=1.0, key="weight", on_change=_take, args=("weight", "weight"), width=130,
+            label_visibility="collapsed", format="weight %.3g",
+            help="Guidance weight: 0 ignores the class, 1 is the class as it is, more overdoes it",
+        )  # fmt: skip
+
+
+def guide_of(class_names: tuple[str, ...]) -> int | None:
+    """The class that is asked for, where this run has it."""
+    guide = state.view().guide
+    return guide if guide is not None and guide < len(class_names) else None
+
+
+def choose_steps(backward: bool) -> None:
+    """How many steps, by which sampler, on which schedule."""
+    st.session_state["chain"] = state.view().chain
+    st.number_input("Steps", *state.CHAIN, key="chain", on_change=_take, args=("chain", "chain"))
+    st.session_state["noise"] = state.view().noise
+    st.segmented_control(
+        "Noise schedule", list(state.NOISES), key="noise", required=True, on_change=_take, args=("noise", "noise"),
+        help="At which time how much noise there is. One denoiser serves both",
+    )  # fmt: skip
+    if backward:
+        st.session_state["sampler"] = state.view().sampler
+        st.radio(
+            "Sampler", list(SAMPLERS), format_func=SAMPLERS.get, key="sampler", on_change=_take, args=("sampler", "sampler")
+        )
+
+
+def warn(folder: RunFolder, prior: Prior) -> None:
+    """What has to be said about this prior before anything is believed of it."""
+    step = resources.load_run(resources.RunVersion.now(folder)).step
+    if prior.description.run_step != step:
+        st.warning(
+            f"This prior was trained on codes of step {prior.description.run_step:,}, and the run's weights are of step "
+            f"{step:,}: train it again (**Its training**, below)."
+        )
+
+
+def described(version: PriorVersion, prior: Prior, class_names: tuple[str, ...]) -> dict:
+    """The film that is asked for."""
+    view, guide = state.view(), guide_of(class_names)
+    extent = flow.extent_of(prior)
+    if view.direction == "forward":
+        film = prior_resources.forward_film(version, view.noise, view.chain)
+        field = prior_resources.arrows(version, None, 1.0, view.noise, extent)
+        sense = "Noise is added until nothing is left of the codes but N(0, I)."
+        return flow.described(film, f"{version} forward {view.noise} {view.chain}", prior, class_names, field, sense)
+    weight = view.weight if guide is not None else 1.0
+    asked = (guide, weight, view.chain, view.sampler, view.noise, view.epsilon)
+    film = prior_resources.backward_film(version, *asked)
+    field = prior_resources.arrows(version, guide, weight, view.noise, extent)
+    sense = (
+        "Noise is taken back step by step until codes are left."
+        if guide is None
+        else (f"Noise is taken back towards codes of class {class_names[guide]}, guidance weight {weight:g}.")
+    )
+    return flow.described(film, f"{version} {asked}", prior, class_names, field, sense, guide is not None)
+
+
+main()

@@ -1,0 +1,106 @@
+"""A diffusion prior's training: asked for, watched, stopped, and looked back at."""
+
+from __future__ import annotations
+
+import shlex
+
+import streamlit as st
+
+from ui import flow, prior_figures, prior_resources
+from ui.ask import duration
+from ui.prior_resources import PriorVersion
+from ui.steer import attempt, tell
+from vae.diffusion.folder import PriorFolder
+from vae.diffusion.worker import start_process
+from vae.errors import ExplorerError
+from vae.run import RunFolder
+
+SECONDS_BETWEEN_LOOKS = 1.0
+ABOUT_THE_LOSS = (
+    "The loss is the mean squared error of what the network predicts, all noise levels counting alike. Most of it is noise that "
+    "nobody can predict, so it falls little while the samples get much better."
+)
+
+
+def is_active(folder: RunFolder) -> bool:
+    """Whether a prior of this run is being trained or is about to be."""
+    prior = PriorFolder.in_training(folder)
+    try:
+        return prior.exists and prior.read_status().active
+    except ExplorerError:
+        return False
+
+
+def show_button(folder: RunFolder, again: bool) -> None:
+    """The button that starts a training."""
+    label = "Train it again" if again else "Train a diffusion prior"
+    st.button(
+        label, key="diffuse", type="secondary" if again else "primary", on_click=attempt, args=(lambda: start_process(folder),),
+        help="About a minute; it goes on when you close this page. An earlier prior stays until the new one is finished.",
+    )  # fmt: skip
+    tell()
+
+
+def show(folder: RunFolder) -> None:
+    """A training that goes on: where it stands, its losses, and samples of the denoiser as it is."""
+    st.fragment(_watch, run_every=SECONDS_BETWEEN_LOOKS)(folder)
+
+
+def _watch(folder: RunFolder) -> None:
+    prior = PriorFolder.in_training(folder)
+    if not is_active(folder):
+        st.rerun()  # the whole page, once: it looks no more
+    try:
+        status, reports = prior.read_status(), prior.read_metrics()
+    except ExplorerError as error:
+        st.error(str(error))
+        return
+    share = status.step / status.total_steps if status.total_steps else 0.0
+    words, button = st.columns([1, 0.2], vertical_alignment="center")
+    left = f", {duration(status.seconds_left)} left" if status.seconds_left else ""
+    text = status.message or f"step {status.step:,} of {status.total_steps:,}{left}"
+    words.progress(
+        min(share, 1.0), text="**queued**: starting" if status.state == "queued" else f"**training a prior**: {text}"
+    )
+    button.button("Stop", key="stop_prior", width="stretch", on_click=attempt, args=(prior.ask_to_stop,))
+    tell()
+    losses, plane = st.columns([1, 1], gap="medium")
+    with losses, st.container(key="prior_losses"):
+        st.plotly_chart(
+            prior_figures.losses(reports, max(status.total_steps, 1)), key="prior_losses_chart", config=prior_figures.CHARTS,
+            height="stretch", alt="The denoiser's loss over the steps",
+        )  # fmt: skip
+    with plane, st.container(key="prior_samples"):
+        _samples(prior, folder)
+
+
+def _samples(prior: PriorFolder, folder: RunFolder) -> None:
+    version = PriorVersion.of(prior, folder)
+    if version is None:
+        st.info("Samples appear here as soon as there are weights to sample with.")
+        return
+    try:
+        known, samples = prior_resources.load_prior(version), prior_resources.live_samples(version)
+    except ExplorerError:
+        return  # it is being put in its place, just now
+    codes = known.standard.to_standard(prior_resources.forward_codes(version).posterior.mean)
+    figure = prior_figures.samples_over_codes(flow.plane_places(samples), flow.plane_places(codes), flow.extent_of(known))
+    st.plotly_chart(figure, key="prior_samples_chart", config=prior_figures.CHARTS, height="stretch", alt="Samples over codes")
+
+
+def show_past(folder: RunFolder, prior: PriorFolder) -> None:
+    """The losses of a training that has ended, its settings as a command, and the button for another."""
+    description, reports, status = prior.read_description(), prior.read_metrics(), prior.read_status()
+    chart, words = st.columns([1.4, 1], gap="large")
+    with chart, st.container(key="prior_losses"):
+        st.plotly_chart(
+            prior_figures.losses(reports, max(description.config.steps, 1)), key="prior_losses_chart", height="stretch",
+            config=prior_figures.CHARTS, alt="The denoiser's loss over the steps",
+        )  # fmt: skip
+    with words:
+        source = "codes of the held-out images in its frames" if description.from_frame else "codes of the training images"
+        seconds = f" in {duration(reports[-1].seconds)}" if reports else ""
+        st.html(f'<p class="lead"><b>{status.state}</b>: {status.step:,} steps{seconds} on {source}. {status.message}</p>')
+        st.html(f'<p class="small">{ABOUT_THE_LOSS}</p>')
+        st.code(f"python -m vae diffuse --run {shlex.quote(str(folder.path))}", language="bash")
+        show_button(folder, again=True)

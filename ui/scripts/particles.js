@@ -1,0 +1,372 @@
+// Particles between noise and codes: dots, decoded images, arrows and trajectories move together, and the server is asked for
+// nothing meanwhile. `described` in ui/particles.py says what it says.
+//
+// `place` counts steps of the chain. Forward, z_t = alpha u + sigma epsilon holds at every place; backward, between two steps,
+// dots are on a straight line from the one to the other.
+
+const SECONDS = 10; // of a whole way at speed 1
+const BELOW = 34; // of the page below all this, in pixels at a root font of 17
+const TRAILS = 60; // trajectories that are drawn
+const SPACE_IS_THEIRS = 'button, select, input[type=checkbox], input[type=text], input[type=number], textarea, [role=combobox], a';
+const ARROWS_ARE_THEIRS = 'select, input:not([type=checkbox], .slider), textarea, [role=combobox], [role=slider]';
+const STEPS_OF_KEYS = { ArrowLeft: -1, ArrowDown: -1, PageDown: -5, ArrowRight: 1, ArrowUp: 1, PageUp: 5 };
+
+const element = (tag, properties, parent) => parent.appendChild(Object.assign(document.createElement(tag), properties));
+const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+
+// Numbers from -reach to reach, each as two bytes, the low one first.
+const numbersOf = (text, reach) => {
+  const bytes = bytesOf(text);
+  return Float32Array.from({ length: bytes.length / 2 }, (_, index) => {
+    const step = bytes[2 * index] + 256 * bytes[2 * index + 1];
+    return ((step / STEPS) * 2 - 1) * reach;
+  });
+};
+
+class Particles extends Player {
+  constructor(root) {
+    super();
+    this.root = root;
+    this.find = (selector) => root.querySelector(selector);
+    this.splats = new Splats(this.find('.points'));
+    this.still = window.matchMedia('(prefers-reduced-motion: reduce)');
+    this.drawn = {};
+    this.listen();
+  }
+
+  // What the server says
+
+  update(data) {
+    const another = this.data?.film !== data.film;
+    this.data = data;
+    if (another) this.begin();
+    this.fill();
+    this.layOut();
+  }
+
+  begin() {
+    const { data } = this;
+    const goOn = this.playing;
+    this.pause(false);
+    this.frames = data.levels.map((_, index) => ({ id: String(index), at: index, epoch: index }));
+    this.labels = bytesOf(data.labels);
+    this.words = data.colours.map(wordOf);
+    this.shown = new Float32Array(2 * this.labels.length);
+    const places = numbersOf(data.places, data.reach);
+    const each = this.shown.length;
+    this.ways = Array.from({ length: places.length / each }, (_, index) => places.subarray(index * each, (index + 1) * each));
+    this.arrows = data.arrows && numbersOf(data.arrows.values, data.arrows.reach);
+    this.tiles = new Image();
+    this.tiles.onload = () => this.drawSoon();
+    this.tiles.src = data.tiles;
+    this.place = 0;
+    this.drawn = {};
+    this.fillNames();
+    if (goOn) this.play();
+  }
+
+  unpackedAt(index) {
+    return this.frames[index];
+  }
+
+  load() {}
+
+  tell() {}
+
+  get seconds() {
+    return SECONDS / Math.max(this.last, 1) / this.speed;
+  }
+
+  // What the place means
+
+  // Noise level s, time t, and alpha and sigma.
+  get noise() {
+    const { levels, times } = this.data;
+    const [from, to] = [this.index, Math.min(this.index + 1, this.last)];
+    const share = this.place - this.index;
+    const time = times[from] + share * (times[to] - times[from]);
+    const level = this.data.forward ? levelAt(time, this.data.schedule, this.data.greatest) : levels[share < 0.5 ? from : to];
+    const alpha = 1 / Math.hypot(1, level);
+    return { time, level, alpha, sigma: level * alpha };
+  }
+
+  movePlaces() {
+    if (this.data.forward) {
+      const { alpha, sigma } = this.noise;
+      const [codes, epsilon] = this.ways;
+      for (let i = 0; i < this.shown.length; i++) this.shown[i] = alpha * codes[i] + sigma * epsilon[i];
+      return;
+    }
+    const share = this.still.matches ? 0 : this.place - this.index;
+    blend(this.ways[this.index], this.ways[Math.min(this.index + 1, this.last)], share, this.shown);
+  }
+
+  // What stands on the page
+
+  fillNames() {
+    const { names, colours, handful } = this.data;
+    this.find('.legend').replaceChildren();
+    names.forEach((name, label) => {
+      const item = element('span', { title: name }, this.find('.legend'));
+      element('i', { style: `background:${colours[label]}` }, item);
+      element('span', { textContent: name }, item);
+    });
+    this.find('.digits').replaceChildren();
+    this.digits = Array.from({ length: handful }, (_, index) => {
+      const figure = element('figure', {}, this.find('.digits'));
+      const canvas = element('canvas', { width: SIDE, height: SIDE }, figure);
+      canvas.setAttribute('role', 'img');
+      canvas.setAttribute('aria-label', `Particle ${index + 1}, decoded where it is`);
+      const label = this.labels[index];
+      element('figcaption', { textContent: index + 1, style: `background:${colours[label]};color:${this.data.inks[label]}` }, figure);
+      return canvas.getContext('2d');
+    });
+  }
+
+  fill() {
+    const { data } = this;
+    const title = this.playing ? 'Pause' : data.forward ? 'Add noise' : 'Remove noise';
+    this.find('.play').classList.toggle('playing', this.playing);
+    this.find('.play span').textContent = title;
+    this.find('.slider').max = this.last;
+    this.find('.sense').textContent = data.sense;
+    this.find('.notes').replaceChildren(...data.notes.map((note) => Object.assign(document.createElement('p'), { innerHTML: note })));
+    this.find('.field').hidden = !data.arrows;
+  }
+
+  get canPlay() {
+    return this.last > 0;
+  }
+
+  // Sizes
+
+  layOut() {
+    const figure = this.find('.plane');
+    this.scale = parseFloat(getComputedStyle(document.documentElement).fontSize) / 17;
+    this.fitHeight();
+    if (!this.data || !figure.clientWidth || !figure.clientHeight) return;
+    const style = getComputedStyle(figure);
+    this.style = { ink: style.color, paper: style.getPropertyValue('--st-background-color').trim() || '#ffffff', font: style.fontFamily };
+    this.ratio = Math.min(window.devicePixelRatio || 1, 2);
+    const asked = [figure.clientWidth, figure.clientHeight, this.ratio, this.scale, this.data.extent, this.data.axes, ...Object.values(this.style), this.labels.length].join();
+    if (this.drawn.asked !== asked) {
+      this.drawn.asked = asked;
+      this.layout = new Layout(figure.clientWidth, figure.clientHeight, this.scale, this.data);
+      const { left, top, width, height } = this.layout;
+      this.find('.points').style.cssText = `left:${left}px;top:${top}px;width:${width}px;height:${height}px`;
+      const radius = (this.labels.length < 1500 ? 4 : 2.5) * this.ratio * this.scale;
+      this.splats.resize(Math.round(width * this.ratio), Math.round(height * this.ratio), radius);
+      drawAxes(this.sizedAxes(figure), this.layout, this.data, this.style);
+      this.splats.setGround(this.ratio, (context) => {
+        context.fillStyle = this.style.paper;
+        context.fillRect(0, 0, width + 1, height + 1);
+        drawZeros(context, this.layout);
+      });
+    }
+    this.draw();
+  }
+
+  fitHeight() {
+    const { host } = this.root;
+    if (!this.data) return;
+    const above = host.getBoundingClientRect().top + (host.closest('[data-testid="stMain"]')?.scrollTop ?? 0);
+    this.find('.replay').style.setProperty('--replay', `${Math.floor(window.innerHeight - above - BELOW * this.scale)}px`);
+  }
+
+  sizedAxes(figure) {
+    const canvas = this.find('.axes');
+    [canvas.width, canvas.height] = [figure.clientWidth, figure.clientHeight].map((side) => Math.round(side * this.ratio));
+    canvas.style.cssText = `width:${figure.clientWidth}px;height:${figure.clientHeight}px`;
+    const context = canvas.getContext('2d');
+    context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    return context;
+  }
+
+  // Drawing
+
+  draw() {
+    if (!this.layout || !this.frames.length) return;
+    this.movePlaces();
+    this.splats.draw(this.shown, this.labels, this.words, this.layout.map, this.ratio);
+    this.splats.drawOver(this.ratio, (context) => {
+      if (this.find('.trails input').checked) this.drawTrails(context);
+      if (this.arrows && this.find('.field input').checked) this.drawArrows(context);
+      this.drawRings(context);
+    });
+    this.drawDigits();
+    this.drawNow();
+  }
+
+  pixelOf(places, particle) {
+    return this.layout.pixelOf([places[2 * particle], places[2 * particle + 1]]);
+  }
+
+  drawTrails(context) {
+    const { data } = this;
+    const until = this.index + 1;
+    context.lineJoin = 'round';
+    for (let particle = 0; particle < Math.min(TRAILS, this.labels.length); particle++) {
+      [context.strokeStyle, context.lineWidth] = [data.colours[this.labels[particle]], (particle < data.handful ? 2.5 : 1.2) * this.scale];
+      context.beginPath();
+      for (let step = 0; step < until; step++) {
+        if (data.forward) {
+          const level = levelAt(data.times[step], data.schedule, data.greatest);
+          const alpha = 1 / Math.hypot(1, level);
+          const place = [0, 1].map((axis) => alpha * (this.ways[0][2 * particle + axis] + level * this.ways[1][2 * particle + axis]));
+          context.lineTo(...this.layout.pixelOf(place));
+        } else context.lineTo(...this.pixelOf(this.ways[step], particle));
+      }
+      context.lineTo(...this.pixelOf(this.shown, particle));
+      context.stroke();
+    }
+  }
+
+  // The score of the noisy codes at this time, on a grid; each arrow as long as a cell at most.
+  drawArrows(context) {
+    const { size, half, times } = this.data.arrows;
+    const nearest = times.reduce((best, time, index) => (Math.abs(time - this.noise.time) < Math.abs(times[best] - this.noise.time) ? index : best), 0);
+    const field = this.arrows.subarray(nearest * size * size * 2, (nearest + 1) * size * size * 2);
+    const cell = ((2 * half) / size) * this.layout.unit;
+    [context.strokeStyle, context.fillStyle, context.lineCap] = [this.style.ink, this.style.ink, 'round'];
+    context.globalAlpha = 0.75;
+    for (let row = 0; row < size; row++) {
+      for (let column = 0; column < size; column++) {
+        const at = 2 * (row * size + column);
+        const place = [column, row].map((index) => ((index + 0.5) / size) * 2 * half - half);
+        drawArrow(context, this.layout.pixelOf(place), [field[at] * cell, -field[at + 1] * cell], this.scale);
+      }
+    }
+    context.globalAlpha = 1;
+  }
+
+  // The handful that is decoded, numbered.
+  drawRings(context) {
+    const { handful, colours, inks } = this.data;
+    const radius = 11 * this.scale;
+    context.font = `bold ${14 * this.scale}px ${this.style.font}`;
+    [context.textAlign, context.textBaseline] = ['center', 'middle'];
+    for (let particle = handful - 1; particle >= 0; particle--) {
+      const label = this.labels[particle];
+      const [x, y] = this.pixelOf(this.shown, particle);
+      context.beginPath();
+      context.arc(x, y, radius, 0, 2 * Math.PI);
+      [context.fillStyle, context.strokeStyle, context.lineWidth] = [colours[label], 'white', 2 * this.scale];
+      context.fill();
+      context.stroke();
+      context.fillStyle = inks[label];
+      context.fillText(particle + 1, x, y + this.scale);
+    }
+  }
+
+  drawDigits() {
+    const step = this.place - this.index < 0.5 ? this.index : Math.min(this.index + 1, this.last);
+    if (this.drawn.digits === step || !this.tiles.complete || !this.tiles.naturalWidth) return;
+    this.drawn.digits = step;
+    this.digits.forEach((context, index) => context.drawImage(this.tiles, index * SIDE, step * SIDE, SIDE, SIDE, 0, 0, SIDE, SIDE));
+  }
+
+  drawNow() {
+    const { time, level, alpha, sigma } = this.noise;
+    const slider = this.find('.slider');
+    slider.value = this.place;
+    slider.style.setProperty('--done', `${(100 * this.place) / Math.max(this.last, 1)}%`);
+    slider.setAttribute('aria-valuetext', `time ${time.toFixed(2)}`);
+    this.say('.time b', time.toFixed(2));
+    this.say('.level b', level < 10 ? level.toFixed(2) : level.toFixed(1));
+    this.say('.shares', `z\u209c = ${alpha.toFixed(2)} u + ${sigma.toFixed(2)} \u03b5`);
+    this.say('.step', `step ${Math.round(this.place)} of ${this.last}`);
+  }
+
+  say(selector, words) {
+    const place = this.find(selector);
+    if (place.textContent !== words) place.textContent = words;
+  }
+
+  // Hands
+
+  listen() {
+    const slider = this.find('.slider');
+    this.find('.play').onclick = () => this.toggle();
+    this.find('.first').onclick = () => this.nudge(-this.frames.length);
+    this.find('.back').onclick = () => this.nudge(-1);
+    this.find('.forth').onclick = () => this.nudge(1);
+    for (const box of ['.field input', '.trails input']) this.find(box).onchange = () => this.drawSoon();
+    this.find('.speed').onchange = (event) => (this.speed = Number(event.target.value));
+    slider.oninput = () => {
+      this.pause(false);
+      this.seek(Number(slider.value));
+    };
+  }
+
+  onKey(event) {
+    const target = event.composedPath()[0];
+    if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented || !this.canPlay) return;
+    if (event.key === ' ' && !target.closest?.(SPACE_IS_THEIRS)) this.toggle();
+    else if (target.closest?.(ARROWS_ARE_THEIRS)) return;
+    else if (event.key in STEPS_OF_KEYS) this.nudge(STEPS_OF_KEYS[event.key]);
+    else if (event.key === 'Home') this.nudge(-this.frames.length);
+    else if (event.key === 'End') this.nudge(this.frames.length);
+    else return;
+    event.preventDefault();
+  }
+}
+
+// As `vae.diffusion.process.noise_level`.
+const levelAt = (time, schedule, greatest) => {
+  const level = schedule === 'cosine' ? Math.abs(Math.tan((Math.PI / 2) * time)) : Math.sqrt(Math.expm1(0.1 * time + 9.95 * time * time));
+  return Math.min(level, greatest);
+};
+
+const drawArrow = (context, [x, y], [dx, dy], scale) => {
+  const length = Math.hypot(dx, dy);
+  if (length < 1.5) return;
+  const [endX, endY] = [x + dx, y + dy];
+  const head = Math.min(6 * scale, 0.5 * length);
+  const angle = Math.atan2(dy, dx);
+  context.lineWidth = 1.5 * scale;
+  context.beginPath();
+  context.moveTo(x, y);
+  context.lineTo(endX, endY);
+  for (const turn of [-0.5, 0.5]) {
+    context.moveTo(endX, endY);
+    context.lineTo(endX - head * Math.cos(angle + turn), endY - head * Math.sin(angle + turn));
+  }
+  context.stroke();
+};
+
+const LOOKS_APART = 250; // milliseconds; themes and sizes change without a word
+
+const attend = (particles) => {
+  const onKey = (event) => particles.onKey(event);
+  const onResize = () => particles.layOut();
+  const observer = new ResizeObserver(onResize);
+  observer.observe(particles.find('.plane'));
+  window.addEventListener('keydown', onKey);
+  window.addEventListener('resize', onResize);
+  const timer = setInterval(() => particles.fitHeight(), LOOKS_APART);
+  return () => {
+    particles.pause(false);
+    observer.disconnect();
+    window.removeEventListener('keydown', onKey);
+    window.removeEventListener('resize', onResize);
+    clearInterval(timer);
+  };
+};
+
+export default function (component) {
+  const { data, parentElement } = component;
+  const host = parentElement.host ?? parentElement;
+  if (!host.particles) {
+    host.particles = new Particles(parentElement);
+    host.particles.stop = attend(host.particles);
+    window.vaeParticles = host.particles; // for whoever measures it
+  }
+  host.particles.update(data);
+  // Streamlit keeps the latest call's cleanup alone, but may run an earlier one's late: only the latest ends the film.
+  const turn = (host.particles.turn = {});
+  return () => {
+    if (host.particles?.turn !== turn) return;
+    host.particles.stop();
+    delete host.particles;
+  };
+}
