@@ -11,9 +11,10 @@ from vae.errors import ExplorerError
 from vae.run import RunFolder
 
 OPENS_ON = "mnist-beta0"
-LEAD = (
-    "A decoder is good <b>where codes are</b>; a diffusion model learns where. <b>Dissolve them</b> into noise, then go back."
-)
+ANY = -1
+"""The choice of no class."""
+
+LEAD = "A decoder is good <b>where codes are</b>; diffusion learns where. <b>Dissolve them</b>, then go back."
 DIRECTIONS = {"forward": "Codes to noise", "backward": "Noise to codes"}
 SAMPLERS = {"ode": "Probability-flow ODE: no dice", "ancestral": "Ancestral chain: fresh noise at every step"}
 
@@ -49,8 +50,14 @@ def page(folder: RunFolder) -> None:
     if version is None:
         without_prior(folder)
         return
+    try:
+        prior_resources.load_prior(version)
+    except ExplorerError as error:
+        frame.say(error)
+        live_prior.show_button(folder, again=False)
+        return
     st.fragment(_particles)(folder, version)
-    st.fragment(chapters.show)(folder, version)
+    st.fragment(_chapters)(folder, version)
 
 
 def without_prior(folder: RunFolder) -> None:
@@ -78,6 +85,14 @@ def _particles(folder: RunFolder, version: PriorVersion) -> None:
     state.write_address()
 
 
+def _chapters(folder: RunFolder, version: PriorVersion) -> None:
+    try:
+        chapters.show(folder, version)
+    except ExplorerError as error:
+        frame.say(error)
+    state.write_address()
+
+
 def say(class_names: tuple[str, ...], prior: Prior) -> None:
     """What to do here, and the few things to choose."""
     backward = state.view().direction == "backward"
@@ -99,20 +114,26 @@ def _take(field: str, key: str) -> None:
     state.change(**{field: st.session_state[key]})
 
 
+def _take_guide() -> None:
+    guide = st.session_state["guide"]
+    state.change(guide=None if guide == ANY else guide)
+
+
 def choose_guidance(class_names: tuple[str, ...]) -> None:
     """Which class the particles are led to, and how hard."""
     guide = guide_of(class_names)
-    st.session_state["guide"] = guide
+    st.session_state["guide"] = ANY if guide is None else guide
     st.selectbox(
-        "Class", [None, *range(len(class_names))], key="guide", label_visibility="collapsed", width=150,
-        format_func=lambda label: "any class" if label is None else f"only {class_names[label]}", on_change=_take,
-        args=("guide", "guide"),
+        "Class", [ANY, *range(len(class_names))], key="guide", label_visibility="collapsed", width=150,
+        format_func=lambda label: "any class" if label == ANY else f"only {class_names[label]}",
+        on_change=_take_guide,
     )  # fmt: skip
     if guide is not None:
         st.session_state["weight"] = float(state.view().weight)
+        st.html("<span>weight</span>", width="content")
         st.number_input(
-            "Weight", 0.0, state.GREATEST_WEIGHT, step=1.0, key="weight", on_change=_take, args=("weight", "weight"), width=130,
-            label_visibility="collapsed", format="weight %.3g",
+            "Weight", 0.0, state.GREATEST_WEIGHT, step=1.0, key="weight", on_change=_take, args=("weight", "weight"), width=120,
+            label_visibility="collapsed", format="%.3g",
             help="Guidance weight: 0 ignores the class, 1 is the class as it is, more overdoes it",
         )  # fmt: skip
 

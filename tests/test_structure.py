@@ -21,6 +21,7 @@ import sys, torch, numpy, safetensors.torch, tqdm, filelock, PIL.Image, scipy.nd
 opened = []
 sys.addaudithook(lambda event, arguments: opened.append(str(arguments[0])) if event in ("open", "socket.connect") else None)
 import vae, vae.evaluation, vae.arguments, vae.atlas, vae.comparison, vae.convention, vae.fields, vae.plane, vae.road, vae.story
+import vae.diffusion.worker
 print([path for path in opened if not path.endswith((".py", ".pyc", ".so"))])
 print(sorted({"streamlit", "plotly", "torchvision", "sklearn"} & set(sys.modules)))
 """

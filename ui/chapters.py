@@ -191,16 +191,16 @@ def story(books: Balance) -> list[tuple[str, str]]:
         (
             "**5. The same bound, longer.** z has latents of its own, and their terms take the KL's place: the first step, "
             f"all the middle ones, the noisy end. Here {sums}.",
-            r"\mathbb{E}\Big[\log\tfrac{q(z|x)}{p(z|z_1)}\Big] + \sum_{t=2}^{T} \mathbb{E}\,\mathrm{KL}(q(z_{t-1}|z_t,z) \,\|\, "
+            r"\mathbb{E}\Big[\log\tfrac{q(z|x)}{p(z|z_1)}\Big] + \sum_{t=2}^{T} \mathbb{E}\,\mathrm{KL}(q(z_{t-1}|z_t,z) \| "
             r"p(z_{t-1}|z_t)) + \mathrm{KL}(q(z_T|z) \,\|\, \mathcal{N}(0, I))",
         ),
         (
-            "**6. Each step is denoising.** Both sides of a middle KL are Gaussians of one width, so it is the squared distance "
+            "**6. Each step is denoising.** Both sides of a middle KL are Gaussians of one width: it is the squared distance "
             "between the code and D, the guess of it. s is the noise level, sigma over alpha; r that of the step below.",
-            r"\mathrm{KL}_t = \tfrac12 \Big(\tfrac1{r^2} - \tfrac1{s^2}\Big) \big\| z - D(z_t; s) \big\|^2,\quad s = \sigma_t/\alpha_t",
+            r"\mathrm{KL}_t = \tfrac12 \Big(\tfrac1{r^2} - \tfrac1{s^2}\Big) \| z - D \|^2,\quad s = \sigma_t/\alpha_t",
         ),
         (
-            "**7. Denoising is the score.** The best guess says in which direction the noisy codes get denser. That is what the "
+            "**7. Denoising is the score.** The best guess says in which direction the noisy codes get denser: what the "
             "arrows show, and what both samplers follow.",
             r"\nabla_x \log p(x; s) = \frac{D(x; s) - x}{s^2},\quad x = z + s\,\varepsilon = z_t/\alpha_t",
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 
 import streamlit as st
 
@@ -11,13 +12,13 @@ from ui.ask import duration
 from ui.prior_resources import PriorVersion
 from ui.steer import attempt, tell
 from vae.diffusion.folder import PriorFolder
-from vae.diffusion.worker import start_process
+from vae.diffusion.worker import ROOT, start_process
 from vae.errors import ExplorerError
 from vae.run import RunFolder
 
 SECONDS_BETWEEN_LOOKS = 1.0
 ABOUT_THE_LOSS = (
-    "The loss is the mean squared error of what the network predicts, all noise levels counting alike. Most of it is noise that "
+    "The loss is the mean squared error of what the network predicts, all noise levels alike. Most of it is noise that "
     "nobody can predict, so it falls little while the samples get much better."
 )
 
@@ -102,5 +103,10 @@ def show_past(folder: RunFolder, prior: PriorFolder) -> None:
         seconds = f" in {duration(reports[-1].seconds)}" if reports else ""
         st.html(f'<p class="lead"><b>{status.state}</b>: {status.step:,} steps{seconds} on {source}. {status.message}</p>')
         st.html(f'<p class="small">{ABOUT_THE_LOSS}</p>')
-        st.code(f"python -m vae diffuse --run {shlex.quote(str(folder.path))}", language="bash")
+        st.code(f"python -m vae diffuse --run {shlex.quote(str(_short(folder.path)))}", language="bash")
         show_button(folder, again=True)
+
+
+def _short(path: Path) -> Path:
+    """A path from where the commands are given, if it lies there."""
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path

@@ -28,6 +28,7 @@ def score_fields(
     )  # fmt: skip
     cell = 2 * extent / round(len(places) ** 0.5)
     colours = [palette.CLASSES[label % len(palette.CLASSES)] for label in labels.tolist()]
+    dots = dots.numpy()
     for column, field in ((1, learned), (2, exact)):
         marker = {"size": 5, "color": colours, "opacity": 0.35}
         figure.add_scattergl(x=dots[:, 0], y=dots[:, 1], mode="markers", marker=marker, hoverinfo="skip", row=1, col=column)
@@ -77,7 +78,10 @@ def losses(reports: Sequence[PriorReport], steps: int) -> go.Figure:
 def samples_over_codes(samples: Tensor, codes: Tensor, extent: float) -> go.Figure:
     """Samples (N, 2) of a half-trained prior over held-out codes (M, 2)."""
     figure = go.Figure()
-    for name, places, colour, size in (("held-out codes", codes, palette.NEUTRAL, 4), ("samples", samples, palette.GAP, 6)):
+    for name, places, colour, size in (
+        ("held-out codes", codes.numpy(), palette.NEUTRAL, 4),
+        ("samples", samples.numpy(), palette.GAP, 6),
+    ):
         marker = {"size": size, "color": colour, "opacity": 0.6}
         figure.add_scattergl(x=places[:, 0], y=places[:, 1], name=name, mode="markers", marker=marker, hoverinfo="skip")
     figure.update_xaxes(range=[-extent, extent], constrain="domain", **PLANE_AXIS)

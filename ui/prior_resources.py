@@ -26,7 +26,7 @@ from vae.run import RunFolder
 PARTICLES, FORWARD_PARTICLES = 1000, 5000
 FIELD_CELLS, ARROW_TIMES = 21, 26
 GRID_CELLS = 12
-LEDGER_CODES = 4000
+LEDGER_DRAWS = 8
 SCORED = 400
 
 
@@ -157,9 +157,9 @@ class Balance:
 def balance(version: PriorVersion, steps: int) -> Balance:
     """The bound of a chain of `steps` latents."""
     prior = load_prior(version)
-    codes = prior.codes.held_out.select(torch.arange(min(LEDGER_CODES, len(prior.codes.held_out))))
+    codes = prior.codes.held_out
     posterior = prior.standard.posterior(codes.posterior)
-    terms = ledger(prior.denoiser.guided(), posterior, prior.description.first_variance, steps)
+    terms = ledger(prior.denoiser.guided(), posterior, prior.description.first_variance, steps, LEDGER_DRAWS)
     return Balance(terms, kl_to_prior(codes.posterior).mean().item(), len(codes))
 
 

@@ -35,6 +35,13 @@ CHANGED = {
     "runs": ("mnist", "digits", "mine-2"),
     "picture": "codes",
     "own_scales": True,
+    "direction": "backward",
+    "guide": 0,
+    "weight": 7.5,
+    "chain": 1000,
+    "sampler": "ancestral",
+    "noise": "linear",
+    "chapter": "ledger",
 }
 
 
