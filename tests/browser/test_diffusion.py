@@ -1,0 +1,137 @@
+"""The Diffusion page: particles move in the browser alone, and every digit is what the decoder gives where its particle is."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from playwright.sync_api import Page, expect
+
+from tests.browser.screen import count_messages, new_page, query, rgba
+from tests.conftest import wait_until
+from vae.diffusion.folder import PriorFolder
+from vae.latent import decode_points
+from vae.run import RunFolder, load_run
+
+READY = "() => window.vaeParticles?.layout && window.vaeParticles.tiles.complete && window.vaeParticles.tiles.naturalWidth > 0"
+STATE = """() => {
+    const { place, shown, labels, noise, last, playing, data, words } = window.vaeParticles;
+    return { place, places: Array.from(shown), labels: Array.from(labels), ...noise, last, playing, forward: data.forward,
+        film: data.film, colours: Array.from(words) };
+}"""
+FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
+def open_page(page: Page, address: str, words: str) -> None:
+    page.goto(f"{address}/diffusion?{words}")
+    page.wait_for_function(READY, timeout=60_000)
+    page.wait_for_selector('[data-test-script-state="notRunning"]')
+    page.evaluate(FRAMES)
+
+
+def state(page: Page) -> dict:
+    return page.evaluate(STATE)
+
+
+def places(seen: dict) -> np.ndarray:
+    return np.array(seen["places"]).reshape(-1, 2)
+
+
+def digit(page: Page, index: int) -> np.ndarray:
+    return rgba(page.locator(".st-key-particles .digits canvas").nth(index))[..., 0].astype(int)
+
+
+def expect_decoded(page: Page, runs, name: str, indices: range) -> None:
+    """Each digit on the screen is what the run's decoder gives where its particle is; places are sent in 65,535 steps."""
+    run, prior = load_run(runs / name), PriorFolder.of(RunFolder(runs / name)).read()
+    page.wait_for_timeout(300)
+    where = torch.from_numpy(places(state(page))[list(indices)]).float()
+    expected = decode_points(run.model, prior.standard.to_latent(where))[:, 0].int().numpy()
+    for index in indices:
+        assert np.abs(digit(page, index) - expected[index]).max() <= 12
+        assert np.abs(digit(page, index) - expected[index]).mean() < 0.5
+
+
+def test_codes_dissolve_and_keep_their_colours_without_the_server(page, address, runs):
+    messages = count_messages(page)
+    open_page(page, address, "run=mnist-beta0")
+    first = state(page)
+    assert first["forward"] and first["time"] == 0 and first["place"] == 0
+    expect_decoded(page, runs, "mnist-beta0", range(6))
+    told = len(messages)
+    page.get_by_role("button", name="Add noise").click()
+    page.wait_for_function("() => window.vaeParticles.place > 3")
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("slider", name="Time").focus()
+    page.keyboard.press("End")
+    page.evaluate(FRAMES)
+    last = state(page)
+    assert last["time"] == 1 and last["alpha"] < 0.06 and last["labels"] == first["labels"]
+    assert places(last).std(0) == pytest.approx([1, 1], abs=0.05)
+    assert len(messages) == told
+    codes, epsilon = places(first), places(last)
+    page.evaluate("() => window.vaeParticles.seek(25)")
+    page.evaluate(FRAMES)
+    middle = state(page)
+    expected = middle["alpha"] * codes + middle["sigma"] * (epsilon - last["alpha"] * codes) / last["sigma"]
+    assert places(middle) == pytest.approx(expected, abs=1e-3)
+    assert middle["alpha"] == pytest.approx(np.cos(np.pi / 4), abs=1e-6)
+
+
+def test_noise_becomes_the_digits_of_a_class(page, address, runs):
+    open_page(page, address, "run=mnist-beta0&direction=backward&class=0")
+    page.get_by_role("button", name="Remove noise").click()
+    page.wait_for_function("() => window.vaeParticles.place > 2")
+    page.evaluate("() => { window.vaeParticles.pause(); window.vaeParticles.seek(50); }")
+    page.evaluate(FRAMES)
+    expect_decoded(page, runs, "mnist-beta0", range(6))
+    prior = PriorFolder.of(RunFolder(runs / "mnist-beta0")).read()
+    ends = torch.from_numpy(places(state(page))).float()
+    train = prior.codes.train
+    nearest = torch.cdist(ends, prior.standard.to_standard(train.posterior.mean)).argmin(1)
+    assert (train.labels[nearest] == 0).float().mean() > 0.9
+    before = state(page)["film"]
+    weight = page.locator(".st-key-weight input")
+    weight.fill("0")
+    weight.press("Enter")
+    page.wait_for_function(f"() => window.vaeParticles.data.film !== {before!r}", timeout=20_000)
+    page.wait_for_url(lambda _: query(page).get("weight") == "0", wait_until="commit")
+    assert len(set(map(tuple, places(state(page)).round(2)))) > 100
+
+
+def test_arrows_and_trajectories_are_drawn_on_demand(page, address):
+    open_page(page, address, "run=mnist-beta0&direction=backward")
+    page.evaluate("() => window.vaeParticles.seek(40)")
+    page.evaluate(FRAMES)
+    plain = rgba(page.locator(".st-key-particles .points"))
+    for name in ("score, as arrows", "trajectories"):
+        page.get_by_label(name).check()
+        page.evaluate(FRAMES)
+        with_more = rgba(page.locator(".st-key-particles .points"))
+        assert (plain != with_more).any(-1).sum() > 500
+        page.get_by_label(name).uncheck()
+        page.evaluate(FRAMES)
+    assert np.array_equal(rgba(page.locator(".st-key-particles .points")), plain)
+
+
+def test_a_prior_is_trained_from_the_page_and_seen_to_learn(new_context, address, runs):
+    page = new_page(new_context())
+    shutil.copytree(runs / "digits", runs / "undiffused")
+    try:
+        page.goto(f"{address}/diffusion?run=undiffused")
+        page.get_by_role("button", name="Train a diffusion prior").click(timeout=60_000)
+        expect(page.get_by_text("training a prior")).to_be_visible(timeout=60_000)
+        expect(page.locator(".st-key-prior_samples .js-plotly-plot")).to_be_visible(timeout=60_000)
+        page.get_by_role("button", name="Stop").click()
+        page.wait_for_function(READY, timeout=60_000)
+        folder = RunFolder(runs / "undiffused")
+        wait_until(lambda: not PriorFolder.in_training(folder).exists, "the prior to be in its place")
+        assert PriorFolder.of(folder).read_status().state == "stopped"
+        assert page.faults == []
+    finally:
+        PriorFolder.in_training(RunFolder(runs / "undiffused")).path.exists() and PriorFolder.in_training(
+            RunFolder(runs / "undiffused")
+        ).ask_to_stop()
+        shutil.rmtree(runs / "undiffused", ignore_errors=True)
