@@ -20,9 +20,9 @@ class PriorConfig:
     the steps taken so far.
     """
 
-    steps: int = 1500
+    steps: int = 2000
     batch_size: int = 1024
-    learning_rate: float = 3e-3
+    learning_rate: float = 1e-2
     width: int = 128
     layers: int = 4
     features: int = 64
