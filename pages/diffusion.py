@@ -11,8 +11,7 @@ from vae.errors import ExplorerError
 from vae.run import RunFolder
 
 OPENS_ON = "mnist-beta0"
-ANY = -1
-"""The choice of no class."""
+ANY = -1  # the choice of no class
 
 LEAD = "A decoder is good <b>where codes are</b>; diffusion learns where. <b>Dissolve them</b>, then go back."
 DIRECTIONS = {"forward": "Codes to noise", "backward": "Noise to codes"}
@@ -66,9 +65,7 @@ def without_prior(folder: RunFolder) -> None:
     failed = PriorFolder.in_training(folder)
     if failed.exists and failed.read_status().state in ("failed", "stopped"):
         st.error(failed.read_status().message)
-    st.info(
-        f"{folder.name} has no diffusion prior yet. Training one takes about a minute, and needs no image once codes are there."
-    )
+    st.info(f"{folder.name} has no diffusion prior yet. Training one on its codes takes about a minute.")
     live_prior.show_button(folder, again=False)
 
 
@@ -188,7 +185,8 @@ def described(version: PriorVersion, prior: Prior, class_names: tuple[str, ...])
         if guide is None
         else (f"Noise is taken back towards codes of class {class_names[guide]}, guidance weight {weight:g}.")
     )
-    return flow.described(film, f"{version} {asked}", prior, class_names, field, sense, guide is not None)
+    described = flow.described(film, f"{version} {asked}", prior, class_names, field, sense, guide is not None)
+    return described | {"ghosts": prior_resources.ghosts(version)}
 
 
 main()

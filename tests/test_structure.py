@@ -55,3 +55,9 @@ def test_nothing_is_unpickled_or_evaluated():
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call):
                 assert ast.unparse(node.func) not in {"eval", "exec", "pickle.load", "pickle.loads", "torch.load"}, path
+
+
+def test_no_page_has_a_bare_string_which_streamlit_would_write_on_the_screen():
+    for path in [ROOT / "app.py", *(ROOT / "pages").glob("*.py")]:
+        bare = [node for node in ast.parse(path.read_text()).body[1:] if isinstance(node, ast.Expr)]
+        assert not [node for node in bare if isinstance(node.value, ast.Constant)], path

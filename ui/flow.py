@@ -110,6 +110,14 @@ def _film(places: Tensor, handful: Tensor, labels: Tensor, times: Tensor, levels
     }
 
 
+def ghosts(u: Tensor, labels: Tensor) -> dict:
+    """Codes u (N, D) with their labels, as the particles' component takes them to be drawn faintly."""
+    places = plane_places(u)
+    reach = max(places.abs().max().item(), 1e-6)
+    names = base64.b64encode(labels.to(torch.uint8).numpy().tobytes()).decode()
+    return {"places": packed(places, reach), "reach": reach, "labels": names}
+
+
 def packed(values: Tensor, reach: float) -> str:
     """Numbers from -reach to reach as two bytes each, the low one first, right to reach / 65,535."""
     steps = ((values.double() / reach + 1) / 2 * STEPS).round().clamp(0, STEPS).numpy().astype("<u2")
@@ -151,6 +159,7 @@ def described(
         "extent": extent_of(prior),
         "strip": False,
         "arrows": field,
+        "ghosts": None,
         "active": False,
         "sense": sense,
         "notes": notes(film, prior, field is not None, guided),

@@ -39,6 +39,7 @@ HTML = """
     <div class="digits"></div>
     <p class="caption">the numbered particles, decoded where they are</p>
     <div class="choices">
+      <label class="ghosts"><input type="checkbox" checked>codes, faint</label>
       <label class="trails"><input type="checkbox">trajectories</label>
       <label class="field"><input type="checkbox">score, as arrows</label>
     </div>

@@ -23,7 +23,7 @@ from vae.elbo import kl_to_prior
 from vae.latent import decode_points, make_grid, tile
 from vae.run import RunFolder
 
-PARTICLES, FORWARD_PARTICLES = 1000, 5000
+PARTICLES, FORWARD_PARTICLES, GHOSTS = 1000, 5000, 3000
 FIELD_CELLS, ARROW_TIMES = 21, 26
 GRID_CELLS = 12
 LEDGER_DRAWS = 8
@@ -76,6 +76,14 @@ def forward_film(version: PriorVersion, noise: str, steps: int) -> dict:
     u = posterior.sample(torch.randn(posterior.mean.shape, generator=generator))
     epsilon = torch.randn(u.shape, generator=generator)
     return flow.forward(u, epsilon, codes.labels, noise, steps, _decoder(version))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def ghosts(version: PriorVersion) -> dict:
+    """Where held-out codes are, to be seen faintly below the particles."""
+    codes = forward_codes(version)
+    codes = codes.select(torch.arange(min(GHOSTS, len(codes))))
+    return flow.ghosts(load_prior(version).standard.to_standard(codes.posterior.mean), codes.labels)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

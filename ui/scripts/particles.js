@@ -56,6 +56,7 @@ class Particles extends Player {
     const each = this.shown.length;
     this.ways = Array.from({ length: places.length / each }, (_, index) => places.subarray(index * each, (index + 1) * each));
     this.arrows = data.arrows && numbersOf(data.arrows.values, data.arrows.reach);
+    this.ghosts = data.ghosts && { places: numbersOf(data.ghosts.places, data.ghosts.reach), labels: bytesOf(data.ghosts.labels) };
     this.tiles = new Image();
     this.tiles.onload = () => this.drawSoon();
     this.tiles.src = data.tiles;
@@ -132,6 +133,7 @@ class Particles extends Player {
     this.find('.sense').textContent = data.sense;
     this.find('.notes').replaceChildren(...data.notes.map((note) => Object.assign(document.createElement('p'), { innerHTML: note })));
     this.find('.field').hidden = !data.arrows;
+    this.find('.ghosts').hidden = !data.ghosts;
   }
 
   get canPlay() {
@@ -148,7 +150,7 @@ class Particles extends Player {
     const style = getComputedStyle(figure);
     this.style = { ink: style.color, paper: style.getPropertyValue('--st-background-color').trim() || '#ffffff', font: style.fontFamily };
     this.ratio = Math.min(window.devicePixelRatio || 1, 2);
-    const asked = [figure.clientWidth, figure.clientHeight, this.ratio, this.scale, this.data.extent, this.data.axes, ...Object.values(this.style), this.labels.length].join();
+    const asked = [figure.clientWidth, figure.clientHeight, this.ratio, this.scale, this.data.extent, this.data.axes, ...Object.values(this.style), this.labels.length, this.data.ghosts?.places].join();
     if (this.drawn.asked !== asked) {
       this.drawn.asked = asked;
       this.layout = new Layout(figure.clientWidth, figure.clientHeight, this.scale, this.data);
@@ -157,13 +159,32 @@ class Particles extends Player {
       const radius = (this.labels.length < 1500 ? 4 : 2.5) * this.ratio * this.scale;
       this.splats.resize(Math.round(width * this.ratio), Math.round(height * this.ratio), radius);
       drawAxes(this.sizedAxes(figure), this.layout, this.data, this.style);
-      this.splats.setGround(this.ratio, (context) => {
-        context.fillStyle = this.style.paper;
-        context.fillRect(0, 0, width + 1, height + 1);
-        drawZeros(context, this.layout);
-      });
+      this.drawGround();
     }
     this.draw();
+  }
+
+  // Below the particles: the page's colour, the codes they came from or go to, the lines at zero.
+  drawGround() {
+    const { width, height, unit } = this.layout;
+    this.splats.setGround(this.ratio, (context) => {
+      context.fillStyle = this.style.paper;
+      context.fillRect(0, 0, width + 1, height + 1);
+      if (this.ghosts && this.find('.ghosts input').checked) this.drawGhosts(context, Math.max(1.5, unit / 45));
+      drawZeros(context, this.layout);
+    });
+  }
+
+  drawGhosts(context, radius) {
+    const { places, labels } = this.ghosts;
+    context.globalAlpha = 0.35;
+    labels.forEach((label, index) => {
+      context.fillStyle = this.data.colours[label];
+      context.beginPath();
+      context.arc(...this.pixelOf(places, index), radius, 0, 2 * Math.PI);
+      context.fill();
+    });
+    context.globalAlpha = 1;
   }
 
   fitHeight() {
@@ -290,6 +311,10 @@ class Particles extends Player {
     this.find('.first').onclick = () => this.nudge(-this.frames.length);
     this.find('.back').onclick = () => this.nudge(-1);
     this.find('.forth').onclick = () => this.nudge(1);
+    this.find('.ghosts input').onchange = () => {
+      this.drawGround();
+      this.drawSoon();
+    };
     for (const box of ['.field input', '.trails input']) this.find(box).onchange = () => this.drawSoon();
     this.find('.speed').onchange = (event) => (this.speed = Number(event.target.value));
     slider.oninput = () => {

@@ -24,6 +24,9 @@ from vae.errors import TrainingError
 
 STEPS_TO_WARM_UP = 50
 REPORTS = 100
+LONGEST_GRADIENT = 1.0
+"""Longer ones are shortened to it: this learning rate is near the greatest that goes well."""
+
 HELD_OUT_CODES = 4096
 
 
@@ -95,6 +98,7 @@ class PriorTrainer:
         loss = self._loss(self.raw, self.train, self.config.batch_size, self.generator, self.config.dropped)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.raw.parameters(), LONGEST_GRADIENT)
         self.optimiser.step()
         self.step += 1
         share = max(1 / self.step, 1 / (self.config.average * self.step + 1))
