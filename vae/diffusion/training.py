@@ -24,7 +24,7 @@ from vae.errors import TrainingError
 
 STEPS_TO_WARM_UP = 50
 REPORTS = 100
-LONGEST_GRADIENT = 1.0
+LONGEST_GRADIENT = 0.3
 """Longer ones are shortened to it: this learning rate is near the greatest that goes well."""
 
 HELD_OUT_CODES = 4096
