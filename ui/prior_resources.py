@@ -13,7 +13,7 @@ from torch import Tensor
 from ui import flow, resources
 from ui.resources import RunVersion
 from vae.diffusion.bound import Ledger, ledger
-from vae.diffusion.codes import Codes
+from vae.diffusion.codes import LabelledCodes
 from vae.diffusion.exact import mixture_denoiser
 from vae.diffusion.figures import DECODED, draw_diffusion
 from vae.diffusion.folder import Prior, PriorFolder
@@ -60,7 +60,7 @@ def load_prior(version: PriorVersion) -> Prior:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def forward_codes(version: PriorVersion) -> Codes:
+def forward_codes(version: PriorVersion) -> LabelledCodes:
     """Held-out codes, those that are decoded first, of classes as different as can be."""
     codes = load_prior(version).codes.held_out
     order = torch.randperm(len(codes), generator=torch.Generator().manual_seed(0))[:FORWARD_PARTICLES]

@@ -21,7 +21,7 @@ EVERY = 6
 
 
 @dataclass(frozen=True)
-class Codes:
+class LabelledCodes:
     """Posteriors of N images with their labels (N,)."""
 
     posterior: Posterior
@@ -30,9 +30,9 @@ class Codes:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def select(self, index: Tensor) -> Codes:
+    def select(self, index: Tensor) -> LabelledCodes:
         """Those at `index`, a mask or integers."""
-        return Codes(Posterior(self.posterior.mean[index], self.posterior.log_variance[index]), self.labels[index])
+        return LabelledCodes(Posterior(self.posterior.mean[index], self.posterior.log_variance[index]), self.labels[index])
 
     def draw(self, count: int, seed: int = 0) -> Tensor:
         """z (count, D) of `count` different images, or of all where they are fewer: one draw from each posterior."""
@@ -75,8 +75,8 @@ class Standard:
 class CodeSets:
     """Codes to train on and held-out ones. `from_frame` where both are the run's held-out images, for want of the others."""
 
-    train: Codes
-    held_out: Codes
+    train: LabelledCodes
+    held_out: LabelledCodes
     from_frame: bool
 
 
@@ -103,14 +103,14 @@ def _codes_of_frame(run: Run) -> CodeSets:
             f"{run.folder.path} has no frame with the codes of its weights, and its images are not on this machine; with a "
             f"network, run: python -m vae download {run.config.dataset}"
         )
-    codes = Codes(frame.codes.posterior, frame.labels)
+    codes = LabelledCodes(frame.codes.posterior, frame.labels)
     kept = torch.arange(len(codes)) % EVERY == EVERY - 1
     return CodeSets(codes.select(~kept), codes.select(kept), True)
 
 
 @torch.no_grad()
-def _encode(model: VAE, split: data.Split) -> Codes:
+def _encode(model: VAE, split: data.Split) -> LabelledCodes:
     device = model.device
     parts = [model.encode(data.pixels(part.to(device))) for part in split.images.split(batch_for(device))]
     means, log_variances = (torch.cat([getattr(part, name) for part in parts]).cpu() for name in ("mean", "log_variance"))
-    return Codes(Posterior(means, log_variances), split.labels)
+    return LabelledCodes(Posterior(means, log_variances), split.labels)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vae import data
-from vae.diffusion.codes import Codes, CodeSets, Standard
+from vae.diffusion.codes import LabelledCodes, CodeSets, Standard
 from vae.diffusion.denoiser import Denoiser
 from vae.diffusion.measures import mixture_sample, sliced_wasserstein
 from vae.diffusion.process import reverse_levels
@@ -113,7 +113,7 @@ def draws(denoiser: Denoiser, standard: Standard, sets: CodeSets, count: int, se
 
 
 def densities(
-    denoiser: Denoiser, standard: Standard, codes: Codes, count: int, seed: int = 0, steps: int = DENSITY_STEPS
+    denoiser: Denoiser, standard: Standard, codes: LabelledCodes, count: int, seed: int = 0, steps: int = DENSITY_STEPS
 ) -> tuple[Tensor, Tensor]:
     """log p(z) in nats of `count` codes under the prior's ODE and under N(0, I), (count,) each."""
     z = codes.draw(count, seed)

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from vae import files, metrics
-from vae.diffusion.codes import Codes, CodeSets, Standard
+from vae.diffusion.codes import LabelledCodes, CodeSets, Standard
 from vae.diffusion.config import PriorConfig
 from vae.diffusion.denoiser import Denoiser, DenoiserConfig
 from vae.diffusion.figures import Figures
@@ -199,7 +199,7 @@ class PriorFolder(WatchedFolder):
             raise RunError(f"{path} holds no codes of this prior; train the prior again.") from error
         return CodeSets(*parts, description.from_frame)
 
-    def _codes(self, tensors: dict[str, Tensor], name: str, description: Description) -> Codes:
+    def _codes(self, tensors: dict[str, Tensor], name: str, description: Description) -> LabelledCodes:
         mean, log_variance, labels = (tensors[f"{name}_{what}"] for what in ("mean", "log_variance", "labels"))
         shape = (len(labels), description.latent)
         known = len(labels) > 0 and labels.ndim == 1 and int(labels.max()) < description.classes
@@ -210,7 +210,7 @@ class PriorFolder(WatchedFolder):
             or not files.all_finite({"m": mean, "v": log_variance})
         ):
             raise ValueError(name)
-        return Codes(Posterior(mean.float(), log_variance.float()), labels.long())
+        return LabelledCodes(Posterior(mean.float(), log_variance.float()), labels.long())
 
     # What was measured
 

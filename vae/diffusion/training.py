@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vae.diffusion.codes import Codes, CodeSets, Standard
+from vae.diffusion.codes import LabelledCodes, CodeSets, Standard
 from vae.diffusion.config import PriorConfig
 from vae.diffusion.denoiser import Denoiser, DenoiserConfig
 from vae.diffusion.process import GREATEST, LEAST
@@ -136,7 +136,7 @@ class PriorTrainer:
 class _Standardised:
     """Codes where they are trained on."""
 
-    def __init__(self, codes: Codes, standard: Standard, device: torch.device) -> None:
+    def __init__(self, codes: LabelledCodes, standard: Standard, device: torch.device) -> None:
         posterior = standard.posterior(codes.posterior)
         self.mean, self.deviation = posterior.mean.to(device), posterior.standard_deviation.to(device)
         self.labels = codes.labels.to(device)

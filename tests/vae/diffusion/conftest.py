@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from vae.diffusion.codes import Codes, CodeSets
+from vae.diffusion.codes import LabelledCodes, CodeSets
 from vae.diffusion.config import PriorConfig
 from vae.diffusion.worker import train_prior
 from vae.model import Posterior
@@ -21,10 +21,10 @@ def gaussian_codes(count: int = 4000, seed: int = 0) -> CodeSets:
     """Posteriors of width 0.05 whose mixture is N((2, -1), diag(4, 1)), of class 0 left of their centre and 1 right of it."""
     generator = torch.Generator().manual_seed(seed)
 
-    def draw() -> Codes:
+    def draw() -> LabelledCodes:
         spread = torch.tensor([4 - 0.05**2, 1 - 0.05**2]).sqrt()
         mean = torch.tensor([2.0, -1.0]) + spread * torch.randn(count, 2, generator=generator)
-        return Codes(Posterior(mean, torch.full((count, 2), 2 * math.log(0.05))), (mean[:, 0] > 2).long())
+        return LabelledCodes(Posterior(mean, torch.full((count, 2), 2 * math.log(0.05))), (mean[:, 0] > 2).long())
 
     return CodeSets(draw(), draw(), False)
 
