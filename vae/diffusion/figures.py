@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vae import data
-from vae.diffusion.codes import LabelledCodes, CodeSets, Standard
+from vae.diffusion.codes import CodeSets, LabelledCodes, Standard
 from vae.diffusion.denoiser import Denoiser
 from vae.diffusion.measures import mixture_sample, sliced_wasserstein
 from vae.diffusion.process import reverse_levels

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from vae import files, metrics
-from vae.diffusion.codes import LabelledCodes, CodeSets, Standard
+from vae.diffusion.codes import CodeSets, LabelledCodes, Standard
 from vae.diffusion.config import PriorConfig
 from vae.diffusion.denoiser import Denoiser, DenoiserConfig
 from vae.diffusion.figures import Figures

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vae.diffusion.codes import LabelledCodes, CodeSets, Standard
+from vae.diffusion.codes import CodeSets, LabelledCodes, Standard
 from vae.diffusion.config import PriorConfig
 from vae.diffusion.denoiser import Denoiser, DenoiserConfig
 from vae.diffusion.process import GREATEST, LEAST

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from vae.diffusion.codes import LabelledCodes, CodeSets
+from vae.diffusion.codes import CodeSets, LabelledCodes
 from vae.diffusion.config import PriorConfig
 from vae.diffusion.worker import train_prior
 from vae.model import Posterior
