@@ -66,17 +66,12 @@ class Figures:
     @classmethod
     def from_dict(cls, fields: dict) -> Figures:
         """What `to_dict` gave. Raises `TypeError`, `KeyError` or `ValueError` on anything else."""
-        figures = cls(
-            **{
-                **fields,
-                "wasserstein": Sources(**fields["wasserstein"]),
-                "sure": Sources(**fields["sure"]) if fields["sure"] else None,
-            }
-        )
-        numbers = [value for value in vars(figures).values() if isinstance(value, (int, float))]
-        numbers += [*vars(figures.wasserstein).values(), *(vars(figures.sure).values() if figures.sure else ())]
-        if len(numbers) < 9 or not all(isinstance(value, (int, float)) and math.isfinite(value) for value in numbers):
-            raise ValueError("numbers are missing")
+        parts = {name: Sources(**fields[name]) if fields[name] else None for name in ("wasserstein", "sure")}
+        figures = cls(**{**fields, **parts})
+        plain = [value for name, value in vars(figures).items() if name not in parts]
+        numbers = [*plain, *vars(figures.wasserstein).values(), *(vars(figures.sure).values() if figures.sure else ())]
+        if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in numbers):
+            raise ValueError("a figure is no finite number")
         return figures
 
 
