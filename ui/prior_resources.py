@@ -23,7 +23,7 @@ from vae.elbo import kl_to_prior
 from vae.latent import decode_points, make_grid, tile
 from vae.run import RunFolder
 
-PARTICLES, FORWARD_PARTICLES, GHOSTS = 1000, 5000, 3000
+PARTICLES, FORWARD_PARTICLES, GHOSTS = 600, 5000, 3000
 FIELD_CELLS, ARROW_TIMES = 21, 26
 GRID_CELLS = 12
 LEDGER_DRAWS = 8
@@ -173,7 +173,7 @@ def balance(version: PriorVersion, steps: int) -> Balance:
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def live_samples(version: PriorVersion) -> Tensor:
-    """Standardised samples (1000, D) of a prior that is still being trained."""
+    """Standardised samples (N, D) of a prior that is still being trained."""
     prior = load_prior(version)
     noise = torch.randn(PARTICLES, prior.description.latent, generator=torch.Generator().manual_seed(0))
     return sample(prior.denoiser.guided(), noise, reverse_levels(24)).codes
