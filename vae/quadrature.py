@@ -18,12 +18,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vae.errors import ExplorerError
-from vae.latent import with_channels_last
-from vae.model import VAE
+from vae.joint import Decoded, Joint
 
-POINTS_AT_A_TIME, POINTS_IN_A_GROUP = 64, 256
-"""Points decoded at a time, which the processor's caches decide, and points that meet their images in one product."""
+POINTS_IN_A_GROUP = 256
+"""Points that meet their images in one product."""
 
 VALUES_AT_A_TIME = 4_000_000
 SETTLED, DEPTH, SLACK, RARE = 6.0, 9.0, 12.0, 4
@@ -40,52 +38,6 @@ BLIND = 2
 CELLS = torch.tensor([[0.5, 0.5], [1.5, 0.5], [0.5, 1.5], [1.5, 1.5]])
 """The cells of a block in units of the spacing. The first cells of all blocks are one lattice of twice the spacing, the
 second ones another, ..."""
-
-
-class EvidenceError(ExplorerError):
-    """The evidence of an image cannot be computed."""
-
-
-class Joint:
-    """log p(x, z) = log p(x given z) + log p(z), in nats, of images (N, C, H, W) in [0, 1] at any points of the plane."""
-
-    def __init__(self, model: VAE) -> None:
-        weight = next(model.parameters())
-        self.like = weight.new_empty(0)
-        self.likelihood = model.likelihood
-        self.model = with_channels_last(model)
-
-    def pixels(self, images: Tensor) -> Tensor:
-        """The images in the model's precision, where the model is."""
-        return images.to(self.like)
-
-    @torch.no_grad()
-    def decode(self, z: Tensor) -> Decoded:
-        """What all images need to know of points z (P, 2)."""
-        z = z.to(self.like)
-        parts = [self.model.decode_parameters(part) for part in z.split(POINTS_AT_A_TIME)]
-        natural = torch.cat([self.likelihood.natural(part) for part in parts])
-        offset = log_prior(z) - torch.cat([self.likelihood.log_normaliser(part) for part in parts])
-        if not offset.isfinite().all():
-            raise EvidenceError("The decoder of this run gives no finite numbers, so there is no evidence; train it anew.")
-        return Decoded(natural, offset)
-
-    def log_prob(self, decoded: Decoded, images: Tensor) -> Tensor:
-        """(N, P) in nats."""
-        return self.likelihood.log_prob_of_families(decoded.natural, -decoded.offset, images)
-
-
-@dataclass(frozen=True)
-class Decoded:
-    """P points of the plane: natural parameters (P, pixels), and log p(z) less the likelihood's log normaliser (P,)."""
-
-    natural: Tensor
-    offset: Tensor
-
-
-def log_prior(z: Tensor) -> Tensor:
-    """log N(z; 0, I) in nats, (N,), of z (N, D)."""
-    return -(z.square().sum(1) + z.shape[1] * math.log(2 * math.pi)) / 2
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from torch import Tensor
 
 from vae.elbo import kl_to_prior, negative_entropy
 from vae.evidence import PlaneQuadrature
+from vae.joint import Joint, log_prior
 from vae.model import Posterior
-from vae.quadrature import Joint, Lattice, evaluate, integrate, log_prior
+from vae.quadrature import Lattice, evaluate, integrate
 
 OWN_SPACING = math.sqrt(3) / 2
 """The coarsest spacing of q's own lattice over that of the lattice that the evidence is summed on: no fraction of it."""
