@@ -13,6 +13,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from vae.guess import Guess
 from vae.joint import EvidenceError, Joint
 from vae.model import VAE
 from vae.quadrature import Cells, Integral, Lattice, Pairs, integrate, log_sums, survey
@@ -94,7 +95,9 @@ class PlaneQuadrature:
         steps = torch.arange(-reach, reach, device=device)
         blocks = torch.cartesian_prod(steps, steps)
         self.blocks = blocks[self._radius(blocks) < extent]
-        self.decoded = self.joint.decode(self.lattice.points(self.blocks, 0), exactly=True)
+        points = self.lattice.points(self.blocks, 0)
+        self.decoded = self.joint.decode(points, exactly=True)
+        self.guess = Guess(self.joint, origin, spacing, points, self.decoded.natural)
 
     @cached_property
     def wider(self) -> PlaneQuadrature:
@@ -121,7 +124,8 @@ class PlaneQuadrature:
         pairs = self.survey(images, progress)
         far = self._reaches_border(pairs, len(images))
         near = pairs.select(~far[pairs.image])
-        evidence = self._evidence(integrate(self.joint, images, self.lattice, near, tolerance, finest, on_cells, progress))
+        found = integrate(self.joint, images, self.lattice, near, tolerance, finest, self.guess, on_cells, progress)
+        evidence = self._evidence(found)
         if not far.any():
             return evidence
         wide = self.wider.log_evidence(images[far], tolerance, finest + 1, progress, on_cells)

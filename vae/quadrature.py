@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vae.guess import Guess
 from vae.joint import Decoded, Joint
 
 POINTS_IN_A_GROUP = 256
@@ -31,6 +32,9 @@ coarsest spacing, 3 at the next ..., since a narrow peak may lie between its poi
 
 MOST_BLOCKS = 16_000
 """An image that needs more blocks halved at once is left as it is: that takes minutes, and a wide integrand needs it least."""
+
+GUESSED, DOUBT = 2, 9.0
+"""The spacing is halved so often where a guess says which blocks are worth decoding, and how many nats too low it may be."""
 
 BLIND = 2
 """Levels at which blocks beside those are refined too: a ridge narrower than the spacing shows in some of its blocks only."""
@@ -104,12 +108,14 @@ def integrate(
     pairs: Pairs,
     tolerance: float,
     finest: int,
+    guess: Guess | None = None,
     on_cells: Callable[[Cells], None] = lambda cells: None,
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> Integral:
     """Halve the spacing around each image's mass until that changes less than `tolerance` nats, or as often as is sensible.
 
-    `pairs` are the blocks to begin with. `on_cells` is shown the cells that the sums are made of.
+    `pairs` are the blocks to begin with; without a `guess` all within and beside those worth halving are decoded. `on_cells`
+    is shown the cells that the sums are made of.
     """
     count, level = len(images), 0
     settled = torch.full((count,), -math.inf, dtype=torch.double, device=images.device)
@@ -133,7 +139,7 @@ def integrate(
         left = pairs.select(going & ~refined)
         settled = torch.logaddexp(settled, log_sums(left, count).logsumexp(1) + lattice.log_area(level))
         level += 1
-        pairs = _halved(joint, images, lattice, pairs.select(refined), level, progress)
+        pairs = _halved(joint, images, lattice, pairs.select(refined), level, best, guess, progress)
 
 
 def _depth(excess: Tensor) -> Tensor:
@@ -191,16 +197,34 @@ def _cells(lattice: Lattice, pairs: Pairs, level: int) -> Cells:
 
 
 def _halved(
-    joint: Joint, images: Tensor, lattice: Lattice, pairs: Pairs, level: int, progress: Callable[[Iterable], Iterable]
+    joint: Joint,
+    images: Tensor,
+    lattice: Lattice,
+    pairs: Pairs,
+    level: int,
+    best: Tensor,
+    guess: Guess | None,
+    progress: Callable[[Iterable], Iterable],
 ) -> Pairs:
-    """The pairs of the next level: each block's four, decoded once for all the images that need them."""
+    """The pairs of the next level: each block's four, decoded once for all the images that need them.
+
+    Where a guess says that a block is far below an image's best cell, the guess is its value.
+    """
     quarters = torch.tensor([[0, 0], [1, 0], [0, 1], [1, 1]], device=pairs.block.device)
-    block = (2 * pairs.block[:, None] + quarters).flatten(0, 1)
-    return evaluate(joint, images, lattice, pairs.image.repeat_interleave(4), block, level, progress)
+    image, block = pairs.image.repeat_interleave(4), (2 * pairs.block[:, None] + quarters).flatten(0, 1)
+    if guess is None or level > GUESSED:
+        return evaluate(joint, images, lattice, image, block, level, progress)
+    guessed = evaluate(guess, images, lattice, image, block, level)
+    values = guessed.values.amax(1).double()
+    best = best.scatter_reduce(0, guessed.image, values.nan_to_num(-math.inf), "amax")
+    low = guessed.select(values < (best - DEPTH - DOUBT)[guessed.image])
+    rest = guessed.select(~(values < (best - DEPTH - DOUBT)[guessed.image]))
+    decoded = evaluate(joint, images, lattice, rest.image, rest.block, level, progress)
+    return Pairs(*(torch.cat([getattr(part, name) for part in (low, decoded)]) for name in ("image", "block", "values")))
 
 
 def evaluate(
-    joint: Joint,
+    joint: Joint | Guess,
     images: Tensor,
     lattice: Lattice,
     image: Tensor,
@@ -225,7 +249,7 @@ def _neighbourhoods(block: Tensor) -> tuple[Tensor, list[slice]]:
     return order, [slice(a, b) for a, b in itertools.pairwise(edges) if b > a]
 
 
-def _evaluate_group(joint: Joint, images: Tensor, lattice: Lattice, image: Tensor, block: Tensor, level: int) -> Tensor:
+def _evaluate_group(joint: Joint | Guess, images: Tensor, lattice: Lattice, image: Tensor, block: Tensor, level: int) -> Tensor:
     """Values (P, 4) of pairs in few blocks: every image that occurs at every point, of which the pairs are taken."""
     blocks, column = torch.unique(block, dim=0, return_inverse=True)
     rows, row = torch.unique(image, return_inverse=True)

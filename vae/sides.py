@@ -98,7 +98,7 @@ def _own_normaliser(quadrature: PlaneQuadrature, x: Tensor, q: Posterior) -> tup
     block = torch.cat([lattice.blocks(places), _around(q, lattice)]).unique(dim=0)
     image = torch.zeros(len(block), dtype=torch.long, device=x.device)
     pairs = evaluate(quadrature.joint, x, lattice, image, block)
-    integral = integrate(quadrature.joint, x, lattice, pairs, TOLERANCE, FINEST)
+    integral = integrate(quadrature.joint, x, lattice, pairs, TOLERANCE, FINEST, wide.guess)
     return integral.value.item(), integral.change.item()
 
 
