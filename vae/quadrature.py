@@ -232,30 +232,32 @@ def evaluate(
     level: int = 0,
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> Pairs:
-    """log p(x, z) of pairs of an image (P,) and a block (P, 2), in an order of its own."""
-    order, groups = _neighbourhoods(block)
+    """log p(x, z) of pairs of an image (P,) and a block (P, 2), in an order of its own.
+
+    Neighbouring blocks are decoded together, and every image that occurs meets every point of theirs in one product.
+    """
+    name, order = _places(block).sort()
     image, block = image[order], block[order]
-    parts = [_evaluate_group(joint, images, lattice, image[at], block[at], level) for at in progress(groups)]
+    _, column, counts = name.unique_consecutive(return_inverse=True, return_counts=True)
+    ends = counts.cumsum(0)
+    blocks, step = block[ends - 1], POINTS_IN_A_GROUP // 4
+    edges = [0, *ends[step - 1 :: step].tolist(), len(block)]
+    groups = [(first * step, slice(a, b)) for first, (a, b) in enumerate(itertools.pairwise(edges)) if b > a]
+    parts = []
+    for first, at in progress(groups):
+        rows, row = torch.unique(image[at], return_inverse=True)
+        together = blocks[first : first + step]
+        decoded = joint.decode(lattice.points(together, level))
+        values = joint.log_prob(decoded, images if len(rows) == len(images) else images[rows])
+        parts.append(values.view(len(rows), len(together), 4)[row, column[at] - first])
     return Pairs(image, block, torch.cat(parts) if parts else images.new_empty(0, 4))
 
 
-def _neighbourhoods(block: Tensor) -> tuple[Tensor, list[slice]]:
-    """An order of pairs that brings neighbouring blocks together, and its slices of a batch of blocks each."""
-    place = torch.cat([block >> 3, block], 1)
-    unique, inverse = torch.unique(place, dim=0, return_inverse=True)
-    order = inverse.argsort()
-    ends = torch.bincount(inverse, minlength=len(unique)).cumsum(0)[POINTS_IN_A_GROUP // 4 - 1 :: POINTS_IN_A_GROUP // 4]
-    edges = [0, *ends.tolist(), len(block)]
-    return order, [slice(a, b) for a, b in itertools.pairwise(edges) if b > a]
-
-
-def _evaluate_group(joint: Joint | Guess, images: Tensor, lattice: Lattice, image: Tensor, block: Tensor, level: int) -> Tensor:
-    """Values (P, 4) of pairs in few blocks: every image that occurs at every point, of which the pairs are taken."""
-    blocks, column = torch.unique(block, dim=0, return_inverse=True)
-    rows, row = torch.unique(image, return_inverse=True)
-    decoded = joint.decode(lattice.points(blocks, level))
-    values = joint.log_prob(decoded, images if len(rows) == len(images) else images[rows])
-    return values.view(len(rows), len(blocks), 4)[row, column]
+def _places(block: Tensor) -> Tensor:
+    """One number for each block (P, 2), (P,), close where 8 x 8 blocks are neighbours."""
+    across, up = ((block >> 3) + 2**19).unbind(1)
+    right, above = (block & 7).unbind(1)
+    return (across << 26) + (up << 6) + (right << 3) + above
 
 
 def survey(

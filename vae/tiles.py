@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -53,17 +52,6 @@ _DERIVATIVE = _slopes(_SIDE) @ _COEFFICIENTS
 _ALONG = torch.stack([torch.kron(_DERIVATIVE, torch.eye(NODES)), torch.kron(torch.eye(NODES).double(), _DERIVATIVE)])
 
 
-@dataclass(frozen=True)
-class Tile:
-    """The decoded points of one square, (NODES * NODES, pixels)."""
-
-    values: Tensor
-
-    def at(self, u: Tensor) -> Tensor:
-        """The decoder's output at u (P, 2) in [-1, 1], (P, pixels)."""
-        return _weights(u).to(self.values) @ self.values
-
-
 class Tiles:
     """A decoder on the plane that remembers what it decoded.
 
@@ -75,40 +63,45 @@ class Tiles:
     def __init__(self, decode: Callable[[Tensor], Tensor], likelihood: Likelihood, most: int) -> None:
         self._decode, self._likelihood, self._most = decode, likelihood, most
         self._lock = threading.Lock()
-        self._tiles: dict[tuple[int, int, int], Tile] = {}
+        self._tiles: dict[tuple[int, int, int], Tensor] = {}
         self._too_wide: set[tuple[int, int, int]] = set()
         self._asked: dict[tuple[int, int, int], int] = {}
 
     def parameters(self, z: Tensor) -> Tensor:
         """The likelihood's parameters at z (P, 2) in double precision, (P, pixels)."""
-        found, direct, pending = [], [], torch.arange(len(z), device=z.device)
+        pending = torch.arange(len(z), device=z.device)
+        places, values, direct = [], [], []
         for level in range(HALVINGS + 1):
-            width, deeper = WIDTH / 2**level, []
-            for place, part in _grouped(z[pending] / width, pending):
-                name = (level, *place)
-                tile = self._tile(name, len(part), z)
-                if tile is not None:
-                    centre = torch.tensor(place).to(z) + 0.5
-                    found.append((part, tile.at(2 * (z[part] / width - centre))))
-                else:
-                    (deeper if name in self._too_wide else direct).append(part)
+            names, counts, order = _grouped(z[pending] * (2**level / WIDTH))
+            parts = pending[order].split(counts)
+            tiles = [self._tile((level, *name), count, z) for name, count in zip(names, counts, strict=True)]
+            known = [part for part, tile in zip(parts, tiles, strict=True) if tile is not None]
+            if known:
+                places += known
+                kept = [tile for tile in tiles if tile is not None]
+                weights = _weights(2 * (z[torch.cat(known)] * (2**level / WIDTH) % 1) - 1).to(kept[0])
+                values += [part @ tile for part, tile in zip(weights.split(list(map(len, known))), kept, strict=True)]
+            unknown = [(part, (level, *name)) for part, tile, name in zip(parts, tiles, names, strict=True) if tile is None]
+            direct += [part for part, name in unknown if name not in self._too_wide]
+            deeper = [part for part, name in unknown if name in self._too_wide]
             pending = torch.cat(deeper) if deeper else pending[:0]
-        direct = torch.cat([pending, *direct])
-        if len(direct) or not found:
-            found.append((direct, self._decode(z[direct])))
-        if len(found) == 1:
-            return found[0][1][found[0][0].argsort()]
-        return torch.cat([values for _, values in found])[torch.cat([part for part, _ in found]).argsort()]
+        direct = torch.cat([*direct, pending])
+        if len(direct) or not values:
+            places, values = [*places, direct], [*values, self._decode(z[direct])]
+        return torch.cat(values)[torch.cat(places).argsort()]
 
-    def _tile(self, name: tuple[int, int, int], count: int, like: Tensor) -> Tile | None:
-        """The tile of this level and place, made if it was asked for often enough; None where there is none."""
+    def _tile(self, name: tuple[int, int, int], count: int, like: Tensor) -> Tensor | None:
+        """The decoded points of the tile of this level and place, (NODES * NODES, pixels); None where there is none.
+
+        It is made once `count` places more make it worth its while.
+        """
         with self._lock:
             tile = self._tiles.pop(name, None)
             if tile is None:
                 self._asked[name] = self._asked.get(name, 0) + count
                 if name in self._too_wide or self._asked[name] < NODES**2:
                     return None
-        tile = tile or self._made(name, like)
+        tile = self._made(name, like) if tile is None else tile
         with self._lock:
             if tile is None:
                 self._too_wide.add(name)
@@ -118,14 +111,14 @@ class Tiles:
                 del self._tiles[next(iter(self._tiles))]
         return tile
 
-    def _made(self, name: tuple[int, int, int], like: Tensor) -> Tile | None:
+    def _made(self, name: tuple[int, int, int], like: Tensor) -> Tensor | None:
         """A new tile, or None where the polynomial misses the checked places by too much."""
         level, *place = name
         width = WIDTH / 2**level
         centre = (torch.tensor(place).to(like) + 0.5) * width
         decoded = self._decode(centre + width / 2 * torch.cat([torch.cartesian_prod(_SIDE, _SIDE), _CHECKED]).to(like))
         values, checked = decoded.split([NODES**2, CHECKS])
-        return Tile(values) if self._error(values, checked, width) <= MOST_ERROR else None
+        return values.clone() if self._error(values, checked, width) <= MOST_ERROR else None
 
     def _error(self, values: Tensor, checked: Tensor, width: float) -> float:
         """What the polynomial adds to or takes from an image's evidence, as a root mean square, in nats.
@@ -144,13 +137,10 @@ class Tiles:
         return (square.clamp(min=0) * averaged.clamp(max=1)).sqrt().item()
 
 
-def _grouped(places: Tensor, index: Tensor) -> list[tuple[tuple[int, int], Tensor]]:
-    """The whole numbers below `places` (P, 2), each one once, and those of `index` (P,) that belong to it."""
-    if not len(places):
-        return []
+def _grouped(places: Tensor) -> tuple[list[tuple[int, int]], list[int], Tensor]:
+    """The whole numbers below `places` (P, 2), each once; how often each occurs; an order (P,) that brings these together."""
     across, up = places.floor().long().unbind(1)
     name, order = ((across << 32) + up).sort()
     names, counts = name.unique_consecutive(return_counts=True)
     across = (names + 2**31) >> 32
-    keys = torch.stack([across, names - (across << 32)], 1).tolist()
-    return list(zip(map(tuple, keys), index[order].split(counts.tolist()), strict=True))
+    return list(zip(across.tolist(), (names - (across << 32)).tolist(), strict=True)), counts.tolist(), order
