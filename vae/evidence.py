@@ -13,8 +13,10 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from vae.guess import Guess
+from vae.joint import EvidenceError, Joint
 from vae.model import VAE
-from vae.quadrature import Cells, EvidenceError, Integral, Joint, Lattice, Pairs, integrate, log_sums, survey
+from vae.quadrature import Cells, Integral, Lattice, Pairs, integrate, log_sums, survey
 
 SPACING, EXTENT = 0.05, 6.0
 """The coarsest lattice: its spacing, and the radius around zero that it covers."""
@@ -24,6 +26,9 @@ TOLERANCE = 0.001
 
 FINEST = 7
 """How often the spacing is halved at most."""
+
+TILES, TILES_FOR_A_DATA_SET = 1000, 16_000
+"""Tiles of decoded places that are kept, of 0.2 MB each: for an image at a time, and for thousands, which meet everywhere."""
 
 WIDEST = 100.0
 BORDER_SHARE = 1e-5
@@ -68,16 +73,21 @@ class TruePosterior:
 class PlaneQuadrature:
     """Quadrature for one model: keeps its coarsest lattice decoded (47,000 points, 147 MB), which takes seconds to make.
 
-    Make it once for a run and ask it for one image or many. It never changes, so that several threads can ask at once.
-    `offset` (2,) moves the lattice, for a second one with other points. Raises `EvidenceError` where the latent space is
-    not a plane.
+    Make it once for a run and ask it for one image or many; several threads can ask at once. It keeps as many `tiles` of
+    what it decodes (see `vae.tiles`); with 0 every place is decoded. `offset` (2,) moves the lattice, for a second one with
+    other points. Raises `EvidenceError` where the latent space is not a plane.
     """
 
     def __init__(
-        self, model: VAE, spacing: float = SPACING, extent: float = EXTENT, offset: tuple[float, float] = (0.0, 0.0)
+        self,
+        model: VAE,
+        spacing: float = SPACING,
+        extent: float = EXTENT,
+        offset: tuple[float, float] = (0.0, 0.0),
+        tiles: int = TILES,
     ) -> None:
         check_plane(model)
-        self.model, self.extent, self.joint = model, extent, Joint(model)
+        self.model, self.extent, self.joint, self.tiles = model, extent, Joint(model, tiles), tiles
         device = self.joint.like.device
         origin = torch.tensor(offset, dtype=torch.double, device=device)
         self.lattice = Lattice(origin, torch.full_like(origin, spacing))
@@ -85,14 +95,16 @@ class PlaneQuadrature:
         steps = torch.arange(-reach, reach, device=device)
         blocks = torch.cartesian_prod(steps, steps)
         self.blocks = blocks[self._radius(blocks) < extent]
-        self.decoded = self.joint.decode(self.lattice.points(self.blocks, 0))
+        points = self.lattice.points(self.blocks, 0)
+        self.decoded = self.joint.decode(points, exactly=True)
+        self.guess = Guess(self.joint, origin, spacing, points, self.decoded.natural)
 
     @cached_property
     def wider(self) -> PlaneQuadrature:
         """As many points over twice the radius."""
         if self.extent > WIDEST:
             raise EvidenceError(f"An image's mass lies more than {WIDEST:g} from zero, too far to be summed; train longer.")
-        return PlaneQuadrature(self.model, 2 * self.lattice.spacing[0].item(), 2 * self.extent)
+        return PlaneQuadrature(self.model, 2 * self.lattice.spacing[0].item(), 2 * self.extent, tiles=self.tiles)
 
     @torch.no_grad()
     def log_evidence(
@@ -112,7 +124,8 @@ class PlaneQuadrature:
         pairs = self.survey(images, progress)
         far = self._reaches_border(pairs, len(images))
         near = pairs.select(~far[pairs.image])
-        evidence = self._evidence(integrate(self.joint, images, self.lattice, near, tolerance, finest, on_cells, progress))
+        found = integrate(self.joint, images, self.lattice, near, tolerance, finest, self.guess, on_cells, progress)
+        evidence = self._evidence(found)
         if not far.any():
             return evidence
         wide = self.wider.log_evidence(images[far], tolerance, finest + 1, progress, on_cells)

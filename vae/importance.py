@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vae.joint import log_prior
 from vae.latent import BATCH
 from vae.model import VAE, Posterior
 from vae.peaks import find_peaks, log_joint
-from vae.quadrature import log_prior
 
 Q_SCALES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 PEAK_SCALES = (1.0, 1.5, 3.0)

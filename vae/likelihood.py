@@ -53,7 +53,11 @@ class Bernoulli(Likelihood):
 
     def log_normaliser(self, parameters: Tensor) -> Tensor:
         """Sum over pixels of log(1 + exp(l)), (P,)."""
-        return functional.softplus(parameters).flatten(1).sum(1)
+        return self.log_normaliser_of(self.natural(parameters))
+
+    def log_normaliser_of(self, natural: Tensor) -> Tensor:
+        """The same from the natural parameters, (P,)."""
+        return functional.softplus(natural).sum(1)
 
     def log_base(self, images: Tensor) -> Tensor:
         """Zero for every image, (N,)."""
@@ -85,7 +89,11 @@ class Gaussian(Likelihood):
 
     def log_normaliser(self, parameters: Tensor) -> Tensor:
         """Sum over pixels of mean^2 / (2 scale^2), (P,)."""
-        return self.mean(parameters).square().flatten(1).sum(1) / (2 * self.scale**2)
+        return self.log_normaliser_of(self.natural(parameters))
+
+    def log_normaliser_of(self, natural: Tensor) -> Tensor:
+        """The same from the natural parameters, (P,)."""
+        return natural.square().sum(1) * self.scale**2 / 2
 
     def log_base(self, images: Tensor) -> Tensor:
         """log p of the image under a mean of zero, (N,)."""

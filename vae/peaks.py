@@ -9,8 +9,8 @@ from torch import Tensor
 
 from vae.derivatives import along
 from vae.estimators import log_likelihood
+from vae.joint import log_prior
 from vae.model import VAE
-from vae.quadrature import log_prior
 
 STEPS, RISE = 10, 0.01
 LENGTHS = (0.0, 0.1, 0.25, 0.5, 1.0)

@@ -18,12 +18,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vae.errors import ExplorerError
-from vae.latent import with_channels_last
-from vae.model import VAE
+from vae.guess import Guess
+from vae.joint import Decoded, Joint
 
-POINTS_AT_A_TIME, POINTS_IN_A_GROUP = 64, 256
-"""Points decoded at a time, which the processor's caches decide, and points that meet their images in one product."""
+POINTS_IN_A_GROUP = 256
+"""Points that meet their images in one product."""
 
 VALUES_AT_A_TIME = 4_000_000
 SETTLED, DEPTH, SLACK, RARE = 6.0, 9.0, 12.0, 4
@@ -34,58 +33,15 @@ coarsest spacing, 3 at the next ..., since a narrow peak may lie between its poi
 MOST_BLOCKS = 16_000
 """An image that needs more blocks halved at once is left as it is: that takes minutes, and a wide integrand needs it least."""
 
+GUESSED, DOUBT = 2, 9.0
+"""The spacing is halved so often where a guess says which blocks are worth decoding, and how many nats too low it may be."""
+
 BLIND = 2
 """Levels at which blocks beside those are refined too: a ridge narrower than the spacing shows in some of its blocks only."""
 
 CELLS = torch.tensor([[0.5, 0.5], [1.5, 0.5], [0.5, 1.5], [1.5, 1.5]])
 """The cells of a block in units of the spacing. The first cells of all blocks are one lattice of twice the spacing, the
 second ones another, ..."""
-
-
-class EvidenceError(ExplorerError):
-    """The evidence of an image cannot be computed."""
-
-
-class Joint:
-    """log p(x, z) = log p(x given z) + log p(z), in nats, of images (N, C, H, W) in [0, 1] at any points of the plane."""
-
-    def __init__(self, model: VAE) -> None:
-        weight = next(model.parameters())
-        self.like = weight.new_empty(0)
-        self.likelihood = model.likelihood
-        self.model = with_channels_last(model)
-
-    def pixels(self, images: Tensor) -> Tensor:
-        """The images in the model's precision, where the model is."""
-        return images.to(self.like)
-
-    @torch.no_grad()
-    def decode(self, z: Tensor) -> Decoded:
-        """What all images need to know of points z (P, 2)."""
-        z = z.to(self.like)
-        parts = [self.model.decode_parameters(part) for part in z.split(POINTS_AT_A_TIME)]
-        natural = torch.cat([self.likelihood.natural(part) for part in parts])
-        offset = log_prior(z) - torch.cat([self.likelihood.log_normaliser(part) for part in parts])
-        if not offset.isfinite().all():
-            raise EvidenceError("The decoder of this run gives no finite numbers, so there is no evidence; train it anew.")
-        return Decoded(natural, offset)
-
-    def log_prob(self, decoded: Decoded, images: Tensor) -> Tensor:
-        """(N, P) in nats."""
-        return self.likelihood.log_prob_of_families(decoded.natural, -decoded.offset, images)
-
-
-@dataclass(frozen=True)
-class Decoded:
-    """P points of the plane: natural parameters (P, pixels), and log p(z) less the likelihood's log normaliser (P,)."""
-
-    natural: Tensor
-    offset: Tensor
-
-
-def log_prior(z: Tensor) -> Tensor:
-    """log N(z; 0, I) in nats, (N,), of z (N, D)."""
-    return -(z.square().sum(1) + z.shape[1] * math.log(2 * math.pi)) / 2
 
 
 @dataclass(frozen=True)
@@ -152,12 +108,14 @@ def integrate(
     pairs: Pairs,
     tolerance: float,
     finest: int,
+    guess: Guess | None = None,
     on_cells: Callable[[Cells], None] = lambda cells: None,
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> Integral:
     """Halve the spacing around each image's mass until that changes less than `tolerance` nats, or as often as is sensible.
 
-    `pairs` are the blocks to begin with. `on_cells` is shown the cells that the sums are made of.
+    `pairs` are the blocks to begin with; without a `guess` all within and beside those worth halving are decoded. `on_cells`
+    is shown the cells that the sums are made of.
     """
     count, level = len(images), 0
     settled = torch.full((count,), -math.inf, dtype=torch.double, device=images.device)
@@ -181,7 +139,7 @@ def integrate(
         left = pairs.select(going & ~refined)
         settled = torch.logaddexp(settled, log_sums(left, count).logsumexp(1) + lattice.log_area(level))
         level += 1
-        pairs = _halved(joint, images, lattice, pairs.select(refined), level, progress)
+        pairs = _halved(joint, images, lattice, pairs.select(refined), level, best, guess, progress)
 
 
 def _depth(excess: Tensor) -> Tensor:
@@ -239,16 +197,34 @@ def _cells(lattice: Lattice, pairs: Pairs, level: int) -> Cells:
 
 
 def _halved(
-    joint: Joint, images: Tensor, lattice: Lattice, pairs: Pairs, level: int, progress: Callable[[Iterable], Iterable]
+    joint: Joint,
+    images: Tensor,
+    lattice: Lattice,
+    pairs: Pairs,
+    level: int,
+    best: Tensor,
+    guess: Guess | None,
+    progress: Callable[[Iterable], Iterable],
 ) -> Pairs:
-    """The pairs of the next level: each block's four, decoded once for all the images that need them."""
+    """The pairs of the next level: each block's four, decoded once for all the images that need them.
+
+    Where a guess says that a block is far below an image's best cell, the guess is its value.
+    """
     quarters = torch.tensor([[0, 0], [1, 0], [0, 1], [1, 1]], device=pairs.block.device)
-    block = (2 * pairs.block[:, None] + quarters).flatten(0, 1)
-    return evaluate(joint, images, lattice, pairs.image.repeat_interleave(4), block, level, progress)
+    image, block = pairs.image.repeat_interleave(4), (2 * pairs.block[:, None] + quarters).flatten(0, 1)
+    if guess is None or level > GUESSED:
+        return evaluate(joint, images, lattice, image, block, level, progress)
+    guessed = evaluate(guess, images, lattice, image, block, level)
+    values = guessed.values.amax(1).double()
+    best = best.scatter_reduce(0, guessed.image, values.nan_to_num(-math.inf), "amax")
+    low = guessed.select(values < (best - DEPTH - DOUBT)[guessed.image])
+    rest = guessed.select(~(values < (best - DEPTH - DOUBT)[guessed.image]))
+    decoded = evaluate(joint, images, lattice, rest.image, rest.block, level, progress)
+    return Pairs(*(torch.cat([getattr(part, name) for part in (low, decoded)]) for name in ("image", "block", "values")))
 
 
 def evaluate(
-    joint: Joint,
+    joint: Joint | Guess,
     images: Tensor,
     lattice: Lattice,
     image: Tensor,
@@ -256,30 +232,32 @@ def evaluate(
     level: int = 0,
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> Pairs:
-    """log p(x, z) of pairs of an image (P,) and a block (P, 2), in an order of its own."""
-    order, groups = _neighbourhoods(block)
+    """log p(x, z) of pairs of an image (P,) and a block (P, 2), in an order of its own.
+
+    Neighbouring blocks are decoded together, and every image that occurs meets every point of theirs in one product.
+    """
+    name, order = _places(block).sort()
     image, block = image[order], block[order]
-    parts = [_evaluate_group(joint, images, lattice, image[at], block[at], level) for at in progress(groups)]
+    _, column, counts = name.unique_consecutive(return_inverse=True, return_counts=True)
+    ends = counts.cumsum(0)
+    blocks, step = block[ends - 1], POINTS_IN_A_GROUP // 4
+    edges = [0, *ends[step - 1 :: step].tolist(), len(block)]
+    groups = [(first * step, slice(a, b)) for first, (a, b) in enumerate(itertools.pairwise(edges)) if b > a]
+    parts = []
+    for first, at in progress(groups):
+        rows, row = torch.unique(image[at], return_inverse=True)
+        together = blocks[first : first + step]
+        decoded = joint.decode(lattice.points(together, level))
+        values = joint.log_prob(decoded, images if len(rows) == len(images) else images[rows])
+        parts.append(values.view(len(rows), len(together), 4)[row, column[at] - first])
     return Pairs(image, block, torch.cat(parts) if parts else images.new_empty(0, 4))
 
 
-def _neighbourhoods(block: Tensor) -> tuple[Tensor, list[slice]]:
-    """An order of pairs that brings neighbouring blocks together, and its slices of a batch of blocks each."""
-    place = torch.cat([block >> 3, block], 1)
-    unique, inverse = torch.unique(place, dim=0, return_inverse=True)
-    order = inverse.argsort()
-    ends = torch.bincount(inverse, minlength=len(unique)).cumsum(0)[POINTS_IN_A_GROUP // 4 - 1 :: POINTS_IN_A_GROUP // 4]
-    edges = [0, *ends.tolist(), len(block)]
-    return order, [slice(a, b) for a, b in itertools.pairwise(edges) if b > a]
-
-
-def _evaluate_group(joint: Joint, images: Tensor, lattice: Lattice, image: Tensor, block: Tensor, level: int) -> Tensor:
-    """Values (P, 4) of pairs in few blocks: every image that occurs at every point, of which the pairs are taken."""
-    blocks, column = torch.unique(block, dim=0, return_inverse=True)
-    rows, row = torch.unique(image, return_inverse=True)
-    decoded = joint.decode(lattice.points(blocks, level))
-    values = joint.log_prob(decoded, images if len(rows) == len(images) else images[rows])
-    return values.view(len(rows), len(blocks), 4)[row, column]
+def _places(block: Tensor) -> Tensor:
+    """One number for each block (P, 2), (P,), close where 8 x 8 blocks are neighbours."""
+    across, up = ((block >> 3) + 2**19).unbind(1)
+    right, above = (block & 7).unbind(1)
+    return (across << 26) + (up << 6) + (right << 3) + above
 
 
 def survey(

@@ -16,8 +16,9 @@ from torch import Tensor
 
 from vae.elbo import kl_to_prior, negative_entropy
 from vae.evidence import PlaneQuadrature
+from vae.joint import Joint, log_prior
 from vae.model import Posterior
-from vae.quadrature import Joint, Lattice, evaluate, integrate, log_prior
+from vae.quadrature import Lattice, evaluate, integrate
 
 OWN_SPACING = math.sqrt(3) / 2
 """The coarsest spacing of q's own lattice over that of the lattice that the evidence is summed on: no fraction of it."""
@@ -97,7 +98,7 @@ def _own_normaliser(quadrature: PlaneQuadrature, x: Tensor, q: Posterior) -> tup
     block = torch.cat([lattice.blocks(places), _around(q, lattice)]).unique(dim=0)
     image = torch.zeros(len(block), dtype=torch.long, device=x.device)
     pairs = evaluate(quadrature.joint, x, lattice, image, block)
-    integral = integrate(quadrature.joint, x, lattice, pairs, TOLERANCE, FINEST)
+    integral = integrate(quadrature.joint, x, lattice, pairs, TOLERANCE, FINEST, wide.guess)
     return integral.value.item(), integral.change.item()
 
 

@@ -13,6 +13,7 @@ from vae.config import ModelConfig
 from vae.elbo import kl_to_prior
 from vae.evidence import EvidenceError, PlaneQuadrature, log_evidence
 from vae.importance import Mixture, importance_log_evidence
+from vae.latent import with_channels_last
 from vae.likelihood import Bernoulli, Gaussian
 from vae.model import Posterior, build_model
 from vae.peaks import find_peaks
@@ -113,29 +114,25 @@ def test_both_sides_of_a_linear_decoder_match_their_closed_forms(strength, move)
     assert terms.elbo == pytest.approx(model.evidence(x).item() - exact, abs=1e-3 + 1e-6 * exact)
 
 
-def brute_force(model: vae.VAE, image: torch.Tensor, spacing: float, extent: float) -> float:
-    """The plain sum over one fine lattice."""
+def brute_force(model: vae.VAE, images: torch.Tensor, spacing: float, extent: float) -> torch.Tensor:
+    """The plain sum over one fine lattice, (N,)."""
     steps = torch.arange(-extent, extent, spacing)
     z = torch.cartesian_prod(steps, steps)
+    decoder = with_channels_last(model)
     with torch.no_grad():
-        parts = [
-            model.likelihood.log_prob(model.decode_parameters(part), image.expand(len(part), -1, -1, -1))
-            for part in z.split(8192)
-        ]
-    joint = torch.cat(parts).double() - z.square().sum(1) / 2 - math.log(2 * math.pi)
-    return joint.logsumexp(0).item() + 2 * math.log(spacing)
+        parts = [model.likelihood.log_prob_of_each(decoder.decode_parameters(part), images) for part in z.split(64)]
+    joint = torch.cat(parts, 1).double() - z.square().sum(1) / 2 - math.log(2 * math.pi)
+    return joint.logsumexp(1) + 2 * math.log(spacing)
 
 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
 @pytest.mark.parametrize("architecture", ["mlp", "conv"])
 def test_quadrature_is_the_brute_force_sum(digits, architecture, likelihood):
+    """From a coarsest lattice of twice the usual spacing, of which a convolutional decoder takes a quarter of the time."""
     model = build_model(small_config(architecture=architecture, likelihood=likelihood, scale=1.0).model, seed=3)
     images = digits.held_out.images[:2] / 255
-    found = PlaneQuadrature(model).log_evidence(images)
-    for index in range(2):
-        assert found.log_evidence[index].item() == pytest.approx(
-            brute_force(model, images[index : index + 1], 0.15, 7), abs=2e-3
-        )
+    found = PlaneQuadrature(model, spacing=0.1).log_evidence(images)
+    assert torch.allclose(found.log_evidence, brute_force(model, images, 0.15, 7), atol=2e-3, rtol=0)
 
 
 def test_both_sides_agree_for_a_trained_run_and_any_q(small_run, digits):
@@ -149,7 +146,7 @@ def test_both_sides_agree_for_a_trained_run_and_any_q(small_run, digits):
         for other in (q, Posterior(q.mean + 0.3, q.log_variance + 1), Posterior(q.mean * 0, q.log_variance * 0 - 9)):
             terms = sides(quadrature, x, other)
             assert evidence - terms.kl_to_posterior == pytest.approx(terms.elbo, abs=0.01)
-        assert log_evidence(run.model, x).item() == evidence
+        assert log_evidence(run.model, x).item() == pytest.approx(evidence, abs=1e-3)
 
 
 def test_the_check_can_fail(small_run, digits):

@@ -1,0 +1,68 @@
+"""log p(x, z) of many images at many places of the latent plane."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vae.errors import ExplorerError
+from vae.latent import with_channels_last
+from vae.model import VAE
+from vae.tiles import Tiles
+
+POINTS_AT_A_TIME = 64
+"""Points decoded at a time, which the processor's caches decide."""
+
+
+class EvidenceError(ExplorerError):
+    """The evidence of an image cannot be computed."""
+
+
+class Joint:
+    """log p(x, z) = log p(x given z) + log p(z), in nats, of images (N, C, H, W) in [0, 1] at any points of the plane."""
+
+    def __init__(self, model: VAE, tiles: int) -> None:
+        """Keep so many `tiles` of what was decoded; without any, every place is decoded."""
+        weight = next(model.parameters())
+        self.like = weight.new_empty(0)
+        self.likelihood = model.likelihood
+        self.model = with_channels_last(model)
+        self.tiles = Tiles(self._parameters, model.likelihood, tiles) if tiles else None
+
+    def pixels(self, images: Tensor) -> Tensor:
+        """The images in the model's precision, where the model is."""
+        return images.to(self.like)
+
+    @torch.no_grad()
+    def decode(self, z: Tensor, exactly: bool = False) -> Decoded:
+        """What all images need to know of points z (P, 2), `exactly` or as well as tiles say it."""
+        parameters = self._parameters(z) if exactly or self.tiles is None else self.tiles.parameters(z.double())
+        natural, z = self.likelihood.natural(parameters), z.to(self.like)
+        offset = log_prior(z) - self.likelihood.log_normaliser(parameters)
+        if not offset.isfinite().all():
+            raise EvidenceError("The decoder of this run gives no finite numbers, so there is no evidence; train it anew.")
+        return Decoded(natural, offset)
+
+    def _parameters(self, z: Tensor) -> Tensor:
+        """The likelihood's parameters at z (P, 2), decoded one and all, (P, pixels)."""
+        return torch.cat([self.model.decode_parameters(part).flatten(1) for part in z.to(self.like).split(POINTS_AT_A_TIME)])
+
+    def log_prob(self, decoded: Decoded, images: Tensor) -> Tensor:
+        """(N, P) in nats."""
+        return self.likelihood.log_prob_of_families(decoded.natural, -decoded.offset, images)
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """P points of the plane: natural parameters (P, pixels), and log p(z) less the likelihood's log normaliser (P,)."""
+
+    natural: Tensor
+    offset: Tensor
+
+
+def log_prior(z: Tensor) -> Tensor:
+    """log N(z; 0, I) in nats, (N,), of z (N, D)."""
+    return -(z.square().sum(1) + z.shape[1] * math.log(2 * math.pi)) / 2
