@@ -134,6 +134,9 @@ class Leader:
         if numbers is not None:
             trainer.restore(tensors, numbers)
             self.steering = trainer.steering
+        elif self.config.training.start_from:
+            weights = self.ranks.led(lambda: self.folder.read_model(self.config)[0].state_dict())
+            trainer.model.load_state_dict(self.ranks.told_tensors(weights or {}))
         self._go_on_from(trainer.step)
         if trainer.step == 0:
             self._save_as_it_is(trainer)
