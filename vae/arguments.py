@@ -13,6 +13,7 @@ from vae.config import (
     BETA_SCHEDULES,
     DATASETS,
     HELD_OUT,
+    LAYERS,
     LIKELIHOODS,
     PRECISIONS,
     SCHEDULES,
@@ -45,6 +46,7 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     add("--scale", type=float, default=model.scale, help="of the Gaussian likelihood, in pixel values (default: 0.2)")
     add("--encoder-widths", type=str, metavar="W,W", help="hidden layers of an mlp's encoder (default: 512,512)")
     add("--decoder-widths", type=str, metavar="W,W", help="hidden layers of an mlp's decoder (default: 512,512)")
+    add("--encoder-channels", type=str, metavar="C,C", help="convolutions before them: channels of each (default: none)")
     add("--activation", choices=ACTIVATIONS, default=model.activation)
     add("--fourier-features", type=int, default=0, metavar="N", help="feed the decoder sin and cos of z, 2z, ... (default: 0)")
     add = parser.add_argument_group("training").add_argument
@@ -60,6 +62,9 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     add("--beta-cycles", type=int, default=training.beta_cycles)
     add("--precision", choices=PRECISIONS, default=training.precision, help="of matrix products (default: auto)")
     add("--seed", type=int, default=training.seed)
+    add("--start-from", metavar="RUN", help="begin with this run's weights; only its decoder's where the encoders differ")
+    add("--freeze-decoder", action="store_true", help="train the encoder alone")
+    add("--warped", type=float, default=training.warped, metavar="S", help="train it on images bent this much (default: 0)")
     add("--report-every", type=int, metavar="STEPS", help="(default: a hundred times an epoch)")
 
 
@@ -72,6 +77,7 @@ def config_from(arguments: argparse.Namespace) -> RunConfig:
         scale=arguments.scale,
         encoder_widths=widths(arguments.encoder_widths) if arguments.encoder_widths else None,
         decoder_widths=widths(arguments.decoder_widths) if arguments.decoder_widths else None,
+        encoder_channels=widths(arguments.encoder_channels) if arguments.encoder_channels else None,
         activation=arguments.activation,
         fourier_features=arguments.fourier_features,
     )
@@ -109,14 +115,14 @@ def command_line(config: RunConfig, run: Path) -> str:
     words = ["python", "-m", "vae", "train"]
     for name, value in _as_options(config).items():
         if value != parser.get_default(name) or name in always:
-            words += ["--" + name.replace("_", "-"), str(value)]
+            words += ["--" + name.replace("_", "-"), *([] if value is True else [str(value)])]
     return shlex.join([*words, "--run", str(run)])
 
 
 def _as_options(config: RunConfig) -> dict[str, object]:
     model, training = vars(config.model).copy(), vars(config.training)
     options = {"dataset": config.dataset, "held_out": config.held_out, "model": model.pop("architecture")}
-    for name in ("encoder_widths", "decoder_widths"):
+    for name in LAYERS:
         default = getattr(ModelConfig(config.model.architecture), name)
         model[name] = None if model[name] == default else ",".join(map(str, model[name]))
     return options | model | training

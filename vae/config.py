@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 
 from vae.errors import ConfigError
 
-FORMAT = 2
+FORMAT = 3
 """Of run.json."""
 
-LATER_FIELDS = ("beta_schedule", "beta_rise", "beta_cycles", "precision")
-"""What format 1 did not have; its runs were trained by the defaults."""
+LATER_FIELDS = {
+    2: ("beta_schedule", "beta_rise", "beta_cycles", "precision"),
+    3: ("encoder_channels", "start_from", "freeze_decoder", "warped"),
+}
+"""What each format added; earlier runs were trained by the defaults."""
 
 DATASETS = ("mnist", "digits", "fashion-mnist", "kmnist")
 ARCHITECTURES = ("conv", "mlp")
@@ -25,6 +28,7 @@ HELD_OUT = ("test", "validation")
 
 MOST_EPOCHS = 100_000
 MLP_WIDTHS = (512, 512)
+LAYERS = ("encoder_widths", "decoder_widths", "encoder_channels")
 
 
 def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
@@ -58,8 +62,10 @@ class ModelConfig:
     """The shape of a VAE.
 
     `encoder_widths` and `decoder_widths` are the hidden layers of an `mlp`, first to last; a `conv` has fixed layers
-    and takes none. `fourier_features` is the number of frequencies 1, 2, 4, ... at which the decoder is fed sin and cos
-    of z besides z itself. `scale` is the standard deviation of the `gaussian` likelihood, in pixel values.
+    and takes none. With `encoder_channels` the encoder of an `mlp` begins with convolutions of so many channels each, of
+    which the first two halve height and width. `fourier_features` is the number of frequencies 1, 2, 4, ... at which the
+    decoder is fed sin and cos of z besides z itself. `scale` is the standard deviation of the `gaussian` likelihood, in
+    pixel values.
     """
 
     architecture: str = "conv"
@@ -70,6 +76,7 @@ class ModelConfig:
     decoder_widths: tuple[int, ...] | None = None
     activation: str = "relu"
     fourier_features: int = 0
+    encoder_channels: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         _check_choice("architecture", self.architecture, ARCHITECTURES)
@@ -78,21 +85,21 @@ class ModelConfig:
         _check_number("scale of the Gaussian likelihood", self.scale, 0.01, 10)
         _check_choice("activation", self.activation, ACTIVATIONS)
         _check_integer("number of Fourier features", self.fourier_features, 0, 8)
-        for name in ("encoder_widths", "decoder_widths"):
-            object.__setattr__(self, name, self._checked_widths(name))
+        for name in LAYERS:
+            object.__setattr__(self, name, self._checked_layers(name))
 
-    def _checked_widths(self, name: str) -> tuple[int, ...] | None:
+    def _checked_layers(self, name: str) -> tuple[int, ...] | None:
         widths, words = getattr(self, name), name.replace("_", " ")
         if self.architecture == "conv":
             if widths is not None:
                 raise ConfigError(f"A conv model has fixed layers and takes no {words}; leave them out or ask for an mlp.")
             return None
         if widths is None:
-            return MLP_WIDTHS
+            return None if name == "encoder_channels" else MLP_WIDTHS
         if not isinstance(widths, (tuple, list)) or not 1 <= len(widths) <= 16:
             raise ConfigError(f"The {words} are {widths!r}; expected one to sixteen whole numbers, such as 512,512.")
         for width in widths:
-            _check_integer(words.rstrip("s"), width, 1, 8192)
+            _check_integer(f"number of {words}" if name == "encoder_channels" else words.rstrip("s"), width, 1, 8192)
         return tuple(widths)
 
 
@@ -105,6 +112,10 @@ class TrainingConfig:
     share `beta_rise` of the run, with `cyclical` over that share of each of `beta_cycles` cycles. `precision` is that of
     matrix products; `auto` takes bf16 where the processor multiplies in it. Every `report_every` steps the training terms
     are reported; by default a hundred times an epoch.
+
+    `start_from` is the folder of a run whose weights are the initial ones; where its encoder has another shape, they are
+    the decoder's alone. With `freeze_decoder` the encoder alone is trained. It can then learn from images bent at random,
+    by the strength `warped`, and the training terms are those of the bent images; see `vae.warping`.
     """
 
     epochs: int = 30
@@ -120,6 +131,9 @@ class TrainingConfig:
     beta_rise: float = 0.5
     beta_cycles: int = 4
     precision: str = "auto"
+    start_from: str | None = None
+    freeze_decoder: bool = False
+    warped: float = 0.0
 
     def __post_init__(self) -> None:
         _check_integer("number of epochs", self.epochs, 1, MOST_EPOCHS)
@@ -137,6 +151,18 @@ class TrainingConfig:
         _check_integer("seed", self.seed, 0, 2**31 - 1)
         if self.report_every is not None:
             _check_integer("number of steps between reports", self.report_every, 1, 1_000_000)
+        _check_number("strength of warping", self.warped, 0, 10)
+        self._check_start()
+
+    def _check_start(self) -> None:
+        if self.start_from is not None and not (isinstance(self.start_from, str) and self.start_from):
+            raise ConfigError(f"The run to start from is {self.start_from!r}; it has to be the path of a run's folder.")
+        if not isinstance(self.freeze_decoder, bool):
+            raise ConfigError(f"Whether the decoder is frozen is {self.freeze_decoder!r}; it has to be true or false.")
+        if self.freeze_decoder and self.start_from is None:
+            raise ConfigError("A frozen decoder learns nothing, so it has to come from a trained run; name one to start from.")
+        if self.warped and not self.freeze_decoder:
+            raise ConfigError("A decoder would learn to draw bent images; freeze the decoder, or leave images as they are.")
 
 
 @dataclass(frozen=True)
@@ -171,10 +197,10 @@ class RunConfig:
         Raises `ConfigError` on anything missing, unknown or out of range.
         """
         fields = _checked_fields(cls, "configuration", fields)
-        later = LATER_FIELDS if format < FORMAT else ()
+        later = tuple(name for added, names in LATER_FIELDS.items() if format < added for name in names)
         model = dict(_checked_fields(ModelConfig, "model", fields["model"], later))
-        for name in ("encoder_widths", "decoder_widths"):
-            if isinstance(model[name], list):
+        for name in LAYERS:
+            if isinstance(model.get(name), list):
                 model[name] = tuple(model[name])
         training = _checked_fields(TrainingConfig, "training", fields["training"], later)
         return cls(**{**fields, "model": ModelConfig(**model), "training": TrainingConfig(**training)})

@@ -23,7 +23,8 @@ def estimate_seconds(config: RunConfig, device: torch.device | str, probe_second
     size = min(config.training.batch_size, train_images)
     noise = Split(torch.randint(0, 256, (size, *IMAGE_SHAPE), dtype=torch.uint8), torch.zeros(size, dtype=torch.long))
     trainer = Trainer(config, Dataset(config.dataset, noise, noise, ()), device)
-    index, epsilon = torch.arange(size, device=trainer.device), torch.zeros(size, config.model.latent, device=trainer.device)
+    index, epsilon = torch.arange(size), torch.zeros(size, trainer.stepper.numbers)
+    index, epsilon = index.to(trainer.device), epsilon.to(trainer.device)
 
     def take_step() -> None:
         trainer.stepper.take(index, epsilon, config.training.beta, config.training.learning_rate).cpu()  # waits for the device

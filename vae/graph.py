@@ -24,7 +24,7 @@ WARM_UP_STEPS = 3
 
 @dataclass(frozen=True)
 class Recording:
-    """A step on B images: fill `index` (B,) and `epsilon` (B, D), replay, and find the mean `terms` (2,), in nats."""
+    """A step on B images: fill `index` (B,) and `epsilon` (B, numbers), replay, and find the mean `terms` (2,), in nats."""
 
     index: Tensor
     epsilon: Tensor
@@ -83,7 +83,7 @@ class GraphStepper(Stepper):
     def record(self, size: int) -> Recording:
         """A recording of the step on `size` images. Weights, optimiser and random numbers are left as they are."""
         index = torch.zeros(size, dtype=torch.int64, device=self.device)
-        epsilon = torch.zeros(size, self.model.config.latent, device=self.device)
+        epsilon = torch.zeros(size, self.numbers, device=self.device)
         self.set_learning_rate(self.learning_rate)
         self._expect_recording(False)
         terms, replay = self.capture(lambda: self.compute(index, epsilon, self.beta))

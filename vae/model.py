@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 
@@ -56,9 +57,24 @@ def _dense_layers(config: ModelConfig, inputs: int, widths: tuple[int, ...]) -> 
     return layers
 
 
+def _convolutions(config: ModelConfig, channels: tuple[int, ...]) -> list[nn.Module]:
+    """Layers of 3 x 3 pixels, the first of 5 x 5; the first two leave every second row and column."""
+    layers: list[nn.Module] = []
+    inputs = IMAGE_SHAPE[0]
+    for place, count in enumerate(channels):
+        size = 5 if place == 0 else 3
+        layers.append(nn.Conv2d(inputs, count, size, stride=2 if place < 2 else 1, padding=size // 2))
+        layers.append(ACTIVATIONS[config.activation]())
+        inputs = count
+    return layers
+
+
 def _mlp_encoder(config: ModelConfig) -> tuple[nn.Module, int]:
-    layers = _dense_layers(config, math.prod(IMAGE_SHAPE), config.encoder_widths)
-    return nn.Sequential(nn.Flatten(), *layers), config.encoder_widths[-1]
+    channels = config.encoder_channels or ()
+    side = IMAGE_SHAPE[1] // 2 ** min(len(channels), 2)
+    inputs = (channels or IMAGE_SHAPE)[-1 if channels else 0] * side**2
+    layers = [*_convolutions(config, channels), nn.Flatten(), *_dense_layers(config, inputs, config.encoder_widths)]
+    return nn.Sequential(*layers), config.encoder_widths[-1]
 
 
 def _mlp_decoder(config: ModelConfig, inputs: int) -> nn.Module:
@@ -135,6 +151,20 @@ class VAE(nn.Module):
     def decode(self, z: Tensor) -> Tensor:
         """Mean pixels in [0, 1], (N, C, H, W), of z (N, D)."""
         return self.likelihood.mean(self.decode_parameters(z))
+
+    def begin_with(self, other: VAE) -> None:
+        """Take over another model's weights: all of one of the same shape, the decoder's where the encoders differ.
+
+        Raises `ConfigError` where the models differ in anything else.
+        """
+        any_encoder = {"encoder_widths": None, "encoder_channels": None}
+        ours, theirs = (dataclasses.replace(model.config, **any_encoder) for model in (self, other))
+        if ours != theirs:
+            raise ConfigError(f"The run to start from decodes by {theirs}, this one by {ours}; ask for the same decoder.")
+        if self.config == other.config:
+            self.load_state_dict(other.state_dict())
+        else:
+            self.decoder.load_state_dict(other.decoder.state_dict())
 
 
 def build_model(config: ModelConfig, seed: int = 0) -> VAE:

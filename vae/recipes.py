@@ -14,14 +14,22 @@ SMALL = 10_000
 def recipe(name: str, dataset: str, architecture: str) -> RunConfig:
     """What to begin with for a data set and an architecture.
 
-    `fast` reaches a given held-out ELBO soonest: larger batches, smooth units, a learning rate that rises and falls within
-    a few epochs, and for an mlp sin and cos of z beside z. `textbook` is what tutorials print: batches of 128 and Adam at
-    1e-3 to the end. `python -m benchmarks.time_to_elbo` compares them.
+    `fast` reaches a given held-out ELBO soonest: larger batches and a high learning rate that rises and falls within a few
+    epochs, and for an mlp half the encoder, and sin and cos of z beside z. With more epochs it ends higher. `textbook` is
+    what tutorials print: batches of 128 and Adam at 1e-3 to the end. `python -m benchmarks.time_to_elbo` compares them.
     """
     small = SIZES[dataset][0] < SMALL
     if name == "textbook":
         return RunConfig(dataset, ModelConfig(architecture), TrainingConfig(epochs=60 if small else 30))
+    if architecture == "mlp" and not small:
+        return RunConfig(dataset, _FAST_MODEL, _FAST_TRAINING)
     model = ModelConfig(architecture, activation="silu", fourier_features=3 if architecture == "mlp" else 0)
     size, rate = (64, 2e-3) if small else (256, 4e-3)
     training = TrainingConfig(epochs=60 if small else 5, batch_size=size, learning_rate=rate, schedule="one-cycle")
     return RunConfig(dataset, model, training)
+
+
+_FAST_MODEL = ModelConfig("mlp", encoder_widths=(256, 256), decoder_widths=(512, 512), fourier_features=3)
+"""In these few steps relu comes 8 nats farther than silu, which wins in long trainings."""
+
+_FAST_TRAINING = TrainingConfig(epochs=3, batch_size=256, learning_rate=1e-2, clip_norm=100.0, schedule="one-cycle")

@@ -83,13 +83,16 @@ class RunFolder(WatchedFolder):
 
     @classmethod
     def create(cls, path: str | Path, config: RunConfig) -> RunFolder:
-        """A new run, queued, with its untrained weights. The folder appears whole or not at all.
+        """A new run, queued, with its initial weights. The folder appears whole or not at all.
 
-        Raises `RunError` when there is something at `path` already or it cannot be written.
+        Raises `RunError` when there is something at `path` already, it cannot be written, or the run to start from cannot be
+        read, and `ConfigError` when that one is of another shape.
         """
         path = Path(path)
         check_name(path.name)
         model = build_model(config.model, config.training.seed)
+        if config.training.start_from:
+            model.begin_with(load_run(config.training.start_from).model)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))

@@ -11,6 +11,7 @@ from vae.device import uses_bf16
 from vae.distributed import SOLO, Ranks
 from vae.elbo import Terms, one_sample_terms
 from vae.model import VAE
+from vae.warping import NUMBERS, warp
 
 
 class OneSampleTerms(nn.Module):
@@ -30,13 +31,15 @@ class Stepper:
     """Takes the steps of one training: AdamW (Adam where there is no weight decay) on -(reconstruction - beta * KL).
 
     `images` (N, 1, H, W) uint8 stay on the device, and every batch is an index into them. With several `ranks` each takes
-    its share of every batch, and all end up with the same weights.
+    its share of every batch, and all end up with the same weights. `numbers` is how many standard normal numbers a step
+    takes for each image: those that z is sampled with, then those that decide how the image is warped, if it is.
     """
 
     def __init__(self, model: VAE, images: Tensor, config: TrainingConfig, ranks: Ranks = SOLO) -> None:
         self.model, self.images, self.config, self.ranks = model, images, config, ranks
         self.device = model.device
         self.bf16 = uses_bf16(config.precision, self.device)
+        self.numbers = model.config.latent + (NUMBERS if config.warped else 0)
         self.terms = ranks.replicate(OneSampleTerms(model))
         self.optimiser = torch.optim.AdamW(
             model.parameters(),
@@ -46,7 +49,7 @@ class Stepper:
         )
 
     def take(self, index: Tensor, epsilon: Tensor, beta: float, learning_rate: float) -> Tensor:
-        """One step on the images at `index` (B,) with `epsilon` (B, D); their mean reconstruction and KL, (2,), in nats.
+        """One step on the images at `index` (B,) with `epsilon` (B, numbers); their mean reconstruction and KL, (2,), in nats.
 
         With several ranks the result is this rank's part of the mean: it has to be summed over them.
         """
@@ -63,8 +66,11 @@ class Stepper:
         self.model.train()
         self.optimiser.zero_grad(set_to_none=True)
         images = pixels(self.images[self.ranks.share_of(index)])
+        epsilon, bends = self.ranks.share_of(epsilon).tensor_split([self.model.config.latent], 1)
+        if self.config.warped:
+            images = warp(images, bends, self.config.warped)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            terms = Terms(*self.terms(images, self.ranks.share_of(epsilon)))
+            terms = Terms(*self.terms(images, epsilon))
         # A mean over the whole batch; gradients are averaged over the ranks, so each rank's part counts `size` times.
         (-terms.objective(beta).sum() / (len(index) / self.ranks.size)).backward()
         if self.config.clip_norm is not None:

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from vae.config import ModelConfig, RunConfig, TrainingConfig
+from vae.config import LATER_FIELDS, ModelConfig, RunConfig, TrainingConfig
 from vae.errors import ConfigError
 
 CONFIGS = [
@@ -15,6 +15,10 @@ CONFIGS = [
         ModelConfig("mlp", encoder_widths=(3, 4, 5), decoder_widths=(6,), activation="silu", fourier_features=3),
         TrainingConfig(7, 33, 2e-3, 0.01, 100.0, "one-cycle", 4.0, 11, 5),
         "validation",
+    ),
+    RunConfig(
+        model=ModelConfig("mlp", encoder_channels=(8, 9)),
+        training=TrainingConfig(start_from="checkpoints/earlier", freeze_decoder=True, warped=0.5),
     ),
 ]
 
@@ -43,6 +47,8 @@ def test_a_configuration_survives_json(config):
         {"activation": "step"},
         {"fourier_features": -1},
         {"architecture": "conv", "encoder_widths": (512,)},
+        {"architecture": "conv", "encoder_channels": (32,)},
+        {"encoder_channels": (0,)},
     ],
 )
 def test_a_model_that_cannot_be_is_refused(change):
@@ -67,6 +73,13 @@ def test_a_model_that_cannot_be_is_refused(change):
         {"beta": math.nan},
         {"seed": -1},
         {"report_every": 0},
+        {"start_from": ""},
+        {"start_from": 3},
+        {"freeze_decoder": True},
+        {"freeze_decoder": 1, "start_from": "a"},
+        {"warped": 1.0},
+        {"warped": -1.0, "start_from": "a", "freeze_decoder": True},
+        {"warped": math.nan, "start_from": "a", "freeze_decoder": True},
     ],
 )
 def test_a_training_that_cannot_be_is_refused(change):
@@ -86,6 +99,17 @@ def test_missing_and_unknown_fields_are_refused(part):
         spoil(fields[part] if part else fields)
         with pytest.raises(ConfigError):
             RunConfig.from_dict(fields)
+
+
+@pytest.mark.parametrize("format", sorted(LATER_FIELDS))
+def test_what_an_earlier_format_did_not_have_takes_its_default(format):
+    fields = json.loads(json.dumps(RunConfig().to_dict()))
+    for name in LATER_FIELDS[format]:
+        fields["model"].pop(name, None)
+        fields["training"].pop(name, None)
+    assert RunConfig.from_dict(fields, format - 1) == RunConfig()
+    with pytest.raises(ConfigError):
+        RunConfig.from_dict(fields, format)
 
 
 def test_configurations_cannot_be_changed():

@@ -47,9 +47,12 @@ CONFIG = {"epochs": 2, "batch_size": 204, "schedule": "one-cycle", "beta_schedul
 """1,433 images leave a last batch of 5."""
 
 
-@pytest.mark.parametrize("architecture", ["mlp", "conv"])
-def test_steps_by_tensors_that_stay_are_the_same_steps(architecture, digits):
-    config = small_config(architecture=architecture, clip_norm=100.0, **CONFIG)
+ENCODER_ALONE = {"start_from": "a run", "freeze_decoder": True, "warped": 1.0, "encoder_channels": (4, 6)}
+
+
+@pytest.mark.parametrize("model", [{}, {"architecture": "conv"}, ENCODER_ALONE])
+def test_steps_by_tensors_that_stay_are_the_same_steps(model, digits):
+    config = small_config(clip_norm=100.0, **CONFIG, **model)
     trainer, ours = trained_with(Rehearsal, config, digits)
     assert sorted(trainer.stepper.recordings) == [5, 204]
     plain, expected = trained_with(Stepper, config, digits)

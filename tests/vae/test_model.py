@@ -11,6 +11,8 @@ MODELS = [
     ModelConfig("mlp"),
     ModelConfig("mlp", latent=5, encoder_widths=(64, 32), decoder_widths=(16,), activation="tanh", fourier_features=3),
     ModelConfig("mlp", likelihood="gaussian", activation="gelu"),
+    ModelConfig("mlp", encoder_channels=(3,)),
+    ModelConfig("mlp", encoder_channels=(4, 6, 8), encoder_widths=(16,), decoder_widths=(16,)),
 ]
 
 
@@ -50,6 +52,25 @@ def test_initial_weights_depend_on_the_seed_alone_and_leave_global_randomness_al
     again, other = build_model(config, seed=1).state_dict(), build_model(config, seed=2).state_dict()
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert any(not torch.equal(first[name], other[name]) for name in first)
+
+
+def test_a_model_begins_with_all_of_its_like_and_with_the_decoder_of_another():
+    first, like, other = (
+        build_model(ModelConfig("mlp", decoder_widths=(16,), **encoder), seed)
+        for seed, encoder in enumerate(({}, {}, {"encoder_channels": (4, 6), "encoder_widths": (16,)}))
+    )
+    images, z = torch.rand(5, 1, 28, 28), torch.randn(5, 2)
+    codes = other.encode(images).mean
+    for model in (like, other):
+        model.begin_with(first)
+        assert torch.equal(model.decode(z), first.decode(z))
+    assert torch.equal(like.encode(images).mean, first.encode(images).mean)
+    assert torch.equal(other.encode(images).mean, codes)
+
+
+def test_a_model_of_another_decoder_is_nothing_to_begin_with():
+    with pytest.raises(ConfigError, match="ask for the same decoder"):
+        build_model(ModelConfig("mlp", activation="silu")).begin_with(build_model(ModelConfig("mlp")))
 
 
 def test_posterior_sample_is_mean_plus_deviation_times_epsilon():

@@ -84,9 +84,26 @@ def test_the_epochs_report_is_the_mean_over_its_images(digits):
     assert train.elbo == train.reconstruction - train.kl
 
 
-@pytest.mark.parametrize("stop_at", [1, 13, 24, 25, 40])
-def test_a_restored_trainer_goes_on_as_if_never_stopped(stop_at, digits):
-    config = small_config(epochs=4, schedule="one-cycle", weight_decay=0.1, clip_norm=50.0, report_every=5)
+ENCODER_ALONE = {"start_from": "a run", "freeze_decoder": True, "warped": 1.0}
+
+
+def test_a_frozen_decoder_stays_as_it_is_while_the_encoder_learns(digits):
+    trainer = Trainer(small_config(weight_decay=0.1, encoder_channels=(4, 6, 8), **ENCODER_ALONE), digits)
+    before = {name: weights.clone() for name, weights in trainer.model.state_dict().items()}
+    list(trainer.reports())
+    for name, weights in trainer.model.state_dict().items():
+        assert torch.equal(weights, before[name]) == name.startswith("decoder."), name
+
+
+def test_warping_is_what_the_encoder_learns_from(digits):
+    reports = [without_seconds(Trainer(small_config(epochs=1, **ENCODER_ALONE | change), digits).reports())
+               for change in ({}, {}, {"warped": 0.0})]  # fmt: skip
+    assert reports[0] == reports[1] != reports[2]
+
+
+@pytest.mark.parametrize(("stop_at", "more"), [*((at, {}) for at in (1, 13, 24, 25, 40)), (13, ENCODER_ALONE)])
+def test_a_restored_trainer_goes_on_as_if_never_stopped(stop_at, more, digits):
+    config = small_config(epochs=4, schedule="one-cycle", weight_decay=0.1, clip_norm=50.0, report_every=5, **more)
     whole = Trainer(config, digits)
     expected = without_seconds(whole.reports())
     first = Trainer(config, digits)

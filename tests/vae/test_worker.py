@@ -65,6 +65,26 @@ def test_stopped_and_resumed_is_as_if_never_stopped(tmp_path):
     assert [path.name for path in parts.frame_paths()] == [path.name for path in whole.frame_paths()]
 
 
+def test_a_run_starts_from_another_and_leaves_a_frozen_decoder_as_it_is(small_run, tmp_path):
+    more = {"start_from": str(small_run.path), "freeze_decoder": True, "warped": 0.5}
+    folder = RunFolder.create(tmp_path / "next", small_config(**more))
+    train_run(folder, device="cpu", should_stop=lambda: True)
+    first, last = folder.read_frame(folder.frame_paths()[0]), small_run.read_frame(small_run.frame_paths()[-1])
+    assert torch.equal(first.codes.posterior.mean, last.codes.posterior.mean)
+    train_run(folder, device="cpu")
+    before, after = load_run(small_run.path).model, load_run(folder.path).model
+    z = torch.randn(9, 2)
+    assert torch.equal(before.decode(z), after.decode(z))
+    assert not torch.equal(before.mean_head.weight, after.mean_head.weight)
+
+
+def test_a_run_that_cannot_be_started_from_leaves_no_folder(small_run, tmp_path):
+    for start_from, change in ((tmp_path / "nowhere", {}), (small_run.path, {"decoder_widths": (33,)})):
+        with pytest.raises(vae.ExplorerError):
+            RunFolder.create(tmp_path / "next", small_config(start_from=str(start_from), **change))
+    assert [path.name for path in tmp_path.iterdir()] == ["small"]
+
+
 def step_of_last_report(folder: RunFolder) -> int:
     return max((report.step for report in folder.read_metrics()), default=0)
 

@@ -1,0 +1,33 @@
+"""The processes of a training beside the one that leads it."""
+
+from __future__ import annotations
+
+from vae.leader import Leader
+from vae.report import Report
+from vae.status import Status
+from vae.training import Trainer
+
+
+class Follower(Leader):
+    """Every rank but the first. It takes the same steps and decisions, and leaves the folder alone."""
+
+    def _read_status(self) -> Status:
+        return Status("queued")
+
+    def _write_status(self) -> None: ...
+
+    def _forget_requests(self) -> None: ...
+
+    def _forget_steering(self) -> None: ...
+
+    def _read_steering(self) -> None: ...
+
+    def _rewrite_config(self) -> None: ...
+
+    def _go_on_from(self, step: int) -> None: ...
+
+    def _publish(self, report: Report) -> None: ...
+
+    def _save(self, trainer: Trainer, whole: bool = False) -> None: ...
+
+    def _save_as_it_is(self, trainer: Trainer) -> None: ...
