@@ -20,15 +20,15 @@ class PriorConfig:
     the steps taken so far.
     """
 
-    steps: int = 2000
+    steps: int = 2400
     batch_size: int = 1024
     learning_rate: float = 1e-2
     width: int = 128
-    layers: int = 4
-    features: int = 64
-    fastest: float = 30.0
-    level_mean: float = -1.6
-    level_spread: float = 1.2
+    layers: int = 3
+    features: int = 128
+    fastest: float = 20.0
+    level_mean: float = -1.7
+    level_spread: float = 1.1
     dropped: float = 0.15
     average: float = 0.1
     seed: int = 0
