@@ -18,7 +18,7 @@ from vae.diffusion.sampling import log_density, sample
 from vae.errors import DataError
 from vae.latent import decode_points
 from vae.neighbours import PixelNeighbours
-from vae.quadrature import log_prior
+from vae.joint import log_prior
 from vae.run import Run
 
 MOST_CODES, MOST_DENSITIES, DECODED = 10_000, 1000, 1000
