@@ -20,7 +20,7 @@ class PriorConfig:
     the steps taken so far.
     """
 
-    steps: int = 2400
+    steps: int = 2000
     batch_size: int = 1024
     learning_rate: float = 1e-2
     width: int = 128

@@ -21,8 +21,8 @@ from vae.neighbours import PixelNeighbours
 from vae.joint import log_prior
 from vae.run import Run
 
-MOST_CODES, MOST_DENSITIES, DECODED = 10_000, 1000, 1000
-CHAIN, DENSITY_STEPS = 100, 64
+MOST_CODES, MOST_DENSITIES, DECODED = 10_000, 1000, 500
+CHAIN, DENSITY_STEPS = 64, 64
 NEIGHBOURS = 10
 
 

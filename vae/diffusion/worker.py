@@ -31,7 +31,7 @@ from vae.status import Status
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS_BETWEEN_SAVES = 2.0
-CODES_FOR_VARIANCE = 20_000
+CODES_FOR_VARIANCE = 5000
 
 
 def start_process(run: RunFolder) -> subprocess.Popen:
