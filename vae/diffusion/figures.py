@@ -21,9 +21,10 @@ from vae.neighbours import PixelNeighbours
 from vae.joint import log_prior
 from vae.run import Run
 
-MOST_CODES, MOST_DENSITIES, DECODED = 10_000, 1000, 500
+MOST_CODES, MOST_DENSITIES, DECODED = 10_000, 1000, 400
 CHAIN, DENSITY_STEPS = 64, 64
 NEIGHBOURS = 10
+CODES_FOR_MIXTURE = 5000
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def draws(denoiser: Denoiser, standard: Standard, sets: CodeSets, count: int, se
     return {
         "train": train,
         "normal": normal,
-        "mixture": mixture_sample(sets.train.draw(MOST_CODES, seed + 3), count, seed),
+        "mixture": mixture_sample(sets.train.draw(CODES_FOR_MIXTURE, seed + 3), count, seed),
         "diffusion": draw_diffusion(denoiser, standard, count, seed),
     }
 
@@ -121,8 +122,7 @@ def _sure(run: Run, samples: dict[str, Tensor]) -> Sources | None:
         images = data.load(run.config.dataset, run.config.held_out).train
     except DataError:
         return None
-    neighbours = PixelNeighbours(images.images, images.labels)
-    decoded = {name: decode_points(run.model, z[:DECODED]) for name, z in samples.items()}
-    return Sources(
-        **{name: neighbours.agreement(pictures, NEIGHBOURS).eq(1).double().mean().item() for name, pictures in decoded.items()}
-    )
+    decoded = torch.cat([decode_points(run.model, z[:DECODED]) for z in samples.values()])
+    agreement = PixelNeighbours(images.images, images.labels).agreement(decoded, NEIGHBOURS)
+    shares = agreement.eq(1).double().view(len(samples), -1).mean(1)
+    return Sources(**dict(zip(samples, shares.tolist(), strict=True)))
