@@ -16,9 +16,9 @@ from vae.diffusion.measures import mixture_sample, sliced_wasserstein
 from vae.diffusion.process import reverse_levels
 from vae.diffusion.sampling import log_density, sample
 from vae.errors import DataError
+from vae.joint import log_prior
 from vae.latent import decode_points
 from vae.neighbours import PixelNeighbours
-from vae.joint import log_prior
 from vae.run import Run
 
 MOST_CODES, MOST_DENSITIES, DECODED = 10_000, 1000, 400
