@@ -3,6 +3,7 @@
 import torch
 
 from tests.conftest import small_config
+from tests.vae.test_tiles import narrow
 from vae.evidence import PlaneQuadrature
 from vae.model import build_model
 from vae.run import load_run
@@ -28,7 +29,7 @@ def test_between_them_it_is_close_to_the_decoder(small_run):
 
 
 def test_the_evidence_is_the_same_with_a_guess_from_fewer_places(small_run, digits):
-    quadrature, images = PlaneQuadrature(load_run(small_run.path).model, tiles=0), digits.held_out.images[:30] / 255
+    quadrature, images = PlaneQuadrature(narrow(small_run), tiles=0), digits.held_out.images[:30] / 255
     counts, found, decode = [], [], quadrature.joint.decode
     for guess in (quadrature.guess, None):
         counts.append(0)
