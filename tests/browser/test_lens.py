@@ -264,7 +264,7 @@ def test_each_layer_changes_what_it_is_drawn_on_and_the_address(page, address):
     empty = {canvas: fingerprint(page, canvas) for canvas in (UNDER, OVER)}
     for name, canvas in {"Manifold": UNDER, "Density": UNDER, "Change": UNDER, "Prior": OVER}.items():
         switch(page, name)
-        expect(page).to_have_url(re.compile(f"layers={name.lower()}(&|$)"))
+        expect(page).to_have_url(re.compile(f"layers={name.lower()}(&|$)"), timeout=30_000)
         wait_until(lambda canvas=canvas: fingerprint(page, canvas) != empty[canvas], f"the layer {name}", 30)
         other = OVER if canvas == UNDER else UNDER
         assert fingerprint(page, other) == empty[other], name
