@@ -179,7 +179,10 @@ def _evaluate(options: argparse.Namespace) -> None:
     print(f"reconstruction {result.reconstruction:10.3f} nats per image")
     print(f"KL             {result.kl:10.3f} nats per image")
     print(f"ELBO           {result.elbo:10.3f} nats per image")
-    print(f"Sampling error of the ELBO with {options.samples} draws of z per image: {result.sampling_error:.3f} nats.")
+    if options.samples > 1:
+        print(f"Sampling error of the ELBO with {options.samples} draws of z per image: {result.sampling_error:.3f} nats.")
+    else:
+        print("One draw of z per image does not tell its own sampling error; ask for more by --samples.")
     if options.evidence:
         _print_evidence(run, result.elbo)
 

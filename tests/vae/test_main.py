@@ -81,3 +81,8 @@ def test_the_shipped_runs_are_listed():
     for name in ("mnist ", "mnist-conv", "digits"):
         assert re.search(rf"^{name}.*finished", listed.stdout, re.M), listed.stdout
     assert listed.stdout.count("\n") >= 3 and (ROOT / "checkpoints").is_dir()
+
+
+def test_one_draw_says_that_it_knows_no_error(small_run):
+    result = command("evaluate", small_run.path, "--samples", 1)
+    assert result.returncode == 0 and "nan" not in result.stdout and "sampling error" in result.stdout
