@@ -12,8 +12,9 @@ from ui.ask import duration
 from ui.prior_resources import PriorVersion
 from ui.steer import attempt, tell
 from vae.diffusion.folder import PriorFolder
-from vae.diffusion.worker import ROOT, start_process
+from vae.diffusion.worker import start_process
 from vae.errors import ExplorerError
+from vae.launch import ROOT
 from vae.run import RunFolder
 
 SECONDS_BETWEEN_LOOKS = 1.0

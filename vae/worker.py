@@ -6,9 +6,7 @@ This is what `python -m vae train` does, in a process of its own. Whoever watche
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from vae.config import RunConfig
 from vae.distributed import SOLO, Ranks
 from vae.errors import RunError
 from vae.follower import Follower
+from vae.launch import launch
 from vae.leader import Leader
 from vae.report import Report
 from vae.run import RunFolder
@@ -32,17 +31,8 @@ def start_process(folder: RunFolder, device: str = "auto") -> subprocess.Popen:
 
     What the process prints goes to trainer.log in the folder; it queues behind other trainings beside it.
     """
-    command = [sys.executable, "-m", "vae", "train", "--resume", "--queue", "--run", str(folder.path.resolve())]
-    with (folder.path / "trainer.log").open("ab") as log:
-        return subprocess.Popen(
-            [*command, "--device", device],
-            cwd=ROOT,
-            env={"OMP_WAIT_POLICY": "PASSIVE"} | os.environ,  # threads that wait by spinning take the page's processor away
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    words = ["train", "--resume", "--queue", "--run", str(folder.path.resolve()), "--device", device]
+    return launch(words, folder.path / "trainer.log")
 
 
 def train_run(

@@ -5,14 +5,7 @@
 // dots are on a straight line from the one to the other.
 
 const SECONDS = 10; // of a whole way at speed 1
-const BELOW = 34; // of the page below all this, in pixels at a root font of 17
 const TRAILS = 60; // trajectories that are drawn
-const SPACE_IS_THEIRS = 'button, select, input[type=checkbox], input[type=text], input[type=number], textarea, [role=combobox], a';
-const ARROWS_ARE_THEIRS = 'select, input:not([type=checkbox], .slider), textarea, [role=combobox], [role=slider]';
-const STEPS_OF_KEYS = { ArrowLeft: -1, ArrowDown: -1, PageDown: -5, ArrowRight: 1, ArrowUp: 1, PageUp: 5 };
-
-const element = (tag, properties, parent) => parent.appendChild(Object.assign(document.createElement(tag), properties));
-const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 
 // Numbers from -reach to reach, each as two bytes, the low one first.
 const numbersOf = (text, reach) => {
@@ -23,7 +16,7 @@ const numbersOf = (text, reach) => {
   });
 };
 
-class Particles extends Player {
+class Particles extends Screen {
   constructor(root) {
     super();
     this.root = root;
@@ -158,7 +151,7 @@ class Particles extends Player {
       this.find('.points').style.cssText = `left:${left}px;top:${top}px;width:${width}px;height:${height}px`;
       const radius = (this.labels.length < 1500 ? 4 : 2.5) * this.ratio * this.scale;
       this.splats.resize(Math.round(width * this.ratio), Math.round(height * this.ratio), radius);
-      drawAxes(this.sizedAxes(figure), this.layout, this.data, this.style);
+      drawAxes(this.sized('.axes', figure), this.layout, this.data, this.style);
       this.drawGround();
     }
     this.draw();
@@ -185,22 +178,6 @@ class Particles extends Player {
       context.fill();
     });
     context.globalAlpha = 1;
-  }
-
-  fitHeight() {
-    const { host } = this.root;
-    if (!this.data) return;
-    const above = host.getBoundingClientRect().top + (host.closest('[data-testid="stMain"]')?.scrollTop ?? 0);
-    this.find('.replay').style.setProperty('--replay', `${Math.floor(window.innerHeight - above - BELOW * this.scale)}px`);
-  }
-
-  sizedAxes(figure) {
-    const canvas = this.find('.axes');
-    [canvas.width, canvas.height] = [figure.clientWidth, figure.clientHeight].map((side) => Math.round(side * this.ratio));
-    canvas.style.cssText = `width:${figure.clientWidth}px;height:${figure.clientHeight}px`;
-    const context = canvas.getContext('2d');
-    context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
-    return context;
   }
 
   // Drawing
@@ -298,11 +275,6 @@ class Particles extends Player {
     this.say('.step', `step ${Math.round(this.place)} of ${this.last}`);
   }
 
-  say(selector, words) {
-    const place = this.find(selector);
-    if (place.textContent !== words) place.textContent = words;
-  }
-
   // Hands
 
   listen() {
@@ -321,18 +293,6 @@ class Particles extends Player {
       this.pause(false);
       this.seek(Number(slider.value));
     };
-  }
-
-  onKey(event) {
-    const target = event.composedPath()[0];
-    if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented || !this.canPlay) return;
-    if (event.key === ' ' && !target.closest?.(SPACE_IS_THEIRS)) this.toggle();
-    else if (target.closest?.(ARROWS_ARE_THEIRS)) return;
-    else if (event.key in STEPS_OF_KEYS) this.nudge(STEPS_OF_KEYS[event.key]);
-    else if (event.key === 'Home') this.nudge(-this.frames.length);
-    else if (event.key === 'End') this.nudge(this.frames.length);
-    else return;
-    event.preventDefault();
   }
 }
 

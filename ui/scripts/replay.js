@@ -1,12 +1,6 @@
 // Replays a training: dots, names, manifold, curves' cursor and figures move together, and the server is asked for nothing.
 // Here is what the server says and what hands do.
 
-const SPACE_IS_THEIRS = 'button, select, input[type=checkbox], input[type=text], input[type=number], textarea, [role=combobox], a';
-const ARROWS_ARE_THEIRS = 'select, input:not([type=checkbox], .slider), textarea, [role=combobox], [role=slider]';
-const STEPS_OF_KEYS = { ArrowLeft: -1, ArrowDown: -1, PageDown: -5, ArrowRight: 1, ArrowUp: 1, PageUp: 5 };
-
-const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-
 class Replay extends Stage {
   constructor(root) {
     super(root);
@@ -136,18 +130,6 @@ class Replay extends Stage {
     };
     figure.onpointermove = (event) => figure.hasPointerCapture(event.pointerId) && go(event);
     figure.onpointerup = () => this.last && this.settle();
-  }
-
-  onKey(event) {
-    const target = event.composedPath()[0];
-    if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented || !this.canPlay) return;
-    if (event.key === ' ' && !target.closest?.(SPACE_IS_THEIRS)) this.toggle();
-    else if (target.closest?.(ARROWS_ARE_THEIRS)) return;
-    else if (event.key in STEPS_OF_KEYS) this.nudge(STEPS_OF_KEYS[event.key]);
-    else if (event.key === 'Home') this.nudge(-this.frames.length);
-    else if (event.key === 'End') this.nudge(this.frames.length);
-    else return;
-    event.preventDefault();
   }
 }
 

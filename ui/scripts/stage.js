@@ -4,13 +4,11 @@
 // frame that was passed last.
 
 const EASE = 0.12; // of the way to other axes, each time the screen is drawn
-const BELOW = 34; // of the page below all this, in pixels at a root font of 17
 const GRID_EXTENT = 3; // `vae.latent.make_grid`
 
 const signed = (value, digits) => value.toFixed(digits).replace('-', '\u2212');
-const element = (tag, properties, parent) => parent.appendChild(Object.assign(document.createElement(tag), properties));
 
-class Stage extends Player {
+class Stage extends Screen {
   constructor(root) {
     super();
     this.root = root;
@@ -42,14 +40,6 @@ class Stage extends Player {
     });
     this.drawn = { plane: this.drawn.plane };
     this.draw();
-  }
-
-  // Down to the end of the screen, from wherever the page lets this begin.
-  fitHeight() {
-    const { host } = this.root;
-    if (!this.data) return;
-    const above = host.getBoundingClientRect().top + (host.closest('[data-testid="stMain"]')?.scrollTop ?? 0);
-    this.find('.replay').style.setProperty('--replay', `${Math.floor(window.innerHeight - above - BELOW * this.scale)}px`);
   }
 
   layOutPlane(figure) {
@@ -84,16 +74,6 @@ class Stage extends Player {
     const { top, bottom, head: above, step } = this.panels;
     [cursor.style.top, cursor.style.height] = [`${top}px`, `${bottom - top}px`];
     cursor.style.background = `repeating-linear-gradient(transparent 0 ${above}px, currentColor ${above}px ${step}px)`;
-  }
-
-  // A canvas as large as its figure, in CSS pixels.
-  sized(selector, figure) {
-    const canvas = this.find(selector);
-    [canvas.width, canvas.height] = [figure.clientWidth, figure.clientHeight].map((side) => Math.round(side * this.ratio));
-    canvas.style.cssText = `width:${figure.clientWidth}px;height:${figure.clientHeight}px`;
-    const context = canvas.getContext('2d');
-    context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
-    return context;
   }
 
   // Drawing
@@ -190,11 +170,6 @@ class Stage extends Player {
       const y = panels.y(panel, clamp(frame[term], ...range), range);
       this.marks[panel].style.transform = `translate(${panels.x(frame.at)}px, ${y}px) translate(-50%, -50%)`;
     });
-  }
-
-  say(selector, words) {
-    const place = this.find(selector);
-    if (place.textContent !== String(words)) place.textContent = words;
   }
 
   whereabouts() {

@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import filelock
 import torch
@@ -26,10 +23,10 @@ from vae.diffusion.figures import measure
 from vae.diffusion.folder import Description, PriorFolder
 from vae.diffusion.training import PriorReport, PriorTrainer
 from vae.errors import RunError, describe
+from vae.launch import launch
 from vae.run import Run, RunFolder, load_run
 from vae.status import Status
 
-ROOT = Path(__file__).resolve().parents[2]
 SECONDS_BETWEEN_SAVES = 2.0
 CODES_FOR_VARIANCE = 5000
 
@@ -38,17 +35,7 @@ def start_process(run: RunFolder) -> subprocess.Popen:
     """Train a run's prior in a process of its own, which outlives the one that starts it. Raises `RunError`."""
     folder = PriorFolder.in_training(run)
     folder.queue(run)
-    command = [sys.executable, "-m", "vae", "diffuse", "--queued", "--run", str(run.path.resolve())]
-    with (folder.path / "trainer.log").open("ab") as log:
-        return subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env={"OMP_WAIT_POLICY": "PASSIVE"} | os.environ,  # threads that wait by spinning take the page's processor away
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    return launch(["diffuse", "--queued", "--run", str(run.path.resolve())], folder.path / "trainer.log")
 
 
 def train_prior(

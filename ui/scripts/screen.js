@@ -1,0 +1,46 @@
+// What the players of films have in common on the screen: how high they are, their canvases, and the keys they obey.
+
+const BELOW = 34; // of the page below all this, in pixels at a root font of 17
+const SPACE_IS_THEIRS = 'button, select, input[type=checkbox], input[type=text], input[type=number], textarea, [role=combobox], a';
+const ARROWS_ARE_THEIRS = 'select, input:not([type=checkbox], .slider), textarea, [role=combobox], [role=slider]';
+const STEPS_OF_KEYS = { ArrowLeft: -1, ArrowDown: -1, PageDown: -5, ArrowRight: 1, ArrowUp: 1, PageUp: 5 };
+
+const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+const element = (tag, properties, parent) => parent.appendChild(Object.assign(document.createElement(tag), properties));
+
+class Screen extends Player {
+  // Down to the end of the screen, from wherever the page lets this begin.
+  fitHeight() {
+    const { host } = this.root;
+    if (!this.data) return;
+    const above = host.getBoundingClientRect().top + (host.closest('[data-testid="stMain"]')?.scrollTop ?? 0);
+    this.find('.replay').style.setProperty('--replay', `${Math.floor(window.innerHeight - above - BELOW * this.scale)}px`);
+  }
+
+  // A canvas as large as its figure, in CSS pixels.
+  sized(selector, figure) {
+    const canvas = this.find(selector);
+    [canvas.width, canvas.height] = [figure.clientWidth, figure.clientHeight].map((side) => Math.round(side * this.ratio));
+    canvas.style.cssText = `width:${figure.clientWidth}px;height:${figure.clientHeight}px`;
+    const context = canvas.getContext('2d');
+    context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    return context;
+  }
+
+  say(selector, words) {
+    const place = this.find(selector);
+    if (place.textContent !== String(words)) place.textContent = words;
+  }
+
+  onKey(event) {
+    const target = event.composedPath()[0];
+    if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented || !this.canPlay) return;
+    if (event.key === ' ' && !target.closest?.(SPACE_IS_THEIRS)) this.toggle();
+    else if (target.closest?.(ARROWS_ARE_THEIRS)) return;
+    else if (event.key in STEPS_OF_KEYS) this.nudge(STEPS_OF_KEYS[event.key]);
+    else if (event.key === 'Home') this.nudge(-this.frames.length);
+    else if (event.key === 'End') this.nudge(this.frames.length);
+    else return;
+    event.preventDefault();
+  }
+}
