@@ -137,12 +137,7 @@ class Particles extends Screen {
 
   layOut() {
     const figure = this.find('.plane');
-    this.scale = parseFloat(getComputedStyle(document.documentElement).fontSize) / 17;
-    this.fitHeight();
-    if (!this.data || !figure.clientWidth || !figure.clientHeight) return;
-    const style = getComputedStyle(figure);
-    this.style = { ink: style.color, paper: style.getPropertyValue('--st-background-color').trim() || '#ffffff', font: style.fontFamily };
-    this.ratio = Math.min(window.devicePixelRatio || 1, 2);
+    if (!this.measure(figure)) return;
     const asked = [figure.clientWidth, figure.clientHeight, this.ratio, this.scale, this.data.extent, this.data.axes, ...Object.values(this.style), this.labels.length, this.data.ghosts?.places].join();
     if (this.drawn.asked !== asked) {
       this.drawn.asked = asked;
@@ -279,16 +274,12 @@ class Particles extends Screen {
 
   listen() {
     const slider = this.find('.slider');
-    this.find('.play').onclick = () => this.toggle();
-    this.find('.first').onclick = () => this.nudge(-this.frames.length);
-    this.find('.back').onclick = () => this.nudge(-1);
-    this.find('.forth').onclick = () => this.nudge(1);
+    this.listenToTransport();
     this.find('.ghosts input').onchange = () => {
       this.drawGround();
       this.drawSoon();
     };
     for (const box of ['.field input', '.trails input']) this.find(box).onchange = () => this.drawSoon();
-    this.find('.speed').onchange = (event) => (this.speed = Number(event.target.value));
     slider.oninput = () => {
       this.pause(false);
       this.seek(Number(slider.value));
@@ -321,29 +312,12 @@ const drawArrow = (context, [x, y], [dx, dy], scale) => {
 
 const LOOKS_APART = 250; // milliseconds; themes and sizes change without a word
 
-const attend = (particles) => {
-  const onKey = (event) => particles.onKey(event);
-  const onResize = () => particles.layOut();
-  const observer = new ResizeObserver(onResize);
-  observer.observe(particles.find('.plane'));
-  window.addEventListener('keydown', onKey);
-  window.addEventListener('resize', onResize);
-  const timer = setInterval(() => particles.fitHeight(), LOOKS_APART);
-  return () => {
-    particles.pause(false);
-    observer.disconnect();
-    window.removeEventListener('keydown', onKey);
-    window.removeEventListener('resize', onResize);
-    clearInterval(timer);
-  };
-};
-
 export default function (component) {
   const { data, parentElement } = component;
   const host = parentElement.host ?? parentElement;
   if (!host.particles) {
     host.particles = new Particles(parentElement);
-    host.particles.stop = attend(host.particles);
+    host.particles.stop = attend(host.particles, ['.plane'], (particles) => particles.fitHeight(), LOOKS_APART);
     window.vaeParticles = host.particles; // for whoever measures it
   }
   host.particles.update(data);

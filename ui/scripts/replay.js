@@ -94,12 +94,8 @@ class Replay extends Stage {
 
   listen() {
     const slider = this.find('.slider');
-    this.find('.play').onclick = () => this.toggle();
-    this.find('.first').onclick = () => this.nudge(-this.frames.length);
-    this.find('.back').onclick = () => this.nudge(-1);
-    this.find('.forth').onclick = () => this.nudge(1);
+    this.listenToTransport();
     this.find('.under input').onchange = () => this.drawSoon();
-    this.find('.speed').onchange = (event) => (this.speed = Number(event.target.value));
     this.find('.loop').onclick = ({ currentTarget }) => {
       this.looping = !this.looping;
       currentTarget.setAttribute('aria-pressed', this.looping);
@@ -136,24 +132,9 @@ class Replay extends Stage {
 // Pictures arrive when they arrive, and themes and sizes change without a word: look now and then.
 const LOOKS_APART = 120; // milliseconds
 
-const attend = (replay) => {
-  const onKey = (event) => replay.onKey(event);
-  const observer = new ResizeObserver(() => replay.layOut());
-  for (const figure of ['.plane', '.lines']) observer.observe(replay.find(figure));
-  const onResize = () => replay.layOut();
-  window.addEventListener('keydown', onKey);
-  window.addEventListener('resize', onResize);
-  const timer = setInterval(() => {
-    replay.fitHeight();
-    replay.load();
-  }, LOOKS_APART);
-  return () => {
-    replay.pause(false);
-    observer.disconnect();
-    window.removeEventListener('keydown', onKey);
-    window.removeEventListener('resize', onResize);
-    clearInterval(timer);
-  };
+const look = (replay) => {
+  replay.fitHeight();
+  replay.load();
 };
 
 export default function (component) {
@@ -161,7 +142,7 @@ export default function (component) {
   const host = parentElement.host ?? parentElement;
   if (!host.replay) {
     host.replay = new Replay(parentElement);
-    host.replay.stop = attend(host.replay);
+    host.replay.stop = attend(host.replay, ['.plane', '.lines'], look, LOOKS_APART);
     window.vaeReplay = host.replay; // for whoever measures it
   }
   host.replay.send = (epoch) => setTriggerValue('rest', epoch);

@@ -1,4 +1,4 @@
-// What the players of films have in common on the screen: how high they are, their canvases, and the keys they obey.
+// What the players of films have in common on the screen: sizes, canvases, buttons and keys.
 
 const BELOW = 34; // of the page below all this, in pixels at a root font of 17
 const SPACE_IS_THEIRS = 'button, select, input[type=checkbox], input[type=text], input[type=number], textarea, [role=combobox], a';
@@ -9,6 +9,17 @@ const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCod
 const element = (tag, properties, parent) => parent.appendChild(Object.assign(document.createElement(tag), properties));
 
 class Screen extends Player {
+  // Learn the page's sizes and colours; whether there is anything to draw on.
+  measure(figure) {
+    this.scale = parseFloat(getComputedStyle(document.documentElement).fontSize) / 17;
+    this.fitHeight();
+    if (!this.data || !figure.clientWidth || !figure.clientHeight) return false;
+    const style = getComputedStyle(figure);
+    this.style = { ink: style.color, paper: style.getPropertyValue('--st-background-color').trim() || '#ffffff', font: style.fontFamily };
+    this.ratio = Math.min(window.devicePixelRatio || 1, 2);
+    return true;
+  }
+
   // Down to the end of the screen, from wherever the page lets this begin.
   fitHeight() {
     const { host } = this.root;
@@ -32,6 +43,14 @@ class Screen extends Player {
     if (place.textContent !== String(words)) place.textContent = words;
   }
 
+  listenToTransport() {
+    this.find('.play').onclick = () => this.toggle();
+    this.find('.first').onclick = () => this.nudge(-this.frames.length);
+    this.find('.back').onclick = () => this.nudge(-1);
+    this.find('.forth').onclick = () => this.nudge(1);
+    this.find('.speed').onchange = (event) => (this.speed = Number(event.target.value));
+  }
+
   onKey(event) {
     const target = event.composedPath()[0];
     if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented || !this.canPlay) return;
@@ -44,3 +63,21 @@ class Screen extends Player {
     event.preventDefault();
   }
 }
+
+// Keys and sizes from now on, and a look every so many milliseconds. What it returns ends that.
+const attend = (screen, figures, look, milliseconds) => {
+  const onKey = (event) => screen.onKey(event);
+  const onResize = () => screen.layOut();
+  const observer = new ResizeObserver(onResize);
+  for (const figure of figures) observer.observe(screen.find(figure));
+  window.addEventListener('keydown', onKey);
+  window.addEventListener('resize', onResize);
+  const timer = setInterval(() => look(screen), milliseconds);
+  return () => {
+    screen.pause(false);
+    observer.disconnect();
+    window.removeEventListener('keydown', onKey);
+    window.removeEventListener('resize', onResize);
+    clearInterval(timer);
+  };
+};

@@ -24,12 +24,7 @@ class Stage extends Screen {
   // Fit everything to the sizes that the page gives it.
   layOut() {
     const figure = this.find('.plane');
-    this.scale = parseFloat(getComputedStyle(document.documentElement).fontSize) / 17;
-    this.fitHeight();
-    if (!this.data || !figure.clientWidth || !figure.clientHeight) return;
-    const style = getComputedStyle(figure);
-    this.style = { ink: style.color, paper: style.getPropertyValue('--st-background-color').trim() || '#ffffff', font: style.fontFamily };
-    this.ratio = Math.min(window.devicePixelRatio || 1, 2);
+    if (!this.measure(figure)) return;
     this.layOutPlane(figure);
     this.layOutCurves(this.find('.lines'));
     this.sizes = this.names.map((name) => {
