@@ -26,14 +26,17 @@ def skip_or_fail(reason: str) -> None:
 
 
 def small_config(**changes: object) -> RunConfig:
-    """A run on digits of a second or two."""
+    """A run on digits of a second or two, in fp32 on every processor: what is compared closely must not be rounded to bf16."""
     model = {"architecture": "mlp", "encoder_widths": (32,), "decoder_widths": (32,)}
     model |= {key: changes.pop(key) for key in list(changes) if key in ModelConfig.__dataclass_fields__}
     if model["architecture"] == "conv":
         model |= {"encoder_widths": None, "decoder_widths": None}
     dataset, held_out = changes.pop("dataset", "digits"), changes.pop("held_out", "test")
     return RunConfig(
-        dataset, ModelConfig(**model), TrainingConfig(**({"epochs": 2, "learning_rate": 3e-3} | changes)), held_out
+        dataset,
+        ModelConfig(**model),
+        TrainingConfig(**({"epochs": 2, "learning_rate": 3e-3, "precision": "fp32"} | changes)),
+        held_out,
     )
 
 

@@ -8,6 +8,7 @@ from vae.run import RunFolder, load_run
 from vae.training import Trainer
 
 SMALL = ("--dataset", "digits", "--model", "mlp", "--encoder-widths", "32", "--decoder-widths", "32", "--device", "cpu")
+SMALL += ("--precision", "fp32")  # as small_config
 
 
 def test_train_evaluate_list_and_thin(tmp_path):

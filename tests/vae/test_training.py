@@ -7,7 +7,7 @@ import torch
 from tests.conftest import small_config
 from vae.config import ModelConfig, RunConfig, TrainingConfig
 from vae.data import Dataset, pixels
-from vae.device import choose_device, set_precision
+from vae.device import choose_device, set_precision, uses_bf16
 from vae.elbo import one_sample_terms
 from vae.errors import ConfigError, TrainingError
 from vae.estimate import estimate_seconds
@@ -285,6 +285,14 @@ def test_a_longer_run_stretches_its_schedules(digits):
     assert next(report for report in reports if report.step == 36 and report.scope == "steps").learning_rate == expected
     trainer.steer(Steering(epochs=1))
     assert trainer.total_steps == 60  # never shorter
+
+
+@pytest.mark.parametrize("instructions", [{}, {"avx512_bf16": False}, {"avx512_bf16": True}, {"amx_bf16": True}])
+def test_auto_is_bf16_on_processors_that_multiply_in_it(monkeypatch, instructions):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: instructions, raising=False)
+    assert uses_bf16("auto", torch.device("cpu")) == any(instructions.values())
+    assert not uses_bf16("auto", torch.device("cuda"))
+    assert uses_bf16("bf16", torch.device("cpu")) and not uses_bf16("fp32", torch.device("cpu"))
 
 
 def test_bf16_multiplies_in_bf16_and_sums_in_fp32(digits):
