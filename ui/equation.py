@@ -16,8 +16,8 @@ from ui.pictures import signed
 from ui.subject import Subject
 from vae.estimators import bits_per_pixel
 
-SIGMAS = [float(f"{value:.3g}") for value in np.geomspace(0.003, 3, 121)]
-"""What the sliders offer for q's standard deviations."""
+SMALLEST_SIGMA, LARGEST_SIGMA, SIGMAS_A_DECADE = 0.003, 3.0, 40
+"""What the sliders offer for q's standard deviations, and less where the encoder says less."""
 
 MOST_TOGETHER = 2
 """Latent dimensions whose sliders fit beside the columns."""
@@ -108,11 +108,19 @@ def _mean_slider(subject: Subject, index: int) -> None:
 
 def _sigma_slider(subject: Subject, index: int) -> None:
     deviation, key = subject.q.standard_deviation[0, index].item(), f"q_sigma_{index}"
-    st.session_state[key] = min(SIGMAS, key=lambda value: abs(math.log(value / max(deviation, 1e-9))))
+    sigmas = sigmas_offered(subject.encoder.standard_deviation[0, index].item())
+    st.session_state[key] = min(sigmas, key=lambda value: abs(math.log(value / max(deviation, 1e-9))))
     label = f"sigma of z{index + 1}"
-    if not SIGMAS[0] / 1.05 < deviation < SIGMAS[-1] * 1.05:
+    if not sigmas[0] / 1.05 < deviation < sigmas[-1] * 1.05:
         label += f": {deviation:.3g}, beyond the slider"
-    st.select_slider(label, SIGMAS, key=key, on_change=_move, args=(subject, subject.q.mean.shape[1] + index))
+    st.select_slider(label, sigmas, key=key, on_change=_move, args=(subject, subject.q.mean.shape[1] + index))
+
+
+def sigmas_offered(encoder: float) -> list[float]:
+    """Standard deviations for the slider of an image that the encoder gives `encoder`: it can be halved several times."""
+    smallest = min(SMALLEST_SIGMA, max(encoder, 1e-9) / 10)
+    count = math.ceil(SIGMAS_A_DECADE * math.log10(LARGEST_SIGMA / smallest)) + 1
+    return [float(f"{value:.3g}") for value in np.geomspace(smallest, LARGEST_SIGMA, count)]
 
 
 def _move(subject: Subject, index: int) -> None:

@@ -1,6 +1,7 @@
 """The page on the central equation, without a browser."""
 
 import base64
+import itertools
 import json
 import re
 import zlib
@@ -11,6 +12,7 @@ import torch
 import vae
 from tests.conftest import small_config
 from tests.pages.conftest import address, open_page, shown
+from ui import equation
 from ui.state import SECTIONS
 from vae.run import load_run
 from vae.worker import train_run
@@ -121,6 +123,14 @@ def test_a_sigma_beyond_the_slider_is_told(runs):
     app = open_page(PAGE, run="small", image="5", q="0,0,1000,0.5")
     assert not app.exception and abs(sides(app)[2]) <= 0.01
     assert [slider.label for slider in app.select_slider] == ["sigma of z1: 1e+03, beyond the slider", "sigma of z2"]
+
+
+@pytest.mark.parametrize("encoder", [0.0, 1e-6, 0.0004, 0.02, 2.0])
+def test_the_sigma_slider_begins_below_what_the_encoder_says(encoder):
+    offered = equation.sigmas_offered(encoder)
+    assert offered == sorted(set(offered)) and offered[-1] == 3
+    assert offered[0] <= max(encoder, 1e-9) / 9 or offered[0] == 0.003
+    assert all(b / a < 1.07 for a, b in itertools.pairwise(offered))
 
 
 def test_a_gaussian_likelihood_is_a_density(runs):
