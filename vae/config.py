@@ -114,8 +114,9 @@ class TrainingConfig:
     are reported; by default a hundred times an epoch.
 
     `start_from` is the folder of a run whose weights are the initial ones; where its encoder has another shape, they are
-    the decoder's alone. With `freeze_decoder` the encoder alone is trained. It can then learn from images bent at random,
-    by the strength `warped`, and the training terms are those of the bent images; see `vae.warping`.
+    the decoder's alone. With `freeze_decoder` the encoder alone is trained. With a strength `warped` the encoder learns from
+    images bent at random too (see `vae.warping`), which the decoder does not learn to draw. Where the decoder is frozen the
+    encoder learns from bent images alone, and the training terms are theirs.
     """
 
     epochs: int = 30
@@ -161,8 +162,6 @@ class TrainingConfig:
             raise ConfigError(f"Whether the decoder is frozen is {self.freeze_decoder!r}; it has to be true or false.")
         if self.freeze_decoder and self.start_from is None:
             raise ConfigError("A frozen decoder learns nothing, so it has to come from a trained run; name one to start from.")
-        if self.warped and not self.freeze_decoder:
-            raise ConfigError("A decoder would learn to draw bent images; freeze the decoder, or leave images as they are.")
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from vae.config import TrainingConfig
 from vae.data import pixels
 from vae.device import uses_bf16
 from vae.distributed import SOLO, Ranks
-from vae.elbo import Terms, one_sample_terms
+from vae.elbo import Terms, kl_to_prior, one_sample_terms
 from vae.model import VAE
 from vae.warping import NUMBERS, warp
 
@@ -21,10 +22,21 @@ class OneSampleTerms(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, images: Tensor, epsilon: Tensor) -> tuple[Tensor, Tensor]:
-        """Reconstruction and KL, (N,) each, in nats, of images (N, C, H, W) in [0, 1] and epsilon (N, D)."""
-        terms = one_sample_terms(self.model, images, epsilon)
-        return terms.reconstruction, terms.kl
+    def forward(self, images: Tensor, epsilon: Tensor, bent: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Reconstruction and KL, (N,) each, in nats, of images (N, C, H, W) in [0, 1] and epsilon (N, D).
+
+        Those of `bent` (N, C, H, W) come after them, (2 N,), and only the encoder learns from these.
+        """
+        if bent is None:
+            terms = one_sample_terms(self.model, images, epsilon)
+            return terms.reconstruction, terms.kl
+        posterior = self.model.encode(torch.cat([images, bent]))
+        z, z_bent = posterior.sample(epsilon.repeat(2, 1)).chunk(2)
+        as_it_is = {name: weight.detach() for name, weight in self.model.decoder.named_parameters()}
+        parameters_bent = functional_call(self.model.decoder, as_it_is, (z_bent,)).to(z.dtype)
+        log_prob = self.model.likelihood.log_prob
+        reconstruction = [log_prob(self.model.decode_parameters(z), images), log_prob(parameters_bent, bent)]
+        return torch.cat(reconstruction), kl_to_prior(posterior)
 
 
 class Stepper:
@@ -32,7 +44,8 @@ class Stepper:
 
     `images` (N, 1, H, W) uint8 stay on the device, and every batch is an index into them. With several `ranks` each takes
     its share of every batch, and all end up with the same weights. `numbers` is how many standard normal numbers a step
-    takes for each image: those that z is sampled with, then those that decide how the image is warped, if it is.
+    takes for each image: those that z is sampled with, then those that decide how the image is warped, if it is. Unless the
+    decoder is frozen it learns from the images as they are, and the encoder from both.
     """
 
     def __init__(self, model: VAE, images: Tensor, config: TrainingConfig, ranks: Ranks = SOLO) -> None:
@@ -67,16 +80,17 @@ class Stepper:
         self.optimiser.zero_grad(set_to_none=True)
         images = pixels(self.images[self.ranks.share_of(index)])
         epsilon, bends = self.ranks.share_of(epsilon).tensor_split([self.model.config.latent], 1)
-        if self.config.warped:
-            images = warp(images, bends, self.config.warped)
+        bent = warp(images, bends, self.config.warped) if self.config.warped else None
+        if self.config.freeze_decoder and bent is not None:
+            images, bent = bent, None
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            terms = Terms(*self.terms(images, epsilon))
+            terms = Terms(*self.terms(images, epsilon, bent))
         # A mean over the whole batch; gradients are averaged over the ranks, so each rank's part counts `size` times.
         (-terms.objective(beta).sum() / (len(index) / self.ranks.size)).backward()
         if self.config.clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
         self.optimiser.step()
-        return torch.stack([terms.reconstruction.detach(), terms.kl.detach()]).sum(1) / len(index)
+        return torch.stack([terms.reconstruction.detach(), terms.kl.detach()])[:, : len(images)].sum(1) / len(index)
 
     def state(self) -> dict[int, dict[str, Tensor]]:
         """The optimiser's state, by parameter and name."""

@@ -14,6 +14,7 @@ from vae.estimate import estimate_seconds
 from vae.model import build_model
 from vae.schedule import beta_at, learning_rate_at
 from vae.steering import Steering
+from vae.stepping import OneSampleTerms
 from vae.training import Trainer
 
 
@@ -101,7 +102,35 @@ def test_warping_is_what_the_encoder_learns_from(digits):
     assert reports[0] == reports[1] != reports[2]
 
 
-@pytest.mark.parametrize(("stop_at", "more"), [*((at, {}) for at in (1, 13, 24, 25, 40)), (13, ENCODER_ALONE)])
+@pytest.mark.parametrize("architecture", ["mlp", "conv"])
+def test_bent_images_teach_the_encoder_and_not_the_decoder(architecture, digits):
+    model = build_model(small_config(architecture=architecture).model)
+    images, bent = pixels(digits.train.images[:24]).split(12)
+    epsilon, gradients = torch.randn(12, 2), {}
+    for name, terms in (
+        ("together", OneSampleTerms(model)(images, epsilon, bent)),
+        ("as they are", OneSampleTerms(model)(images, epsilon)),
+        ("bent", OneSampleTerms(model)(bent, epsilon)),
+    ):
+        model.zero_grad()
+        (terms[1] - terms[0]).sum().backward()
+        gradients[name] = {name: weight.grad.clone() for name, weight in model.named_parameters()}
+    for name, gradient in gradients["together"].items():
+        expected = gradients["as they are"][name] + (0 if name.startswith("decoder.") else gradients["bent"][name])
+        torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-3)
+
+
+def test_the_terms_of_a_training_on_bent_images_too_are_those_of_the_images_as_they_are(digits):
+    trainer = Trainer(small_config(warped=1.0), digits)
+    index, epsilon = torch.arange(30), torch.randn(30, trainer.stepper.numbers)
+    expected = one_sample_terms(trainer.model, pixels(digits.train.images[index]), epsilon[:, :2])
+    found = trainer.stepper.take(index, epsilon, 1.0, 1e-3)
+    torch.testing.assert_close(found, torch.stack([expected.reconstruction.mean(), expected.kl.mean()]).detach())
+
+
+@pytest.mark.parametrize(
+    ("stop_at", "more"), [*((at, {}) for at in (1, 13, 24, 25, 40)), (13, {"warped": 0.5}), (13, ENCODER_ALONE)]
+)
 def test_a_restored_trainer_goes_on_as_if_never_stopped(stop_at, more, digits):
     config = small_config(epochs=4, schedule="one-cycle", weight_decay=0.1, clip_norm=50.0, report_every=5, **more)
     whole = Trainer(config, digits)
