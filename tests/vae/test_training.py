@@ -1,13 +1,15 @@
 import dataclasses
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
 
-from tests.conftest import small_config
+from tests.conftest import ROOT, small_config
 from vae.config import ModelConfig, RunConfig, TrainingConfig
 from vae.data import Dataset, pixels
-from vae.device import choose_device, set_precision, uses_bf16
+from vae.device import choose_device, set_arithmetic, uses_bf16
 from vae.elbo import one_sample_terms
 from vae.errors import ConfigError, TrainingError
 from vae.estimate import estimate_seconds
@@ -208,13 +210,27 @@ def test_a_gpu_multiplies_in_tf32_unless_asked_for_fp32():
     before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     try:
         for precision, matrix, convolution in (("auto", "high", True), ("fp32", "highest", False), ("bf16", "high", True)):
-            set_precision(precision, torch.device("cuda"))
+            set_arithmetic(precision, torch.device("cuda"))
             assert (torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32) == (matrix, convolution)
-            set_precision("fp32" if precision == "auto" else "auto", torch.device("cpu"))  # of no concern to a processor
+            set_arithmetic("fp32" if precision == "auto" else "auto", torch.device("cpu"))  # of no concern to a processor
             assert torch.get_float32_matmul_precision() == matrix
     finally:
         torch.set_float32_matmul_precision(before[0])
         torch.backends.cudnn.allow_tf32 = before[1]
+        torch.set_flush_denormal(False)
+
+
+def test_a_processor_takes_the_smallest_numbers_for_zero_in_all_threads():
+    script = """if True:
+        import torch
+        from vae.device import set_arithmetic
+        set_arithmetic("auto", torch.device("cpu"))
+        torch.set_num_threads(2)
+        smallest = torch.tensor([1, 0x7FFFFF], dtype=torch.int32).view(torch.float32).repeat(1_000_000)
+        print((smallest * 1.0).view(torch.int32).count_nonzero().item())
+        """
+    told = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "0"
 
 
 def test_one_cycle_is_torchs():
