@@ -65,10 +65,11 @@ def print_importance(quadrature: PlaneQuadrature, images: torch.Tensor, evidence
     estimate = importance_log_evidence(quadrature.model, images, IMPORTANCE_SAMPLES, torch.Generator().manual_seed(0))
     difference = estimate.log_evidence - evidence
     away = (difference / estimate.standard_error).abs()
+    spread = away.square().mean().sqrt()
     print(
         f"  importance sampling, K = {IMPORTANCE_SAMPLES:,}: {int((away <= 3).sum())} of {len(images)} within three standard "
-        f"errors (median {estimate.standard_error.median():.3f} nats); the farthest is {away.max():.1f} away, the mean "
-        f"difference {difference.mean():+.4f} nats",
+        f"errors (median {estimate.standard_error.median():.3f} nats); the farthest is {away.max():.1f} away, their root mean "
+        f"square is {spread:.2f} (1, where standard errors are right), the mean difference {difference.mean():+.4f} nats",
         flush=True,
     )
     for index in (away > 3).nonzero()[:, 0].tolist():

@@ -110,7 +110,7 @@ def compare(config: ModelConfig, options: argparse.Namespace) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", choices=ARCHITECTURES, default=["mlp", "conv"])
-    parser.add_argument("--epochs", type=int, default=5, help="that each loop takes (default: 5)")
+    parser.add_argument("--epochs", type=int, default=10, help="that each loop takes (default: 10)")
     parser.add_argument("--precision", choices=PRECISIONS, default="auto", help="ours; the textbook's is fp32")
     parser.add_argument("--device", default="auto")
     options = parser.parse_args()
