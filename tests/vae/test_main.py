@@ -35,7 +35,9 @@ def test_the_command_line_and_the_functions_train_the_same(tmp_path, digits):
     command("train", *SMALL, "--epochs", 1, "--learning-rate", "3e-3", "--run", tmp_path / "run")
     reports = RunFolder(tmp_path / "run").read_metrics()
     expected = list(Trainer(small_config(epochs=1), digits).reports())
-    assert [report.elbo for report in reports] == [report.elbo for report in expected]
+    assert [report.step for report in reports] == [report.step for report in expected]
+    found = [report.elbo for report in reports]  # threads that the smallest numbers are zero for may round otherwise
+    assert found == pytest.approx([report.elbo for report in expected], rel=1e-6)
 
 
 @pytest.mark.parametrize(
