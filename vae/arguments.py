@@ -64,13 +64,7 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=training.seed)
     add("--start-from", metavar="RUN", help="begin with this run's weights; only its decoder's where the encoders differ")
     add("--freeze-decoder", action="store_true", help="train the encoder alone")
-    add(
-        "--warped",
-        type=float,
-        default=training.warped,
-        metavar="S",
-        help="train it on images bent this much too (default: 0)",
-    )
+    add("--warped", type=float, default=training.warped, metavar="S", help="train it on images bent this much too (default: 0)")
     add("--report-every", type=int, metavar="STEPS", help="(default: a hundred times an epoch)")
 
 

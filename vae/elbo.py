@@ -52,11 +52,14 @@ def expected_log_prior(posterior: Posterior) -> Tensor:
     return -0.5 * (math.log(2 * math.pi) + posterior.mean.square() + posterior.log_variance.exp()).sum(1)
 
 
-def one_sample_terms(model: VAE, images: Tensor, epsilon: Tensor) -> Terms:
-    """The terms of images (N, C, H, W) in [0, 1] with one sample of z per image, made from `epsilon` (N, D)."""
+def one_sample_terms(model: VAE, images: Tensor, epsilon: Tensor, constant_decoder: bool = False) -> Terms:
+    """The terms of images (N, C, H, W) in [0, 1] with one sample of z per image, made from `epsilon` (N, D).
+
+    With a `constant_decoder` their gradients stop at its weights.
+    """
     posterior = model.encode(images)
-    z = posterior.sample(epsilon)
-    return Terms(model.likelihood.log_prob(model.decode_parameters(z), images), kl_to_prior(posterior))
+    parameters = model.decode_parameters(posterior.sample(epsilon), constant=constant_decoder)
+    return Terms(model.likelihood.log_prob(parameters, images), kl_to_prior(posterior))
 
 
 def reconstruction_samples(

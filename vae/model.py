@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from vae.config import ModelConfig
 from vae.errors import ConfigError
@@ -144,8 +145,14 @@ class VAE(nn.Module):
         heads = (self.mean_head(hidden), self.log_variance_head(hidden))
         return Posterior(*(head.to(images.dtype) for head in heads))  # layers may multiply in bf16, sums are never taken in it
 
-    def decode_parameters(self, z: Tensor) -> Tensor:
-        """The likelihood's parameters (Bernoulli: logits) for z (N, D), as (N, C, H, W)."""
+    def decode_parameters(self, z: Tensor, constant: bool = False) -> Tensor:
+        """The likelihood's parameters (Bernoulli: logits) for z (N, D), as (N, C, H, W).
+
+        A `constant` decoder passes gradients on to z and keeps none for its own weights.
+        """
+        if constant:
+            weights = {name: weight.detach() for name, weight in self.decoder.named_parameters()}
+            return functional_call(self.decoder, weights, (z,)).to(z.dtype)
         return self.decoder(z).to(z.dtype)
 
     def decode(self, z: Tensor) -> Tensor:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from vae.config import TrainingConfig
 from vae.data import pixels
 from vae.device import uses_bf16
 from vae.distributed import SOLO, Ranks
-from vae.elbo import Terms, kl_to_prior, one_sample_terms
+from vae.elbo import Terms, one_sample_terms
 from vae.model import VAE
 from vae.warping import NUMBERS, warp
 
@@ -27,16 +26,10 @@ class OneSampleTerms(nn.Module):
 
         Those of `bent` (N, C, H, W) come after them, (2 N,), and only the encoder learns from these.
         """
-        if bent is None:
-            terms = one_sample_terms(self.model, images, epsilon)
-            return terms.reconstruction, terms.kl
-        posterior = self.model.encode(torch.cat([images, bent]))
-        z, z_bent = posterior.sample(epsilon.repeat(2, 1)).chunk(2)
-        as_it_is = {name: weight.detach() for name, weight in self.model.decoder.named_parameters()}
-        parameters_bent = functional_call(self.model.decoder, as_it_is, (z_bent,)).to(z.dtype)
-        log_prob = self.model.likelihood.log_prob
-        reconstruction = [log_prob(self.model.decode_parameters(z), images), log_prob(parameters_bent, bent)]
-        return torch.cat(reconstruction), kl_to_prior(posterior)
+        terms = [one_sample_terms(self.model, images, epsilon)]
+        if bent is not None:
+            terms.append(one_sample_terms(self.model, bent, epsilon, constant_decoder=True))
+        return torch.cat([part.reconstruction for part in terms]), torch.cat([part.kl for part in terms])
 
 
 class Stepper:
