@@ -69,9 +69,8 @@ class Stepper:
 
     def compute(self, index: Tensor, epsilon: Tensor, beta: float | Tensor) -> Tensor:
         """All that a step computes, with the learning rate that is set. Never waits for the device."""
-        self.model.train()
         self.optimiser.zero_grad(set_to_none=True)
-        images = pixels(self.images[self.ranks.share_of(index)])
+        images = pixels(self.images.index_select(0, self.ranks.share_of(index)))
         epsilon, bends = self.ranks.share_of(epsilon).tensor_split([self.model.config.latent], 1)
         bent = warp(images, bends, self.config.warped) if self.config.warped else None
         if self.config.freeze_decoder and bent is not None:

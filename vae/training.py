@@ -111,6 +111,7 @@ class Trainer:
         weights are not finite at the end of an epoch.
         """
         while not self.finished:
+            self.model.train()
             order = self._order_of_epoch(self.epoch)
             first = self.step % self.steps_per_epoch
             self._read_at = (first, self.seconds)
@@ -166,9 +167,8 @@ class Trainer:
             raise TrainingError(f"The weights are no longer finite after step {self.step:,}; {_ADVICE}")
 
     def _order_of_epoch(self, epoch: int) -> Tensor:
-        """The training images in an order that depends on seed and epoch alone, so that resuming needs no memory of it."""
-        generator = torch.Generator().manual_seed(self.config.training.seed * 1_000_003 + epoch)
-        order = torch.randperm(len(self.train_split), generator=generator)
+        """On the device."""
+        order = order_of_epoch(len(self.train_split), self.config.training.seed, epoch)
         if self.device.type == "cuda":
             return order.pin_memory().to(self.device, non_blocking=True)
         return order.to(self.device)
@@ -272,6 +272,11 @@ class Trainer:
             self.steering = Steering(**{name: numbers.get(name) for name in BY_HAND})
         except (KeyError, ValueError, RuntimeError, TypeError, ConfigError) as error:
             raise TrainingError("The trainer's state does not fit this model and data set; start a new run.") from error
+
+
+def order_of_epoch(images: int, seed: int, epoch: int) -> Tensor:
+    """So many training images in an order that depends on seed and epoch alone, so that resuming needs no memory of it."""
+    return torch.randperm(images, generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch))
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
