@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 import vae
-from ui import equation, frame, resources, sections, state, subject
+from ui import equation, equation_resources, frame, resources, sections, state, subject
 from ui.balance import Numbers
 from ui.pictures import signed
 from ui.resources import RunVersion
@@ -50,7 +50,7 @@ def page(version: RunVersion, run: vae.Run) -> None:
 
 def whole(shown: subject.Subject) -> None:
     """With two latent dimensions: the equation, the columns that balance, the plane and the sliders."""
-    numbers = resources.numbers_of(shown.version, shown.key, resources.gaussian_key(shown.q))
+    numbers = equation_resources.numbers_of(shown.version, shown.key, equation_resources.gaussian_key(shown.q))
     equation.show_numbers(numbers, st.empty())
     controls, columns, plane = st.columns([0.62, 1.25, 1.1], gap="medium")
     with controls:
@@ -65,8 +65,8 @@ def whole(shown: subject.Subject) -> None:
 
 def without_plane(shown: subject.Subject) -> None:
     """With any other number of dimensions: log p(x) by importance sampling, and what needs no plane."""
-    estimate = resources.importance_of(shown.version, shown.key)
-    numbers = resources.numbers_by_sampling(shown.version, shown.key, resources.gaussian_key(shown.q))
+    estimate = equation_resources.importance_of(shown.version, shown.key)
+    numbers = equation_resources.numbers_by_sampling(shown.version, shown.key, equation_resources.gaussian_key(shown.q))
     equation.show_numbers(numbers, st.empty())
     latent, evidence, error = shown.run.config.model.latent, numbers.log_evidence, estimate.standard_error.item()
     st.html(

@@ -9,7 +9,7 @@ import streamlit as st
 import torch
 from streamlit.delta_generator import DeltaGenerator
 
-from ui import balance, pictures, resources, state
+from ui import balance, equation_resources, pictures, state
 from ui.balance import Numbers
 from ui.figures import CONFIG
 from ui.pictures import signed
@@ -136,7 +136,7 @@ def _reset() -> None:
 
 
 def _best(subject: Subject) -> None:
-    found = resources.best_gaussian_of(subject.version, subject.key).posterior
+    found = equation_resources.best_gaussian_of(subject.version, subject.key).posterior
     state.change(q=(*found.mean[0].tolist(), *found.standard_deviation[0].tolist()))
 
 
@@ -168,7 +168,7 @@ def show_columns(numbers: Numbers) -> None:
 
 def show_plane(subject: Subject) -> None:
     """The true posterior under q."""
-    posterior = resources.true_posterior_of(subject.version, subject.key)
+    posterior = equation_resources.true_posterior_of(subject.version, subject.key)
     covariance = torch.diag(subject.q.log_variance[0].exp())
     figure = balance.posterior_plane(
         (posterior.z1.numpy(), posterior.z2.numpy()), posterior.density.numpy(), subject.q.mean[0], covariance, ("z1", "z2")

@@ -1,4 +1,4 @@
-"""Everything that is cached. What is cached as a resource is shared by all visitors and never changed."""
+"""What is cached of runs, for every page. What is cached as a resource is shared by all visitors and never changed."""
 
 from __future__ import annotations
 
@@ -12,36 +12,26 @@ from torch import Tensor
 
 import vae
 from ui import film
-from ui.balance import Numbers
 from ui.figures import plane_extent
 from ui.layers import Picture, change_picture, density_picture
 from ui.pictures import png_url
 from ui.state import PRINCIPAL
 from vae import data
 from vae.atlas import Atlas, make_atlas
-from vae.best_gaussian import BestGaussian, best_gaussian
 from vae.comparison import Figures, figures_of
 from vae.config import RunConfig
-from vae.data import pixels
 from vae.device import choose_device
-from vae.elbo import kl_to_prior
 from vae.errors import ConfigError, RunError
 from vae.estimate import estimate_seconds
-from vae.estimators import reconstruction_draws
-from vae.evidence import PlaneQuadrature, TruePosterior
 from vae.fields import aggregate_density, change_rate
 from vae.frames import Frame
-from vae.importance import ImportanceEstimate, importance_log_evidence
 from vae.latent import Codes, decode_points, encode_images, make_grid, tile
 from vae.metrics import MetricsFollower
-from vae.model import IMAGE_SHAPE, Posterior, count_parameters
+from vae.model import count_parameters
 from vae.plane import Plane, plane_of_axes, plane_of_principal_components
 from vae.report import Report
 from vae.road import Road, make_road
 from vae.run import RunFolder
-from vae.sides import sides
-
-IMPORTANCE_SAMPLES = 5000
 
 CHANGE_CELLS = {"mlp": 72, "conv": 40}
 """Cells a side: a derivative of convolutions takes ten times as long, and theirs is smoother."""
@@ -181,94 +171,6 @@ def manifold(version: RunVersion, axes: str, middle: tuple[float, float], half_s
     places = torch.tensor(middle) + make_grid(cells, half_side).points()
     z = shown.points(places, torch.zeros(shown.latent))
     return png_url(tile(decode_points(model, z), cells).numpy())
-
-
-# The equation for one image, which is known by its grey levels
-
-Gaussian = tuple[tuple[float, ...], tuple[float, ...]]
-"""Means and log variances."""
-
-
-def gaussian_key(q: Posterior) -> Gaussian:
-    """q (1, D) as something to cache by."""
-    return tuple(q.mean[0].tolist()), tuple(q.log_variance[0].tolist())
-
-
-def _gaussian(key: Gaussian) -> Posterior:
-    return Posterior(torch.tensor([key[0]]), torch.tensor([key[1]]))
-
-
-def _image(key: bytes) -> Tensor:
-    return pixels(torch.frombuffer(bytearray(key), dtype=torch.uint8).view(1, *IMAGE_SHAPE))
-
-
-@st.cache_resource(max_entries=2, show_spinner="Decoding the plane once for this run ...")
-def quadrature(version: RunVersion) -> PlaneQuadrature:
-    """Quadrature for a run with two latent dimensions; takes seconds to make and 150 MB."""
-    return PlaneQuadrature(load_run(version).model)
-
-
-@st.cache_resource(max_entries=256, show_spinner=False)
-def true_posterior_of(version: RunVersion, image: bytes) -> TruePosterior:
-    """p(z given x) near its mass, and log p(x)."""
-    return quadrature(version).true_posterior(_image(image))
-
-
-@st.cache_data(max_entries=1024, show_spinner=False)
-def numbers_of(version: RunVersion, image: bytes, q: Gaussian) -> Numbers:
-    """The equation's four numbers, each side computed without the other's."""
-    terms = sides(quadrature(version), _image(image), _gaussian(q))
-    evidence = true_posterior_of(version, image).evidence
-    return Numbers(evidence, terms.kl_to_posterior, terms.reconstruction, terms.kl_to_prior)
-
-
-@st.cache_data(max_entries=256, show_spinner=False)
-def importance_of(version: RunVersion, image: bytes) -> ImportanceEstimate:
-    """log p(x) by importance sampling, for any number of latent dimensions."""
-    generator = torch.Generator().manual_seed(0)
-    return importance_log_evidence(load_run(version).model, _image(image), IMPORTANCE_SAMPLES, generator)
-
-
-@st.cache_data(max_entries=1024, show_spinner=False)
-def numbers_by_sampling(version: RunVersion, image: bytes, q: Gaussian) -> Numbers:
-    """The equation's numbers without a plane: KL(q to p(z given x)) is what is left between log p(x) and the right side."""
-    model, x, posterior = load_run(version).model, _image(image), _gaussian(q)
-    generator = torch.Generator().manual_seed(0)
-    reconstruction = reconstruction_draws(model, x, posterior, IMPORTANCE_SAMPLES, generator).double().mean().item()
-    kl = kl_to_prior(posterior).item()
-    evidence = importance_of(version, image).log_evidence.item()
-    return Numbers(evidence, evidence - reconstruction + kl, reconstruction, kl)
-
-
-@st.cache_resource(max_entries=256, show_spinner=False)
-def best_gaussian_of(version: RunVersion, image: bytes) -> BestGaussian:
-    """The best diagonal Gaussian for one image, sought from the encoder's q and from the true posterior's mean and peak."""
-    model, x = load_run(version).model, _image(image)
-    with torch.no_grad():
-        start = model.encode(x)
-    means = None
-    if model.config.latent == 2:
-        posterior = true_posterior_of(version, image)
-        row, column = divmod(int(posterior.density.argmax()), posterior.density.shape[1])
-        means = torch.stack([posterior.mean.float(), torch.tensor([posterior.z1[column], posterior.z2[row]]).float()])
-    return best_gaussian(model, x, start, means)
-
-
-def best_numbers_of(version: RunVersion, image: bytes) -> Numbers:
-    """The equation's numbers for the best Gaussian."""
-    return any_numbers_of(version, image, gaussian_key(best_gaussian_of(version, image).posterior))
-
-
-@torch.no_grad()
-def encoder_numbers_of(version: RunVersion, image: bytes) -> Numbers:
-    """The equation's numbers for the encoder's q."""
-    return any_numbers_of(version, image, gaussian_key(load_run(version).model.encode(_image(image))))
-
-
-def any_numbers_of(version: RunVersion, image: bytes, q: Gaussian) -> Numbers:
-    """By quadrature on a plane, else by sampling."""
-    has_plane = load_run(version).config.model.latent == 2
-    return (numbers_of if has_plane else numbers_by_sampling)(version, image, q)
 
 
 def elbo_percentile(version: RunVersion, elbo: float) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 import torch
 
-from ui import derivation, estimates, resources, state
+from ui import derivation, equation_resources, estimates, state
 from ui.balance import Numbers
 from ui.pictures import signed
 from ui.subject import Subject
@@ -71,8 +71,8 @@ def _again() -> None:
 
 def _gap(subject: Subject, numbers: Numbers) -> None:
     """The gap of the encoder's q is what amortisation loses and what the Gaussian family loses."""
-    best = resources.best_numbers_of(subject.version, subject.key)
-    encoder = resources.encoder_numbers_of(subject.version, subject.key)
+    best = equation_resources.best_numbers_of(subject.version, subject.key)
+    encoder = equation_resources.encoder_numbers_of(subject.version, subject.key)
     st.html(f"""<table class="numbers big">
     <tr><th></th><th>nats</th><th></th></tr>
     <tr class="gap"><td>the encoder's gap: KL(q ‖ p(z|x))</td><td>{encoder.kl_to_posterior:.3f}</td><td></td></tr>
