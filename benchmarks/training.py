@@ -21,12 +21,13 @@ from concurrent.futures import ProcessPoolExecutor
 
 import torch
 
-from benchmarks.textbook import SEED, TextbookLoop
+from benchmarks.textbook import BATCH, SEED, TextbookLoop
 from vae import data
 from vae.config import ARCHITECTURES, PRECISIONS, ModelConfig, RunConfig, TrainingConfig
 from vae.device import choose_device, set_arithmetic
 from vae.latent import encode_images
 from vae.model import VAE
+from vae.recipes import recipe
 from vae.training import Trainer
 
 IMAGES = 60_000
@@ -115,7 +116,10 @@ def compare(config: ModelConfig, batch_size: int, options: argparse.Namespace) -
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", choices=ARCHITECTURES, default=["mlp", "conv"])
-    parser.add_argument("--batch-sizes", nargs="+", type=int, default=[128, 256])
+    sizes = [BATCH, recipe("fast", "mnist", "mlp").training.batch_size]
+    parser.add_argument(
+        "--batch-sizes", nargs="+", type=int, default=sizes, help=f"(default: {sizes}, tutorials' and our recipe's)"
+    )
     parser.add_argument("--epochs", type=int, default=5, help="that each loop takes (default: 5)")
     parser.add_argument("--precision", choices=PRECISIONS, default="auto", help="ours; the textbook's is fp32")
     parser.add_argument("--device", default="auto")

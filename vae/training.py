@@ -167,7 +167,7 @@ class Trainer:
             raise TrainingError(f"The weights are no longer finite after step {self.step:,}; {_ADVICE}")
 
     def _order_of_epoch(self, epoch: int) -> Tensor:
-        """On the device."""
+        """The order in which an epoch takes the training images, on the device."""
         order = order_of_epoch(len(self.train_split), self.config.training.seed, epoch)
         if self.device.type == "cuda":
             return order.pin_memory().to(self.device, non_blocking=True)
