@@ -128,10 +128,11 @@ def test_a_training_is_steered_by_the_page(runs):
     app.run()
     assert "paused" in app.get("progress")[0].proto.text and app.select_slider(key="steer_beta_live").value == 4.0
     app.button(key="one_batch").click().run()
-    wait_until(lambda: folder.read_status().step == step + 1, "one batch")
-    wait_until(lambda: folder.read_status().state == "paused", "the pause after it")
+    after, config = step + 1, folder.read_config()[0]
+    wait_until(lambda: folder.read_model(config)[1] == after, "one batch, and the weights after it")
     app.run()
-    assert f"after step {step + 1:,}" in shown(app)
+    assert f"paused** after step {after:,} of" in app.get("progress")[0].proto.text
+    assert f"The plane after {f'step {after:,}' if after % 12 else f'epoch {after // 12}'}" in shown(app)  # 12 steps an epoch
     app.button(key="go_on").click().run()
     wait_until(lambda: folder.read_status().step > step + 12, "going on")
     app.run()
