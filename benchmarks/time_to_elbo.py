@@ -21,7 +21,7 @@ from benchmarks.textbook import TextbookLoop
 from benchmarks.training import held_out_elbo
 from vae import data
 from vae.config import ARCHITECTURES, ModelConfig
-from vae.device import choose_device, set_arithmetic
+from vae.device import choose_device, tune_process
 from vae.recipes import recipe
 from vae.training import Trainer
 
@@ -29,7 +29,7 @@ from vae.training import Trainer
 def our_seconds(device: torch.device, target: float) -> float | None:
     """Of our recipe until the target, or None where it does not get there."""
     config = recipe("fast", "mnist", "mlp")
-    set_arithmetic(config.training.precision, device)
+    tune_process(config.training.precision, device)
     print(f"ours: {config.model}\n      {config.training}", flush=True)
     trainer = Trainer(config, data.load("mnist"), device)
     for report in trainer.reports():

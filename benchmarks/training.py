@@ -24,7 +24,7 @@ import torch
 from benchmarks.textbook import BATCH, SEED, TextbookLoop
 from vae import data
 from vae.config import ARCHITECTURES, PRECISIONS, ModelConfig, RunConfig, TrainingConfig
-from vae.device import choose_device, set_arithmetic
+from vae.device import choose_device, tune_process
 from vae.latent import encode_images
 from vae.model import VAE
 from vae.recipes import recipe
@@ -46,7 +46,7 @@ class Ours:
 
     def __init__(self, config: ModelConfig, batch_size: int, device: str, precision: str) -> None:
         device = choose_device(device)
-        set_arithmetic(precision, device)
+        tune_process(precision, device)
         training = TrainingConfig(epochs=LONG, batch_size=batch_size, precision=precision, seed=SEED)
         self._reports = Trainer(RunConfig("mnist", config, training), data.load("mnist"), device).reports()
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from vae import data
 from vae.config import RunConfig
 from vae.data import Dataset
-from vae.device import choose_device, set_arithmetic
+from vae.device import choose_device, tune_process
 from vae.distributed import Ranks, device_of_rank
 from vae.errors import RunError, TrainingError, describe
 from vae.frames import Frame
@@ -48,7 +48,7 @@ class Leader:
     ) -> None:
         self.folder, self.config, self.ranks = folder, config, ranks
         self.device = device_of_rank(choose_device(device))
-        set_arithmetic(config.training.precision, self.device)
+        tune_process(config.training.precision, self.device)
         self.on_report, self.asked_by_caller = on_report, should_stop
         self.steering = Steering()
         self.last_status = self.last_trainer_state = self.last_look = 0.0

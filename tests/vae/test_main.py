@@ -41,9 +41,9 @@ def test_the_command_line_and_the_functions_train_the_same(tmp_path):
         import json, torch
         from tests.conftest import small_config
         from vae import data
-        from vae.device import set_arithmetic
+        from vae.device import tune_process
         from vae.training import Trainer
-        set_arithmetic("fp32", torch.device("cpu"))
+        tune_process("fp32", torch.device("cpu"))
         print(json.dumps([report.elbo for report in Trainer(small_config(epochs=1), data.load("digits")).reports()]))
         """
     told = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -1,5 +1,6 @@
 import dataclasses
 import math
+import platform
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ import torch
 from tests.conftest import ROOT, small_config
 from vae.config import ModelConfig, RunConfig, TrainingConfig
 from vae.data import Dataset, pixels
-from vae.device import choose_device, set_arithmetic, uses_bf16
+from vae.device import choose_device, tune_process, uses_bf16
 from vae.elbo import one_sample_terms
 from vae.errors import ConfigError, TrainingError
 from vae.estimate import estimate_seconds
@@ -210,9 +211,9 @@ def test_a_gpu_multiplies_in_tf32_unless_asked_for_fp32():
     before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     try:
         for precision, matrix, convolution in (("auto", "high", True), ("fp32", "highest", False), ("bf16", "high", True)):
-            set_arithmetic(precision, torch.device("cuda"))
+            tune_process(precision, torch.device("cuda"))
             assert (torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32) == (matrix, convolution)
-            set_arithmetic("fp32" if precision == "auto" else "auto", torch.device("cpu"))  # of no concern to a processor
+            tune_process("fp32" if precision == "auto" else "auto", torch.device("cpu"))  # of no concern to a processor
             assert torch.get_float32_matmul_precision() == matrix
     finally:
         torch.set_float32_matmul_precision(before[0])
@@ -223,14 +224,31 @@ def test_a_gpu_multiplies_in_tf32_unless_asked_for_fp32():
 def test_a_processor_takes_the_smallest_numbers_for_zero_in_all_threads():
     script = """if True:
         import torch
-        from vae.device import set_arithmetic
-        set_arithmetic("auto", torch.device("cpu"))
+        from vae.device import tune_process
+        tune_process("auto", torch.device("cpu"))
         torch.set_num_threads(2)
         smallest = torch.tensor([1, 0x7FFFFF], dtype=torch.int32).view(torch.float32).repeat(1_000_000)
         print((smallest * 1.0).view(torch.int32).count_nonzero().item())
         """
     told = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "0"
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's malloc alone is asked to keep memory")
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_memory_that_is_freed_stays_with_a_process_that_trains_on_the_processor(device):
+    script = f"""if True:
+        import resource, torch
+        from vae.device import tune_process
+        tune_process("auto", torch.device("{device}"))
+        for megabytes in (200, 100, 100):
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+            torch.zeros(megabytes, 250_000)
+            print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+        """
+    told = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    new, *again = (int(faults) for faults in told.stdout.split())
+    assert max(again) < new / 50 if device == "cpu" else min(again) > new / 4
 
 
 def test_one_cycle_is_torchs():
