@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 import filelock
 import torch
 
-from vae.device import choose_device
+from vae.device import choose_device, tune_process
 from vae.diffusion.bound import STEPS, chain_levels, first_step_variance
 from vae.diffusion.codes import CodeSets, codes_of
 from vae.diffusion.config import PriorConfig
@@ -82,6 +82,7 @@ class _Worker:
         self.run_folder, self.folder, self.config = run, folder, config
         self.on_report, self.asked_by_caller = on_report, should_stop
         self.device = choose_device(device)
+        tune_process("fp32", self.device)
         self.last_save = time.time()
         self.status = dataclasses.replace(
             folder.read_status(as_written=True), device=str(self.device), host=socket.gethostname(), total_steps=config.steps
