@@ -9,8 +9,9 @@ INSTALLED := .venv/installed
 app: $(INSTALLED)
 	.venv/bin/python -m streamlit run app.py
 
+# Two processes: one has a browser, the other takes the rest. Threads that wait leave the cores to those that work.
 test: $(INSTALLED)
-	.venv/bin/python -m pytest $(ARGUMENTS)
+	OMP_WAIT_POLICY=PASSIVE .venv/bin/python -m pytest -n 2 --no-loadscope-reorder $(ARGUMENTS)
 
 $(INSTALLED): requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \

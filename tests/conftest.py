@@ -20,6 +20,18 @@ ROOT = Path(__file__).resolve().parents[1]
 REQUIRE_ALL = "VAE_TESTS_REQUIRE_ALL"
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Of the processes that share the tests one takes all those in a browser: these need one server and one Chromium."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "browser" if nodeid.startswith("tests/browser/") else nodeid.split("::")[0]
+
+    return ByFile(config, log)
+
+
 def skip_or_fail(reason: str) -> None:
     """Skip a test for want of something; fail where everything is required to be there."""
     (pytest.fail if os.environ.get(REQUIRE_ALL) else pytest.skip)(reason)

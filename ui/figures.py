@@ -219,8 +219,8 @@ def curves(reports: Sequence[Report], epochs: int, steps_per_epoch: float) -> go
     for mark, (epoch, words) in enumerate(steering_marks(reports, steps_per_epoch)):
         figure.add_shape(type="line", x0=epoch, x1=epoch, y0=0, y1=1, yref="paper", line=MARK)
         figure.add_annotation(
-            x=epoch, y=1 - 0.035 * (mark % 3), yref="paper", text=f" {words}", showarrow=False, xanchor="left", yanchor="top",
-            font_size=FONT_SIZE - 1,
+            x=epoch, y=0.02 + 0.12 * (mark % 3), yref="y domain", text=f" {words}", showarrow=False,
+            xanchor="left", yanchor="bottom", font_size=FONT_SIZE - 1,
         )  # fmt: skip
     figure.update_xaxes(range=[0, epochs], **line_axis())
     figure.update_yaxes(**line_axis())

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from benchmarks.browser import find_chromium, open_browser, serve
 from tests.browser.screen import new_page
@@ -15,6 +15,10 @@ from tests.conftest import ROOT, skip_or_fail
 
 SHIPPED = ("mnist", "mnist-conv", "digits", "mnist-8d", "mnist-beta0", "mnist-beta1", "mnist-beta4")
 SIZE = {"width": 1400, "height": 900}
+LONGEST_WAIT = 60_000
+"""Milliseconds for something that has to happen; they only end a test that would hang."""
+
+expect.set_options(timeout=LONGEST_WAIT)
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +53,7 @@ def new_context(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
 
     def make(**options: object) -> BrowserContext:
         contexts.append(browser.new_context(**({"viewport": SIZE} | options)))
+        contexts[-1].set_default_timeout(LONGEST_WAIT)
         return contexts[-1]
 
     yield make

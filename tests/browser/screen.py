@@ -81,7 +81,7 @@ def source(page: Page) -> str:
 
 
 def expect_another_image(page: Page, before: str) -> None:
-    expect(page.locator(IMAGE)).not_to_have_attribute("src", before, timeout=20_000)
+    expect(page.locator(IMAGE)).not_to_have_attribute("src", before)
 
 
 def rgba(picture: Locator) -> np.ndarray:

@@ -53,7 +53,7 @@ def test_cold_deep_links(page, address, path, words):
     """A page opened first of all by an address, in a browser that never saw the app."""
     run = re.search(r"run=([\w-]+)", path).group(1)
     page.goto(address + path)
-    expect(page.get_by_text(words)).to_be_visible(timeout=60_000)
+    expect(page.get_by_text(words)).to_be_visible()
     page.wait_for_selector(".js-plotly-plot")
     expect(page).to_have_url(re.compile(f"run={run}&z=0.5000%2C-0.5000"))
     page.get_by_role("link", name="Train" if path.startswith("/?") else "Explore").click()
@@ -73,7 +73,7 @@ def test_cold_deep_links(page, address, path, words):
 )
 def test_an_address_that_makes_no_sense_is_one_sentence_and_the_page_goes_on(page, address, words, sentence):
     page.goto(f"{address}/?{words}")
-    expect(page.locator(".stAlert")).to_contain_text(sentence, timeout=60_000)
+    expect(page.locator(".stAlert")).to_contain_text(sentence)
     assert page.locator(".stAlert").count() == 1
     wait_for_plane(page)
     assert query(page)["run"] == "mnist"
@@ -81,11 +81,11 @@ def test_an_address_that_makes_no_sense_is_one_sentence_and_the_page_goes_on(pag
 
 def test_a_training_started_in_the_page_draws_its_curves_and_ends_in_the_picker(page, address, runs):
     page.goto(f"{address}/train")
-    expect(page.get_by_text("About")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("About")).to_be_visible()
     page.get_by_role("spinbutton", name="Epochs").fill("25")
     page.get_by_role("spinbutton", name="Epochs").press("Enter")
     page.get_by_role("button", name="Start training").click()
-    expect(page.get_by_text("images a second")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("images a second")).to_be_visible()
 
     def lengths() -> list[int]:
         return page.evaluate(
@@ -128,7 +128,7 @@ def test_killing_the_server_loses_no_training(new_context, tmp_path):
         page = new_page(context)
         page.goto(f"{address}/train?run=long")
         process = start_process(folder, device="cpu")
-        expect(page.get_by_text("images a second")).to_be_visible(timeout=60_000)
+        expect(page.get_by_text("images a second")).to_be_visible()
         context.close()  # the tab
     before = folder.read_status().step  # and the server is gone
     wait_until(lambda: folder.read_status().step > before + 100, "the training's going on")
@@ -136,8 +136,8 @@ def test_killing_the_server_loses_no_training(new_context, tmp_path):
         context = new_context()
         page = new_page(context)
         page.goto(f"{address}/train?run=long")
-        page.get_by_role("button", name="Stop").click(timeout=60_000)
-        expect(page.get_by_role("button", name="Go on")).to_be_visible(timeout=60_000)
+        page.get_by_role("button", name="Stop").click()
+        expect(page.get_by_role("button", name="Go on")).to_be_visible()
     process.wait(60)
     assert folder.read_status().state == "stopped"
     assert vae.load_run(folder.path).step == folder.read_status().step

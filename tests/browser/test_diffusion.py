@@ -26,7 +26,7 @@ FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimati
 
 def open_page(page: Page, address: str, words: str) -> None:
     page.goto(f"{address}/diffusion?{words}")
-    page.wait_for_function(READY, timeout=60_000)
+    page.wait_for_function(READY)
     page.wait_for_selector('[data-test-script-state="notRunning"]')
     page.evaluate(FRAMES)
 
@@ -96,7 +96,7 @@ def test_noise_becomes_the_digits_of_a_class(page, address, runs):
     weight = page.locator(".st-key-weight input")
     weight.fill("0")
     weight.press("Enter")
-    page.wait_for_function(f"() => window.vaeParticles.data.film !== {before!r}", timeout=20_000)
+    page.wait_for_function(f"() => window.vaeParticles.data.film !== {before!r}")
     page.wait_for_url(lambda _: query(page).get("weight") == "0", wait_until="commit")
     assert len(set(map(tuple, places(state(page)).round(2)))) > 100
 
@@ -121,11 +121,11 @@ def test_a_prior_is_trained_from_the_page_and_seen_to_learn(new_context, address
     shutil.copytree(runs / "digits", runs / "undiffused")
     try:
         page.goto(f"{address}/diffusion?run=undiffused")
-        page.get_by_role("button", name="Train a diffusion prior").click(timeout=60_000)
-        expect(page.get_by_text("training a prior")).to_be_visible(timeout=60_000)
-        expect(page.locator(".st-key-prior_samples .js-plotly-plot")).to_be_visible(timeout=60_000)
+        page.get_by_role("button", name="Train a diffusion prior").click()
+        expect(page.get_by_text("training a prior")).to_be_visible()
+        expect(page.locator(".st-key-prior_samples .js-plotly-plot")).to_be_visible()
         page.get_by_role("button", name="Stop").click()
-        page.wait_for_function(READY, timeout=60_000)
+        page.wait_for_function(READY)
         folder = RunFolder(runs / "undiffused")
         wait_until(lambda: not PriorFolder.in_training(folder).exists, "the prior to be in its place")
         assert PriorFolder.of(folder).read_status().state == "stopped"

@@ -16,7 +16,7 @@ NUMBERS = ".equation b"
 def equation(page: Page, address: str) -> Page:
     """`digits` comes with scikit-learn, so its images are there without any download."""
     page.goto(f"{address}/elbo?run=digits&image=5")
-    expect(page.locator(NUMBERS)).to_have_count(4, timeout=60_000)
+    expect(page.locator(NUMBERS)).to_have_count(4)
     page.wait_for_selector(".st-key-balance .js-plotly-plot")
     return page
 
@@ -78,5 +78,5 @@ def test_the_best_gaussian_and_back_to_the_encoder(equation):
 
 def test_without_the_pictures_it_says_how_to_get_them(page, address):
     page.goto(f"{address}/elbo?run=mnist")
-    expect(page.get_by_text("python -m vae download mnist")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("python -m vae download mnist")).to_be_visible()
     assert page.faults == []

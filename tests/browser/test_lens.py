@@ -264,7 +264,7 @@ def test_each_layer_changes_what_it_is_drawn_on_and_the_address(page, address):
     empty = {canvas: fingerprint(page, canvas) for canvas in (UNDER, OVER)}
     for name, canvas in {"Manifold": UNDER, "Density": UNDER, "Change": UNDER, "Prior": OVER}.items():
         switch(page, name)
-        expect(page).to_have_url(re.compile(f"layers={name.lower()}(&|$)"), timeout=30_000)
+        expect(page).to_have_url(re.compile(f"layers={name.lower()}(&|$)"))
         wait_until(lambda canvas=canvas: fingerprint(page, canvas) != empty[canvas], f"the layer {name}", 30)
         other = OVER if canvas == UNDER else UNDER
         assert fingerprint(page, other) == empty[other], name
@@ -286,7 +286,7 @@ def test_the_legend_takes_a_class_and_its_name_off_the_plane(page, address):
     page.goto(address)
     wait_for_plane(page)
     page.locator(".st-key-plane .legendtoggle").nth(1).click()
-    page.wait_for_function(f"() => {GRAPH}._fullData[1].visible === 'legendonly'", timeout=10_000)
+    page.wait_for_function(f"() => {GRAPH}._fullData[1].visible === 'legendonly'")
     expect(page.locator('.st-key-plane .annotation[data-index="1"]')).to_be_hidden()
     expect(page.locator('.st-key-plane .annotation[data-index="0"]')).to_be_visible()
 
@@ -318,9 +318,7 @@ def test_the_lens_on_a_slice_decodes_that_very_vector(page, address, runs):
     first = page.evaluate("window.vaeLens.state.atlas.id")
 
     click_code(page, run, 3)
-    page.wait_for_function(
-        "(before) => window.vaeLens.state.atlas && window.vaeLens.state.atlas.id !== before", arg=first, timeout=30_000
-    )
+    page.wait_for_function("(before) => window.vaeLens.state.atlas && window.vaeLens.state.atlas.id !== before", arg=first)
     through = frame_of(run).codes.posterior.mean[int(query(page)["image"])].tolist()
     assert pinned_z(page) == pytest.approx(through, abs=1e-4)
     for place in ((-0.9, 1.1), (0.8, 0.3)):
@@ -358,10 +356,10 @@ def test_coming_back_leaves_one_set_of_listeners_and_a_lens_that_works(page, add
     assert first["vae-travel"] == 1
     for _ in range(3):
         page.get_by_role("link", name="Train").click()
-        expect(page.get_by_role("button", name="Start training")).to_be_visible(timeout=30_000)
+        expect(page.get_by_role("button", name="Start training")).to_be_visible()
         wait_until(lambda: ears(page)["vae-travel"] == 0, "the end of the lens", 20)
         page.get_by_role("link", name="Explore").click()
-        expect(page.locator(LENS)).to_be_visible(timeout=30_000)
+        expect(page.locator(LENS)).to_be_visible()
         wait_for_plane(page)
         wait_until(lambda: ears(page) == first, f"one set of listeners, {first}, not {ears(page)}", 20)
     expect_lens(page, decoded(runs / "mnist", point_at(page, 1.37, -0.62)))

@@ -145,7 +145,7 @@ def test_the_road_plays_what_the_decoder_draws_on_the_line_and_marks_the_place(p
     canvas, slider = road.locator("canvas").first, road.locator("input")
     wait_until(lambda: (frame(canvas) == decoded(runs / "mnist", start)).all(), "the picture of A", 20)
     road.get_by_role("button", name="Play").click()
-    page.wait_for_function("() => window.vaeLens.state.traveller?.[0] > 0", timeout=20_000)
+    page.wait_for_function("() => window.vaeLens.state.traveller?.[0] > 0")
     road.get_by_role("button", name="Pause").click()
     marks = fingerprint(page, OVER)
     share = int(slider.input_value()) / int(slider.get_attribute("max"))
@@ -217,12 +217,12 @@ def test_the_other_theme_keeps_the_view(page, address):
     wait_for_plane(page)
     seen, light = query(page), lightness(page)
     page.get_by_role("button", name="Dark").click()
-    expect(page.get_by_role("button", name="Light")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("button", name="Light")).to_be_visible()
     wait_for_plane(page)
     assert lightness(page) < 128 < light
     assert {name: value for name, value in query(page).items() if name != "embed_options"} == seen
     page.get_by_role("button", name="Light").click()
-    expect(page.get_by_role("button", name="Dark")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("button", name="Dark")).to_be_visible()
     assert lightness(page) == light
 
 

@@ -39,7 +39,7 @@ STATE = """() => {
 
 def open_replay(page: Page, address: str, words: str) -> None:
     page.goto(f"{address}/replay?{words}")
-    page.wait_for_function(READY, timeout=60_000)
+    page.wait_for_function(READY)
     page.wait_for_selector('[data-test-script-state="notRunning"]')
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
@@ -173,7 +173,7 @@ def test_a_run_in_training_gains_frames_and_keeps_its_place(page, address, growi
     wait_until(lambda: state(page)["place"] == 1, "the seek", 20)
     before = state(page)
     grow(growing)
-    page.wait_for_function("() => window.vaeReplay.frames.length === 5 && window.vaeReplay.unpacked.size === 5", timeout=30_000)
+    page.wait_for_function("() => window.vaeReplay.frames.length === 5 && window.vaeReplay.unpacked.size === 5")
     after = state(page)
     assert len(fetched) == 5  # only the new one has travelled
     kept = ("epochs", "places", "cursor", "slider", "range", "playing")
