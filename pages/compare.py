@@ -8,6 +8,7 @@ import streamlit as st
 
 from ui import columns, contrast, figures, frame, overlay, planes, resources, state, table
 from ui.columns import Column
+from ui.live_chart import live_chart, prepare
 from ui.state import MOST_RUNS, PICTURES
 from vae.errors import ExplorerError
 from vae.run import RunFolder, list_runs
@@ -29,6 +30,7 @@ def main() -> None:
     say(everything, chosen)
     active = any(resources.is_active(folder) for folder in chosen)
     every = SECONDS_BETWEEN_LOOKS if active else None
+    prepare()
     st.fragment(side_by_side, run_every=every)(chosen, active)
     st.fragment(below, run_every=every)(chosen)
     resources.settle_memory("compare", "")
@@ -90,7 +92,8 @@ def side_by_side(chosen: Sequence[RunFolder], active: bool) -> None:
     st.html(contrast.headings(runs, planes.shape(len(runs), rows)))
     figure = planes.planes(panels(runs, view.own_scales), view.picture, not view.own_scales)
     with st.container(key=f"planes_{len(runs)}x{rows}", height="stretch"):
-        st.plotly_chart(figure, key="side_by_side_chart", config=figures.CONFIG, height="stretch", alt="The planes of the runs")
+        key = "_".join(["side_by_side", *(run.name for run in runs), view.picture, "own" if view.own_scales else "one"])
+        live_chart(figure, key=key, config=figures.CONFIG, alt="The planes of the runs")
     st.html(contrast.legend(runs))
 
 
@@ -123,9 +126,9 @@ def below(chosen: Sequence[RunFolder]) -> None:
         for place, run in enumerate(runs)
         if run.known
     ]
-    st.plotly_chart(
-        overlay.overlay(curves), key="overlay_chart", config=figures.CURVES_CONFIG, height=380,
-        alt="ELBO, reconstruction term and KL term of the runs over the epochs",
+    live_chart(
+        overlay.overlay(curves), key="_".join(["overlay", *(run.name for run in runs)]), config=figures.CURVES_CONFIG,
+        alt="ELBO, reconstruction term and KL term of the runs over the epochs", height=380,
     )  # fmt: skip
     st.subheader("Settings that differ, and figures")
     numbers, how = st.columns([1, 0.6], gap="large")

@@ -9,6 +9,7 @@ import streamlit as st
 
 from ui import flow, prior_figures, prior_resources
 from ui.ask import duration
+from ui.live_chart import live_chart, prepare
 from ui.prior_resources import PriorVersion
 from ui.steer import attempt, tell
 from vae.diffusion.folder import PriorFolder
@@ -45,6 +46,7 @@ def show_button(folder: RunFolder, again: bool) -> None:
 
 def show(folder: RunFolder) -> None:
     """A training that goes on: where it stands, its losses, and samples of the denoiser as it is."""
+    prepare()
     st.fragment(_watch, run_every=SECONDS_BETWEEN_LOOKS)(folder)
 
 
@@ -68,9 +70,9 @@ def _watch(folder: RunFolder) -> None:
     tell()
     losses, plane = st.columns([1, 1], gap="medium")
     with losses, st.container(key="prior_losses"):
-        st.plotly_chart(
-            prior_figures.losses(reports, max(status.total_steps, 1)), key="prior_losses_chart", config=prior_figures.CHARTS,
-            height="stretch", alt="The denoiser's loss over the steps",
+        live_chart(
+            prior_figures.losses(reports, max(status.total_steps, 1)), key=f"prior_losses_of_{folder.name}",
+            config=prior_figures.CHARTS, alt="The denoiser's loss over the steps",
         )  # fmt: skip
     with plane, st.container(key="prior_samples"):
         _samples(prior, folder)
@@ -87,7 +89,8 @@ def _samples(prior: PriorFolder, folder: RunFolder) -> None:
         return  # it is being put in its place, just now
     codes = known.standard.to_standard(prior_resources.forward_codes(version).posterior.mean)
     figure = prior_figures.samples_over_codes(flow.plane_places(samples), flow.plane_places(codes), flow.extent_of(known))
-    st.plotly_chart(figure, key="prior_samples_chart", config=prior_figures.CHARTS, height="stretch", alt="Samples over codes")
+    key = f"prior_samples_of_{folder.name}"
+    live_chart(figure, key=key, config=prior_figures.CHARTS, alt="Samples over codes")
 
 
 def show_past(folder: RunFolder, prior: PriorFolder) -> None:

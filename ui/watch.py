@@ -7,6 +7,7 @@ import torch
 
 from ui import figures, pictures, resources, steer
 from ui.ask import duration
+from ui.live_chart import live_chart, prepare
 from vae.config import RunConfig
 from vae.errors import ExplorerError
 from vae.frames import Frame
@@ -23,6 +24,7 @@ def show(folder: RunFolder) -> None:
     """Status, curves and plane; they go on by themselves while the run is active."""
     _, class_names = folder.read_config()
     active = folder.read_status().active
+    prepare()
     curves, plane = st.columns([1, 0.72], gap="small")
     with curves:
         st.fragment(_curves, run_every=SECONDS_BETWEEN_CURVES if active else None)(folder, active)
@@ -41,11 +43,10 @@ def _curves(folder: RunFolder, active: bool) -> None:
     _headline(folder, config, status)
     steps_per_epoch = max(status.total_steps / config.training.epochs, 1)
     with st.container(key="curves", height="stretch"):
-        st.plotly_chart(
+        live_chart(
             figures.curves(reports, config.training.epochs, steps_per_epoch),
-            key="curves_chart",
+            key=f"curves_of_{folder.name}",
             config=figures.CURVES_CONFIG,
-            height="stretch",
             alt="ELBO, reconstruction term and KL term over the epochs",
         )
 
@@ -94,11 +95,10 @@ def _plane(folder: RunFolder, class_names: tuple[str, ...]) -> None:
     which = f", two of {plane.latent} latent dimensions" if plane.is_slice else ""
     st.html(f'<p class="lead">The plane after {_when(folder, frame)}{which}</p>')
     with st.container(key="training_plane"):
-        st.plotly_chart(
+        live_chart(
             figures.scatter(places, frame.labels, class_names, axes, legend_rows=2),
-            key="plane_chart",
+            key=f"plane_of_{folder.name}",
             config=figures.CONFIG,
-            height="stretch",
             alt="Codes of the held-out images by class",
         )
     st.html(_reconstructions(run, frame))

@@ -44,3 +44,35 @@ def test_beta_is_turned_while_it_trains_and_pause_step_and_going_on_do_what_they
     process.wait(60)
     expect(page.get_by_role("button", name="Go on")).to_be_visible()
     expect(page.get_by_role("button", name="Train longer")).to_be_visible()
+
+
+STILL = """() => {
+    const charts = [...document.querySelectorAll('.live-chart')], seen = (window.seen = new Set());
+    const first = charts.map((chart) => chart.querySelector('.main-svg'));
+    const look = () => {
+        const drawings = charts.map((chart) => chart.querySelector('.main-svg'));
+        const stays = (drawing, place) => drawing === first[place] && drawing.isConnected;
+        seen.add(drawings.map((one, place) => `${stays(one, place)} ${one?.clientWidth}x${one?.clientHeight}`).join(', '));
+        requestAnimationFrame(look);
+    };
+    look();
+}"""
+
+
+def test_charts_stand_still_while_they_grow_and_keep_what_was_chosen(page, address, runs):
+    folder = RunFolder.create(runs / "growing", small_config(epochs=100_000))
+    process = start_process(folder, device="cpu")
+    page.goto(f"{address}/train?run=growing")
+    expect(page.locator(".live-chart .main-svg").nth(3)).to_be_attached()
+    page.locator(".st-key-curves .legendtoggle").nth(1).click()
+    page.wait_for_function("() => document.querySelector('.st-key-curves .live-chart')._fullData[1].visible === 'legendonly'")
+    page.evaluate(STILL)
+    for chart in (".st-key-curves", ".st-key-training_plane"):
+        graph = f"document.querySelector('{chart} .live-chart')"
+        before = page.evaluate(f"JSON.stringify({graph}._fullData[0].x)")
+        page.wait_for_function(f"(before) => JSON.stringify({graph}._fullData[0].x) !== before", arg=before)
+    shown, size = page.evaluate("[...window.seen]"), page.locator(".st-key-curves .live-chart").bounding_box()
+    assert len(shown) == 1 and shown[0].count("true") == 2 and size["height"] > 500
+    assert page.evaluate("document.querySelector('.st-key-curves .live-chart')._fullData[1].visible") == "legendonly"
+    folder.steer(stop=True)
+    process.wait(60)

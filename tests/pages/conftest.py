@@ -49,6 +49,12 @@ def told(app: AppTest) -> dict:
     return json.loads(next(part for part in app.get("bidi_component") if part.key == "lens").proto.json)
 
 
+def charts(app: AppTest) -> list[dict]:
+    """The charts that are redrawn in place, as Plotly is given them."""
+    parts = [json.loads(part.proto.json) for part in app.get("bidi_component") if part.proto.component_name == "live_chart"]
+    return [json.loads(part["figure"]) for part in parts]
+
+
 def pixels(url: str) -> np.ndarray:
     """The grey pixels of a data URL."""
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.split(",")[1])))).astype(int)

@@ -1,6 +1,5 @@
 """The page on runs side by side, without a browser."""
 
-import json
 import re
 import shutil
 
@@ -8,7 +7,7 @@ import pytest
 
 import vae
 from tests.conftest import small_config
-from tests.pages.conftest import address, open_page, shown
+from tests.pages.conftest import address, charts, open_page, shown
 from ui.columns import TRIO
 from vae.comparison import figures_of
 from vae.model import count_parameters
@@ -24,11 +23,6 @@ def pair(runs):
     """`small`, and the same model as an autoencoder."""
     train_run(vae.RunFolder.create(runs / "auto", small_config(beta=0.0)))
     return runs
-
-
-def charts(app) -> tuple[dict, dict]:
-    """The planes and the curves."""
-    return tuple(json.loads(chart.proto.spec) for chart in app.get("plotly_chart"))
 
 
 def ranges(chart: dict) -> dict[str, list[list[float]]]:

@@ -6,7 +6,7 @@ import pytest
 
 import vae
 from tests.conftest import small_config, wait_until
-from tests.pages.conftest import address, open_page, shown
+from tests.pages.conftest import address, charts, open_page, shown
 from vae.worker import start_process, train_run
 
 
@@ -58,7 +58,7 @@ def test_another_latent_size_has_its_plane_in_training(runs):
     train_run(vae.RunFolder.create(runs / "wide", small_config(latent=8, epochs=1)))
     app = open_page("pages/train.py", run="wide")
     assert not app.exception and "two of 8 latent dimensions" in shown(app)
-    assert len(app.get("plotly_chart")) == 2
+    assert len(charts(app)) == 2
     train_run(vae.RunFolder.create(runs / "strip", small_config(latent=1, epochs=1)))
     assert not open_page("pages/train.py", run="strip").exception
 
