@@ -72,7 +72,7 @@ def losses(reports: Sequence[PriorReport], steps: int) -> go.Figure:
     figure.update_xaxes(title="step", range=[0, steps], **line_axis())
     figure.update_yaxes(title="loss; 1 knows nothing", **line_axis())
     legend = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font_size": FONT_SIZE}
-    return styled(figure, legend=legend, margin={"l": 70, "r": 10, "t": 40, "b": 54}, hovermode="x unified")
+    return styled(figure, legend=legend, margin={"l": 70, "r": 24, "t": 40, "b": 54}, hovermode="x unified")
 
 
 def samples_over_codes(samples: Tensor, codes: Tensor, extent: float) -> go.Figure:
