@@ -14,7 +14,8 @@ class LiveChart {
   }
 
   update({ figure, config, alt }) {
-    Object.assign(this, JSON.parse(figure), { config });
+    if (figure === this.figure) return; // the server looked, and there was nothing new
+    Object.assign(this, JSON.parse(figure), { figure, config });
     this.graph.setAttribute('aria-label', alt);
     this.draw();
   }
