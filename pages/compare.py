@@ -8,7 +8,7 @@ import streamlit as st
 
 from ui import columns, contrast, figures, frame, overlay, planes, resources, state, table
 from ui.columns import Column
-from ui.live_chart import live_chart, prepare
+from ui.live_chart import bring_plotly, live_chart
 from ui.state import MOST_RUNS, PICTURES
 from vae.errors import ExplorerError
 from vae.run import RunFolder, list_runs
@@ -30,7 +30,7 @@ def main() -> None:
     say(everything, chosen)
     active = any(resources.is_active(folder) for folder in chosen)
     every = SECONDS_BETWEEN_LOOKS if active else None
-    prepare()
+    bring_plotly()
     st.fragment(side_by_side, run_every=every)(chosen, active)
     st.fragment(below, run_every=every)(chosen)
     resources.settle_memory("compare", "")

@@ -32,7 +32,7 @@ def _chart() -> Callable:
     return st.components.v2.component("live_chart", html=html, js=script("live_chart"), isolate_styles=False)
 
 
-def prepare() -> None:
+def bring_plotly() -> None:
     """Bring Plotly to the browser: once on a page, outside of what is run again and again. It takes no room."""
     _plotly()(key="plotly")
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from ui import flow, prior_figures, prior_resources
 from ui.ask import duration
-from ui.live_chart import live_chart, prepare
+from ui.live_chart import bring_plotly, live_chart
 from ui.prior_resources import PriorVersion
 from ui.steer import attempt, tell
 from vae.diffusion.folder import PriorFolder
@@ -46,7 +46,7 @@ def show_button(folder: RunFolder, again: bool) -> None:
 
 def show(folder: RunFolder) -> None:
     """A training that goes on: where it stands, its losses, and samples of the denoiser as it is."""
-    prepare()
+    bring_plotly()
     st.fragment(_watch, run_every=SECONDS_BETWEEN_LOOKS)(folder)
 
 

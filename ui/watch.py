@@ -7,7 +7,7 @@ import torch
 
 from ui import figures, pictures, resources, steer
 from ui.ask import duration
-from ui.live_chart import live_chart, prepare
+from ui.live_chart import bring_plotly, live_chart
 from vae.config import RunConfig
 from vae.errors import ExplorerError
 from vae.frames import Frame
@@ -24,7 +24,7 @@ def show(folder: RunFolder) -> None:
     """Status, curves and plane; they go on by themselves while the run is active."""
     _, class_names = folder.read_config()
     active = folder.read_status().active
-    prepare()
+    bring_plotly()
     curves, plane = st.columns([1, 0.72], gap="small")
     with curves:
         st.fragment(_curves, run_every=SECONDS_BETWEEN_CURVES if active else None)(folder, active)
