@@ -85,7 +85,7 @@ def _slider(
     moves, key = schedule != "constant", f"steer_{field}_{folder.name}"
     values = sorted({*map(float, usual), float(asked), *([] if by_hand is None else [float(by_hand)])})
     options = [None, *values] if moves else values
-    st.session_state[key] = by_hand if by_hand is not None or moves else float(asked)
+    _show_value(key, by_hand if by_hand is not None or moves else float(asked))
 
     def choose() -> None:
         value = st.session_state[key]
@@ -96,9 +96,15 @@ def _slider(
     )
 
 
+def _show_value(key: str, value: float | None) -> None:
+    """Let a widget show this, unless it does: setting it at every look would undo what a hand is about to choose."""
+    if key not in st.session_state or st.session_state[key] != value:
+        st.session_state[key] = value
+
+
 def _epochs(folder: RunFolder, config: RunConfig, wish: Steering) -> None:
     key, least = f"steer_epochs_{folder.name}", config.training.epochs
-    st.session_state[key] = max(least, wish.epochs or 0)
+    _show_value(key, max(least, wish.epochs or 0))
 
     def lengthen() -> None:
         attempt(lambda: folder.steer(epochs=int(st.session_state[key])))

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.conftest import small_config, wait_until
@@ -11,9 +16,19 @@ from vae.run import RunFolder
 from vae.worker import start_process
 
 
-def test_beta_is_turned_while_it_trains_and_pause_step_and_going_on_do_what_they_say(page, address, runs):
+@pytest.fixture
+def training(runs: Path) -> Iterator[tuple[RunFolder, subprocess.Popen]]:
+    """A run that is trained until it is stopped, at the latest when the test ends."""
     folder = RunFolder.create(runs / "steered", small_config(epochs=100_000))
     process = start_process(folder, device="cpu")
+    yield folder, process
+    process.kill()
+    process.wait()
+    shutil.rmtree(folder.path)
+
+
+def test_beta_is_turned_while_it_trains_and_pause_step_and_going_on_do_what_they_say(page, address, training):
+    folder, process = training
     page.goto(f"{address}/train?run=steered")
     slider = page.get_by_role("slider", name=re.compile("Beta"))
     expect(slider).to_be_visible()
@@ -59,10 +74,8 @@ STILL = """() => {
 }"""
 
 
-def test_charts_stand_still_while_they_grow_and_keep_what_was_chosen(page, address, runs):
-    folder = RunFolder.create(runs / "growing", small_config(epochs=100_000))
-    process = start_process(folder, device="cpu")
-    page.goto(f"{address}/train?run=growing")
+def test_charts_stand_still_while_they_grow_and_keep_what_was_chosen(page, address, training):
+    page.goto(f"{address}/train?run=steered")
     expect(page.locator(".live-chart .main-svg").nth(3)).to_be_attached()
     page.locator(".st-key-curves .legendtoggle").nth(1).click()
     page.wait_for_function("() => document.querySelector('.st-key-curves .live-chart')._fullData[1].visible === 'legendonly'")
@@ -74,5 +87,3 @@ def test_charts_stand_still_while_they_grow_and_keep_what_was_chosen(page, addre
     shown, size = page.evaluate("[...window.seen]"), page.locator(".st-key-curves .live-chart").bounding_box()
     assert len(shown) == 1 and shown[0].count("true") == 2 and size["height"] > 500
     assert page.evaluate("document.querySelector('.st-key-curves .live-chart')._fullData[1].visible") == "legendonly"
-    folder.steer(stop=True)
-    process.wait(60)

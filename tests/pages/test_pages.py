@@ -143,6 +143,19 @@ def test_a_training_is_steered_by_the_page(runs):
     assert app.number_input(key="lengthen_live_100001").value > 100_000
 
 
+def test_looking_again_leaves_the_sliders_to_the_hand_on_them_until_another_wish_is_made(runs):
+    folder = vae.RunFolder.create(runs / "waiting", small_config())
+    app = open_page("pages/train.py", run="waiting")
+    for _ in range(2):
+        app.run()
+        for widget in (app.select_slider(key="steer_beta_waiting"), app.number_input(key="steer_epochs_waiting")):
+            assert not widget.proto.set_value
+    folder.steer(beta=2.0, epochs=7)
+    app.run()
+    assert app.select_slider(key="steer_beta_waiting").value == 2.0 and app.number_input(key="steer_epochs_waiting").value == 7
+    assert app.select_slider(key="steer_beta_waiting").proto.set_value
+
+
 def test_a_wish_that_cannot_be_leaves_the_panel_usable(runs):
     folder = vae.RunFolder.create(runs / "waiting", small_config())
     (folder.path / "control.json").write_text('{"beta": -3}')
