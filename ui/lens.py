@@ -45,7 +45,7 @@ class Pick:
 
 @cache
 def _component() -> Callable:
-    return st.components.v2.component("lens", html=HTML, css=CSS, js=script("atlas", "view", "layers", "lens"))
+    return st.components.v2.component("lens", html=HTML, css=CSS, js=script("latest", "atlas", "view", "layers", "lens"))
 
 
 def lens(data: dict, on_pick: Callable[[Pick], None]) -> None:

@@ -29,7 +29,7 @@ def _plotly() -> Callable:
 @cache
 def _chart() -> Callable:
     html = '<div class="live-chart" role="img"></div>'
-    return st.components.v2.component("live_chart", html=html, js=script("live_chart"), isolate_styles=False)
+    return st.components.v2.component("live_chart", html=html, js=script("latest", "live_chart"), isolate_styles=False)
 
 
 def bring_plotly() -> None:

@@ -15,7 +15,7 @@ import streamlit as st
 from ui.scripts import script
 
 KEY, PICTURES = "projector", "frames"
-SCRIPTS = ("film", "splats", "plane", "names", "trail", "lines", "player", "screen", "stage", "replay")
+SCRIPTS = ("latest", "film", "splats", "plane", "names", "trail", "lines", "player", "screen", "stage", "replay")
 FARTHEST_EPOCH = 2**31
 
 HTML = """

@@ -58,7 +58,7 @@ input { flex: 1; min-width: 0; height: 42px; margin: 0; accent-color: var(--st-p
 
 @cache
 def _component() -> Callable:
-    return st.components.v2.component("road", html=HTML, css=CSS, js=script("road"))
+    return st.components.v2.component("road", html=HTML, css=CSS, js=script("latest", "road"))
 
 
 def player(key: str, road: Road, ends: tuple[Sequence[float], Sequence[float]]) -> None:

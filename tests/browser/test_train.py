@@ -33,6 +33,7 @@ def test_beta_is_turned_while_it_trains_and_pause_step_and_going_on_do_what_they
     slider = page.get_by_role("slider", name=re.compile("Beta"))
     expect(slider).to_be_visible()
     expect(page.get_by_text("images a second")).to_be_visible()
+    expect(page.locator(".live-chart .main-svg").nth(3)).to_be_attached()  # all of the page has come
     slider.press("ArrowRight")
     wait_until(lambda: folder.read_steering().beta == 1.5, "the wish for another beta", 30)
     asked_in = folder.read_status().epoch + 1

@@ -285,11 +285,5 @@ export default function (component) {
   }
   host.lens.send = (picked) => setTriggerValue('pick', picked);
   host.lens.update(data);
-  // Streamlit keeps the latest call's cleanup alone, but may run an earlier one's late: only the latest ends the lens.
-  const turn = (host.lens.turn = {});
-  return () => {
-    if (host.lens?.turn !== turn) return;
-    host.lens.stop();
-    delete host.lens;
-  };
+  return endedByLatest(host, 'lens', (lens) => lens.stop());
 }

@@ -23,15 +23,17 @@ class LiveChart {
   async draw() {
     const Plotly = await plotly();
     const { clientWidth: width, clientHeight: height } = this.graph;
-    if (!this.data || !width || !height) return;
+    if (this.ended || !this.data || !width || !height) return;
     const { color, fontFamily: family } = getComputedStyle(this.graph);
     const font = { ...this.layout.font, color, family };
-    await Plotly.react(this.graph, this.data, { ...this.layout, template: null, font, width, height }, this.config);
+    const drawn = Plotly.react(this.graph, this.data, { ...this.layout, template: null, font, width, height }, this.config);
+    this.drawing = Promise.allSettled([this.drawing, drawn]);
   }
 
   end() {
+    this.ended = true;
     this.resizing.disconnect();
-    window.Plotly?.purge(this.graph);
+    this.drawing?.then(() => window.Plotly.purge(this.graph)); // a drawing that goes on would miss what is purged
   }
 }
 
@@ -39,11 +41,5 @@ export default function ({ data, parentElement }) {
   const graph = parentElement.querySelector('.live-chart');
   graph.chart ??= new LiveChart(graph);
   graph.chart.update(data);
-  // Streamlit keeps the latest call's cleanup alone, but may run an earlier one's late: only the latest ends the chart.
-  const turn = (graph.turn = {});
-  return () => {
-    if (graph.turn !== turn) return;
-    graph.chart.end();
-    delete graph.chart;
-  };
+  return endedByLatest(graph, 'chart', (chart) => chart.end());
 }

@@ -321,11 +321,5 @@ export default function (component) {
     window.vaeParticles = host.particles; // for whoever measures it
   }
   host.particles.update(data);
-  // Streamlit keeps the latest call's cleanup alone, but may run an earlier one's late: only the latest ends the film.
-  const turn = (host.particles.turn = {});
-  return () => {
-    if (host.particles?.turn !== turn) return;
-    host.particles.stop();
-    delete host.particles;
-  };
+  return endedByLatest(host, 'particles', (particles) => particles.stop());
 }

@@ -147,11 +147,5 @@ export default function (component) {
   }
   host.replay.send = (epoch) => setTriggerValue('rest', epoch);
   host.replay.update(data);
-  // Streamlit keeps the latest call's cleanup alone, but may run an earlier one's late: only the latest ends the replay.
-  const turn = (host.replay.turn = {});
-  return () => {
-    if (host.replay?.turn !== turn) return;
-    host.replay.stop();
-    delete host.replay;
-  };
+  return endedByLatest(host, 'replay', (replay) => replay.stop());
 }

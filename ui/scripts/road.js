@@ -92,12 +92,8 @@ export default function (component) {
   const host = parentElement.host ?? parentElement;
   host.road ??= makePlayer(parentElement);
   host.road.receive(data);
-  // Streamlit keeps the latest call's cleanup alone, but may run an earlier one's late: only the latest ends the player.
-  const turn = (host.road.turn = {});
-  return () => {
-    if (host.road?.turn !== turn) return;
-    host.road.pause();
-    host.road.received = null;
-    delete host.road;
-  };
+  return endedByLatest(host, 'road', (road) => {
+    road.pause();
+    road.received = null;
+  });
 }
