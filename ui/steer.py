@@ -82,34 +82,51 @@ def _slider(
     label: str, field: str, folder: RunFolder, usual: tuple[float, ...], by_hand: float | None, asked: float, schedule: str
 ) -> None:
     """A slider over the usual values and those in use. None, its left end, leaves the value to a schedule that moves."""
-    moves, key = schedule != "constant", f"steer_{field}_{folder.name}"
+    moves = schedule != "constant"
     values = sorted({*map(float, usual), float(asked), *([] if by_hand is None else [float(by_hand)])})
     options = [None, *values] if moves else values
-    _show_value(key, by_hand if by_hand is not None or moves else float(asked))
+    shown = by_hand if by_hand is not None or moves else float(asked)
 
-    def choose() -> None:
-        value = st.session_state[key]
+    def choose(value: float | None) -> None:
         attempt(lambda: folder.steer(**{field: None if not moves and value == asked else value}))
 
-    st.select_slider(
-        label, options, key=key, on_change=choose, format_func=lambda value: schedule if value is None else f"{value:g}"
-    )
-
-
-def _show_value(key: str, value: float | None) -> None:
-    """Let a widget show this, unless it does: setting it at every look would undo what a hand is about to choose."""
-    if key not in st.session_state or st.session_state[key] != value:
-        st.session_state[key] = value
+    widget = _widget_that_shows(shown, f"steer_{field}_{folder.name}", choose)
+    st.select_slider(label, options, shown, format_func=lambda value: schedule if value is None else f"{value:g}", **widget)
 
 
 def _epochs(folder: RunFolder, config: RunConfig, wish: Steering) -> None:
-    key, least = f"steer_epochs_{folder.name}", config.training.epochs
-    _show_value(key, max(least, wish.epochs or 0))
+    least = config.training.epochs
+    shown = max(least, wish.epochs or 0)
 
-    def lengthen() -> None:
-        attempt(lambda: folder.steer(epochs=int(st.session_state[key])))
+    def lengthen(epochs: int) -> None:
+        attempt(lambda: folder.steer(epochs=epochs))
 
-    st.number_input("Epochs in all", least, key=key, on_change=lengthen, help="A run can be made longer while it is trained")
+    widget = _widget_that_shows(shown, f"steer_epochs_{folder.name}", lengthen)
+    st.number_input("Epochs in all", least, None, shown, help="A run can be made longer while it is trained", **widget)
+
+
+def _widget_that_shows(value: float | None, name: str, choose: Callable) -> dict:
+    """Key and callback of the widget in use, or of a new one where that does not show `value`: it was wished for elsewhere.
+
+    Such a widget has its value by default, which every message about it repeats. A value that is set reaches the browser in a
+    single message, and that goes wrong twice: a press that the browser is about to tell of is undone, and while the browser
+    still loads what draws the widget the next look's message takes the place of this one, so that the first option is shown
+    and reported as chosen.
+    """
+    key = _key(name)
+    if st.session_state.get(key, value) != value:
+        st.session_state[name] = st.session_state.get(name, 0) + 1
+        key = _key(name)
+
+    def take() -> None:
+        if key == _key(name):  # else the browser still told of the widget before
+            choose(st.session_state[key])
+
+    return {"key": key, "on_change": take}
+
+
+def _key(name: str) -> str:
+    return f"{name}_{st.session_state.get(name, 0)}"
 
 
 def go_on(folder: RunFolder) -> None:

@@ -12,8 +12,13 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.conftest import small_config, wait_until
+from ui.steer import SECONDS_BETWEEN_LOOKS
 from vae.run import RunFolder
+from vae.steering import Steering
 from vae.worker import start_process
+
+LOOKS = 4000 * SECONDS_BETWEEN_LOOKS
+"""Milliseconds in which the panel has looked at the run a few times."""
 
 
 @pytest.fixture
@@ -33,7 +38,6 @@ def test_beta_is_turned_while_it_trains_and_pause_step_and_going_on_do_what_they
     slider = page.get_by_role("slider", name=re.compile("Beta"))
     expect(slider).to_be_visible()
     expect(page.get_by_text("images a second")).to_be_visible()
-    expect(page.locator(".live-chart .main-svg").nth(3)).to_be_attached()  # all of the page has come
     slider.press("ArrowRight")
     wait_until(lambda: folder.read_steering().beta == 1.5, "the wish for another beta", 30)
     asked_in = folder.read_status().epoch + 1
@@ -60,6 +64,39 @@ def test_beta_is_turned_while_it_trains_and_pause_step_and_going_on_do_what_they
     process.wait(60)
     expect(page.get_by_role("button", name="Go on")).to_be_visible()
     expect(page.get_by_role("button", name="Train longer")).to_be_visible()
+
+
+def test_nothing_is_steered_by_opening_the_page_where_the_code_of_its_widgets_is_slow_to_come(page, address, training):
+    folder, _ = training
+    held = []
+    page.route(re.compile(r"/(Slider|NumberInput)\.[^/]*\.js$"), lambda route: held.append(route))
+    page.goto(f"{address}/train?run=steered")
+    expect(page.locator(".live-chart .main-svg").nth(3)).to_be_attached()
+    page.wait_for_timeout(LOOKS)
+    assert len(held) == 2 and page.get_by_role("slider").count() == 0
+    for route in held:
+        route.continue_()
+    expect(page.get_by_role("slider", name=re.compile("Beta"))).to_have_attribute("aria-valuetext", "1")
+    expect(page.get_by_role("slider", name="Learning rate")).to_have_attribute("aria-valuetext", "0.003")
+    expect(page.get_by_role("spinbutton", name="Epochs in all")).to_have_value("100000")
+    page.wait_for_timeout(LOOKS)
+    assert folder.read_steering() == Steering()
+
+
+def test_a_wish_from_elsewhere_is_shown_and_can_be_changed_here(page, address, training):
+    folder, _ = training
+    page.goto(f"{address}/train?run=steered")
+    slider = page.get_by_role("slider", name=re.compile("Beta"))
+    expect(slider).to_have_attribute("aria-valuetext", "1")
+    folder.steer(beta=4.0)
+    expect(slider).to_have_attribute("aria-valuetext", "4")
+    page.wait_for_timeout(LOOKS)
+    assert folder.read_steering().beta == 4.0
+    slider.press("ArrowRight")
+    slider.press("ArrowRight")
+    wait_until(lambda: folder.read_steering().beta == 7.0, "the wish for another beta", 30)
+    expect(slider).to_have_attribute("aria-valuetext", "7")
+    expect(slider).to_be_focused()
 
 
 STILL = """() => {

@@ -7,6 +7,7 @@ import pytest
 import vae
 from tests.conftest import small_config, wait_until
 from tests.pages.conftest import address, charts, open_page, shown
+from vae.steering import Steering
 from vae.worker import start_process, train_run
 
 
@@ -120,13 +121,13 @@ def test_a_training_is_steered_by_the_page(runs):
     wait_until(lambda: folder.read_status().step > 12, "the training")
     app = open_page("pages/train.py", run="live")
     assert not app.exception
-    app.select_slider(key="steer_beta_live").set_value(4.0).run()
+    app.select_slider(key="steer_beta_live_0").set_value(4.0).run()
     wait_until(lambda: any(report.beta == 4 for report in folder.read_metrics()), "the new beta")
     app.button(key="pause").click().run()
     wait_until(lambda: folder.read_status().state == "paused", "the pause")
     step = folder.read_status().step
     app.run()
-    assert "paused" in app.get("progress")[0].proto.text and app.select_slider(key="steer_beta_live").value == 4.0
+    assert "paused" in app.get("progress")[0].proto.text and app.select_slider(key="steer_beta_live_0").value == 4.0
     app.button(key="one_batch").click().run()
     after, config = step + 1, folder.read_config()[0]
     wait_until(lambda: folder.read_model(config)[1] == after, "one batch, and the weights after it")
@@ -146,14 +147,21 @@ def test_a_training_is_steered_by_the_page(runs):
 def test_looking_again_leaves_the_sliders_to_the_hand_on_them_until_another_wish_is_made(runs):
     folder = vae.RunFolder.create(runs / "waiting", small_config())
     app = open_page("pages/train.py", run="waiting")
+    beta, rate, epochs = "steer_beta_waiting", "steer_learning_rate_waiting", "steer_epochs_waiting"
     for _ in range(2):
         app.run()
-        for widget in (app.select_slider(key="steer_beta_waiting"), app.number_input(key="steer_epochs_waiting")):
-            assert not widget.proto.set_value
+        slider, number = app.select_slider(key=f"{beta}_0").proto, app.number_input(key=f"{epochs}_0").proto
+        assert not slider.set_value and not number.set_value
+        # What the browser shows, and reports, if this message is the first that it draws
+        assert slider.options[int(slider.default[0])] == "1" and number.default == 2
     folder.steer(beta=2.0, epochs=7)
     app.run()
-    assert app.select_slider(key="steer_beta_waiting").value == 2.0 and app.number_input(key="steer_epochs_waiting").value == 7
-    assert app.select_slider(key="steer_beta_waiting").proto.set_value
+    slider, number = app.select_slider(key=f"{beta}_1").proto, app.number_input(key=f"{epochs}_1").proto
+    assert slider.options[int(slider.default[0])] == "2" and number.default == 7
+    assert not slider.set_value and not number.set_value
+    app.select_slider(key=f"{rate}_0").set_value(0.01).run()
+    assert folder.read_steering() == Steering(beta=2.0, learning_rate=0.01, epochs=7)
+    assert app.select_slider(key=f"{rate}_0").value == 0.01  # its own wish is no reason for another widget
 
 
 def test_a_wish_that_cannot_be_leaves_the_panel_usable(runs):
@@ -161,7 +169,7 @@ def test_a_wish_that_cannot_be_leaves_the_panel_usable(runs):
     (folder.path / "control.json").write_text('{"beta": -3}')
     app = open_page("pages/train.py", run="waiting")
     assert not app.exception and not app.error
-    app.select_slider(key="steer_beta_waiting").set_value(2.0).run()
+    app.select_slider(key="steer_beta_waiting_0").set_value(2.0).run()
     assert folder.read_steering().beta == 2.0
 
 
