@@ -148,8 +148,7 @@ class Leader:
         return state
 
     def _go_on_from(self, step: int) -> None:
-        wishes = {name: getattr(self.steering, name) for name in BY_HAND}
-        self.folder.steer(**{name: value for name, value in wishes.items() if value is not None})
+        self.folder.steer_where_unasked(**{name: getattr(self.steering, name) for name in BY_HAND})
         self.folder.keep_metrics_until(step)
         self.folder.keep_frames_until(step)
 

@@ -6,6 +6,7 @@ described in checkpoints/README.md.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import platform
@@ -14,9 +15,11 @@ import shutil
 import socket
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import filelock
 import torch
 from torch import Tensor
 
@@ -231,7 +234,8 @@ class RunFolder(WatchedFolder):
                 path.unlink()
         for path in self.path.glob("trainer.*"):
             path.unlink()
-        (self.path / "control.json").unlink(missing_ok=True)
+        for path in self.path.glob("control.*"):
+            path.unlink()
 
     # What resuming needs
 
@@ -268,11 +272,32 @@ class RunFolder(WatchedFolder):
 
     def steer(self, **changes: object) -> None:
         """Ask something else of the training, fields of `Steering`; the rest stays as it was asked. Raises `ConfigError`."""
+        with self._changing_steering() as before:
+            self._write_steering(dataclasses.replace(before, **changes))
+
+    def steer_where_unasked(self, **changes: object) -> None:
+        """Ask for what nobody has asked otherwise, fields of `Steering`; None is not asked for."""
+        with self._changing_steering() as before:
+            asked = {name: value for name, value in changes.items() if value is not None and getattr(before, name) is None}
+            if asked:
+                self._write_steering(dataclasses.replace(before, **asked))
+
+    @contextlib.contextmanager
+    def _changing_steering(self) -> Iterator[Steering]:
+        """What is asked for now. Several may steer at once, and none may write what another has changed meanwhile."""
         try:
-            before = self.read_steering()
-        except RunError:  # somebody's slip; this is the way to mend it
-            before = Steering()
-        files.write_json(self.path / "control.json", dataclasses.replace(before, **changes).to_dict())
+            lock = filelock.FileLock(self.path / "control.lock").acquire()
+        except OSError as error:
+            raise files.cannot_write(self.path / "control.lock", error) from error
+        with lock:
+            try:
+                before = self.read_steering()
+            except RunError:  # somebody's slip; this is the way to mend it
+                before = Steering()
+            yield before
+
+    def _write_steering(self, steering: Steering) -> None:
+        files.write_json(self.path / "control.json", steering.to_dict())
 
     def queue_again(self) -> None:
         """Say that an ended run is asked for again, before a process takes it up."""

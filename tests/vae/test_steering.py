@@ -163,6 +163,45 @@ def test_a_wish_that_cannot_be_is_one_sentence(wish, words):
         Steering.from_dict(wish)
 
 
+def test_of_many_who_steer_at_once_nobody_undoes_what_another_asked(tmp_path):
+    folder = RunFolder.create(tmp_path / "run", small_config())
+    wishes = {"beta": 4.0, "learning_rate": 1e-4, "pause_at": 7, "epochs": 9, "stop": True}
+
+    def ask(name: str, value: object) -> None:
+        for turn in range(20):
+            folder.steer(**{name: value if turn % 2 else getattr(Steering(), name)})
+
+    threads = [threading.Thread(target=ask, args=wish) for wish in wishes.items()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert folder.read_steering() == Steering(**wishes)
+
+
+def test_what_is_asked_while_a_run_is_queued_again_counts_more_than_what_it_was_trained_with(tmp_path):
+    folder = RunFolder.create(tmp_path / "run", small_config(epochs=5000, report_every=4))
+    training = Training(folder)
+    folder.steer(beta=2.0, learning_rate=1e-4)
+    training.until_step(8)
+    wait_until(lambda: any(report.beta == 2 for report in steps(folder)), "the wish")
+    training.end()
+    folder.queue_again()
+    folder.steer(beta=4.0)
+    again = Training(folder)
+    wait_until(lambda: any(report.beta == 4 for report in steps(folder)), "the newer wish")
+    assert folder.read_steering() == Steering(beta=4.0, learning_rate=1e-4)
+    again.end()
+    assert steps(folder)[-1].learning_rate == 1e-4
+
+
+def test_a_folder_that_cannot_be_written_to_is_one_sentence_for_who_steers(tmp_path):
+    folder = RunFolder.create(tmp_path / "run", small_config())
+    (folder.path / "control.lock").mkdir()
+    with pytest.raises(RunError, match="cannot be written"):
+        folder.steer(beta=2.0)
+
+
 def test_a_training_says_what_it_does_not_obey_and_goes_on(training):
     folder = training.folder
     training.until_step(8)
