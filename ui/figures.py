@@ -216,12 +216,16 @@ def curves(reports: Sequence[Report], epochs: int, steps_per_epoch: float) -> go
         figure.update_yaxes(
             title={"text": f"<b>{name}</b>", "font_color": color, "standoff": 8}, range=[low, high], nticks=5, row=row, col=1
         )
-    for mark, (epoch, words) in enumerate(steering_marks(reports, steps_per_epoch)):
-        figure.add_shape(type="line", x0=epoch, x1=epoch, y0=0, y1=1, yref="paper", line=MARK)
-        figure.add_annotation(
-            x=epoch, y=0.02 + 0.12 * (mark % 3), yref="y domain", text=f" {words}", showarrow=False,
-            xanchor="left", yanchor="bottom", font_size=FONT_SIZE - 1,
-        )  # fmt: skip
+    marks = steering_marks(reports, steps_per_epoch)
+    lines = [{"type": "line", "x0": epoch, "x1": epoch, "y0": 0, "y1": 1, "yref": "paper", "line": MARK} for epoch, _ in marks]
+    labels = [
+        {
+            "x": epoch, "y": 0.02 + 0.12 * (mark % 3), "yref": "y domain", "text": f" {words}", "showarrow": False,
+            "xanchor": "left", "yanchor": "bottom", "font_size": FONT_SIZE - 1,
+        }
+        for mark, (epoch, words) in enumerate(marks)
+    ]  # fmt: skip
+    figure.update_layout(shapes=lines, annotations=labels)  # all at once: one by one each would cost more than the one before
     figure.update_xaxes(range=[0, epochs], **line_axis())
     figure.update_yaxes(**line_axis())
     figure.update_xaxes(title="epoch", row=3, col=1)
