@@ -26,6 +26,9 @@ def main() -> None:
     with st.container(key="say"):
         st.html(f'<p class="lead">{LEAD_WHILE_TRAINING if active else LEAD}</p>')
     form, live = st.columns([0.3, 1], gap="medium")
+    if active:
+        with form:
+            steer.show(folder)  # first: it is soon there, and a hand may wait for it
     with live:
         if folder is None:
             frame.no_runs()
@@ -36,7 +39,6 @@ def main() -> None:
                 frame.say(error)
     with form:
         if active:
-            steer.show(folder)
             with st.expander("Ask for another run"):
                 ask.show()
         else:

@@ -42,6 +42,18 @@ class Known:
     figures: Figures | None
     reports: Sequence[Report]
 
+    @property
+    def steered(self) -> list[str]:
+        """What was changed by hand while it was trained, in words."""
+        return [f"{report.steered} in epoch {report.epoch:,}" for report in self.reports if report.steered]
+
+    @property
+    def beta_by_hand(self) -> str | None:
+        """The weight of the KL term that was set while it was trained, or None where it is what was asked for at first."""
+        changes = [words for report in self.reports for words in report.steered.split(", ")]
+        values = [words.removeprefix("beta ") for words in changes if words.startswith("beta ")]
+        return values[-1] if values and values[-1] != "as scheduled" else None
+
 
 @dataclass(frozen=True)
 class Column:

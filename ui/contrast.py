@@ -21,12 +21,14 @@ CSS_DASHES = {"solid": [(9, 0)], "dash": [(9, 5)], "dot": [(3, 3)], "dashdot": [
 """Lengths in pixels of a dash and of the gap after it."""
 
 
-def lead(configs: Sequence[RunConfig]) -> str:
-    """The first sentence: what tells these runs apart, as HTML."""
+def lead(configs: Sequence[RunConfig], steered: bool = False) -> str:
+    """The first sentence: what tells these runs apart, as HTML. `steered` says that some were changed by hand."""
     if len(configs) < 2:
         return "Runs side by side, on one scale: <b>choose another one</b> to compare."
     settings = [setting for setting in differing_settings(configs) if setting.field != "held_out"]
     fields, times, number = [setting.field for setting in settings], TIMES[len(configs)], NUMBERS[len(configs)]
+    if steered and set(fields) <= {"seed"}:
+        return f"The same model {times}, but <b>changed by hand</b> while it was trained: see what that does to the plane."
     if not settings:
         return f"The same model {times}, with the same settings: what differs is chance."
     if fields == ["seed"]:
@@ -82,7 +84,7 @@ def headings(columns: Sequence[Column], shape: tuple[float, float]) -> str:
     for place, column in enumerate(columns):
         special, terms = "", "&nbsp;"
         if column.known is not None:
-            special = " · ".join([*_special(settings, rank), *_state(column.known)])
+            special = " · ".join([*_special(settings, rank, column.known.beta_by_hand), *_state(column.known)])
             terms = _terms(column.known)
             rank += 1
         name = f"{line_sample(place)}<b>{html.escape(column.name)}</b>"
@@ -91,12 +93,15 @@ def headings(columns: Sequence[Column], shape: tuple[float, float]) -> str:
     return f'<div class="headings" style="{style}">{"".join(blocks)}</div>'
 
 
-def _special(settings: Sequence[Setting], rank: int) -> list[str]:
+def _special(settings: Sequence[Setting], rank: int, beta_by_hand: str | None) -> list[str]:
     """A run's own settings; where many differ, the three that shape the plane most, as far as they do."""
     if len(settings) > MOST_NAMED:
         settings = [setting for setting in settings if setting.field in ("dataset", "latent", "beta")]
+    if beta_by_hand is not None:
+        settings = [setting for setting in settings if setting.field != "beta"]
     words = {"dataset": "{}", "latent": "{}-D", "likelihood": "{}"}
-    return [words.get(s.field, f"{s.name} {{}}").format(html.escape(s.values[rank])) for s in settings]
+    special = [words.get(s.field, f"{s.name} {{}}").format(html.escape(s.values[rank])) for s in settings]
+    return special if beta_by_hand is None else [*special, f"beta {html.escape(beta_by_hand)} by hand"]
 
 
 def _state(run: Known) -> list[str]:

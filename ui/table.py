@@ -55,13 +55,15 @@ HOW = (
 
 
 def rows(columns: Sequence[Column]) -> list[Row]:
-    """First the settings that differ, then the figures; a run that cannot be read has no values."""
+    """First the settings that differ, then what was steered, then the figures; a run that cannot be read has no values."""
     known = [column.known for column in columns]
     settings = differing_settings([run.config for run in known if run])
     lines = []
     for setting in settings:
         values = iter(setting.values)
         lines.append(Row(setting.name, "", tuple(next(values) if run else None for run in known)))
+    if any(run and run.steered for run in known):
+        lines.append(Row("changed by hand", "", tuple("; ".join(run.steered) or None if run else None for run in known)))
     for name, unit, value, write in FIGURES:
         cells = tuple(value(run.figures) if run and run.figures else None for run in known)
         lines.append(Row(name, unit, cells, write))

@@ -13,6 +13,7 @@ from ui.columns import Column, Known
 from ui.planes import Window
 from vae.comparison import Figures
 from vae.plane import plane_of_axes
+from vae.report import Report
 from vae.run import Status
 
 FIGURES = Figures(364, -150.25, 5.5, 2, 2, 0.875, 12_345, 61.4)
@@ -43,6 +44,22 @@ BROKEN = Column("<broken>", None, "It is broken.")
 )
 def test_the_first_sentence_tells_what_differs(changes, words):
     assert words in contrast.lead([small_config(**change) for change in changes])
+
+
+def test_what_was_steered_is_told_and_its_beta_takes_the_place_of_the_one_asked_for():
+    asked = Report("train", "steps", 2, 20, -150.0, 5.0, 1.0, 1e-3, 2.0)
+    changed = dataclasses.replace(asked, epoch=3, beta=4.0, steered="beta 4, learning rate 0.01")
+    back = dataclasses.replace(asked, epoch=5, steered="beta as scheduled")
+    runs = [column("a", beta=0.0), BROKEN, column("b"), column("c")]
+    for place, reports in ((2, (asked, changed)), (3, (asked, changed, back))):
+        runs[place] = dataclasses.replace(runs[place], known=dataclasses.replace(runs[place].known, reports=reports))
+    html = contrast.headings(runs, (3, 1))
+    assert "<span>beta 0</span>" in html and "<span>beta 4 by hand</span>" in html and "<span>beta 1</span>" in html
+    (row,) = [row for row in table.rows(runs) if row.name == "changed by hand"]
+    first = "beta 4, learning rate 0.01 in epoch 3"
+    assert row.values == (None, None, first, f"{first}; beta as scheduled in epoch 5")
+    configs = [runs[2].known.config] * 2
+    assert "chance" in contrast.lead(configs) and "<b>changed by hand</b>" in contrast.lead(configs, steered=True)
 
 
 def test_headings_tell_what_is_special_and_where_a_training_stands():
