@@ -14,6 +14,9 @@ from vae import files
 from vae.errors import RunError
 from vae.report import Report
 
+START = 256
+"""Bytes by which a file is known again: its first report tells its seconds to a billionth."""
+
 
 class Line(Protocol):
     """What a training tells on the way: finite numbers and words."""
@@ -53,8 +56,7 @@ class MetricsFollower(Generic[Told]):
 
     def __init__(self, path: Path, kind: type[Told] = Report) -> None:
         self.path, self.kind = path, kind
-        self.reports: list[Told] = []
-        self._file_number = self._offset = 0
+        self._forget(0)
         self._one_by_one = threading.Lock()
 
     def poll(self) -> list[Told]:
@@ -65,19 +67,27 @@ class MetricsFollower(Generic[Told]):
     def _read_on(self) -> list[Told]:
         try:
             with self.path.open("rb") as file:
-                number = os.fstat(file.fileno()).st_ino
-                if number != self._file_number:  # a resumed training replaced the file
-                    self.reports, self._offset, self._file_number = [], 0, number
+                is_now = os.fstat(file.fileno())
+                # A resumed training replaced the file, or another run has this name now and its file the number of the old
+                same = is_now.st_ino == self._file_number and is_now.st_size >= self._offset
+                if not same or file.read(len(self._start)) != self._start:
+                    self._forget(is_now.st_ino)
                 file.seek(self._offset)
                 content = file.read()
         except FileNotFoundError:
+            self._forget(0)
             return self.reports
         except OSError as error:
             raise RunError(f"{self.path} cannot be read ({error.strerror}); check the folder's permissions.") from error
         whole = content[: content.rfind(b"\n") + 1]
         self.reports += [self._parse(line) for line in whole.splitlines() if line.strip()]
         self._offset += len(whole)
+        self._start = self._start or whole[:START]
         return self.reports
+
+    def _forget(self, file_number: int) -> None:
+        self.reports: list[Told] = []
+        self._file_number, self._offset, self._start = file_number, 0, b""
 
     def _parse(self, line: bytes) -> Told:
         try:

@@ -85,6 +85,20 @@ def test_visitors_who_share_a_follower_read_no_line_twice(small_run, monkeypatch
         assert {len(reports) for reports in visitors.map(lambda _: follower.poll(), range(64))} == {count}
 
 
+def test_a_follower_forgets_a_run_that_was_deleted_and_tells_one_that_took_its_name(small_run):
+    path = small_run.metrics_path
+    follower, old = MetricsFollower(path), small_run.read_metrics()
+    assert follower.poll() == old
+    new = [dataclasses.replace(report, seconds=report.seconds + 1) for report in old]
+    lines = [json.dumps(report.to_dict()) + "\n" for report in [*new, *new]]
+    path.write_text("".join(lines))  # in place: the file system may give a new file the number of a deleted one
+    assert follower.poll() == [*new, *new]
+    path.write_text(lines[0])
+    assert follower.poll() == new[:1]
+    path.unlink()
+    assert follower.poll() == []
+
+
 def test_metrics_are_followed_and_a_torn_last_line_waits(small_run):
     follower = MetricsFollower(small_run.metrics_path)
     before = len(follower.poll())
