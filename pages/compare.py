@@ -40,7 +40,7 @@ def main() -> None:
 def say(everything: Sequence[RunFolder], chosen: Sequence[RunFolder]) -> None:
     """What tells the runs apart, which ones they are, and how they are shown."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="say"):
-        st.html(f'<p class="lead">{contrast.lead(_configs(chosen), _steered(chosen))}</p>', width="content")
+        st.html(f'<p class="lead">{contrast.lead(_configs(chosen), any(map(_was_steered, chosen)))}</p>', width="content")
         with st.container(horizontal=True, vertical_alignment="center", width="content", key="controls"):
             st.session_state["compared"] = [folder.name for folder in chosen]
             st.multiselect(
@@ -70,9 +70,9 @@ def _configs(chosen: Sequence[RunFolder]) -> list:
     return configs
 
 
-def _steered(chosen: Sequence[RunFolder]) -> bool:
+def _was_steered(folder: RunFolder) -> bool:
     try:
-        return any(report.steered for folder in chosen for report in resources.metrics(folder))
+        return any(report.steered for report in resources.metrics(folder))
     except ExplorerError:
         return False  # the run's column says so
 

@@ -232,9 +232,7 @@ class RunFolder(WatchedFolder):
         for index, path in enumerate(paths):
             if index not in kept:
                 path.unlink()
-        for path in self.path.glob("trainer.*"):
-            path.unlink()
-        for path in self.path.glob("control.*"):
+        for path in (*self.path.glob("trainer.*"), *self.path.glob("control.*")):
             path.unlink()
 
     # What resuming needs
