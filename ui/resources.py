@@ -20,7 +20,7 @@ from vae import data
 from vae.atlas import Atlas, make_atlas
 from vae.comparison import Figures, figures_of
 from vae.config import RunConfig
-from vae.device import choose_device
+from vae.device import choose_device, tune_log1p
 from vae.errors import ConfigError, RunError
 from vae.estimate import estimate_seconds
 from vae.fields import aggregate_density, change_rate
@@ -37,6 +37,7 @@ CHANGE_CELLS = {"mlp": 72, "conv": 40}
 """Cells a side: a derivative of convolutions takes ten times as long, and theirs is smoother."""
 
 torch.set_num_threads(max(1, torch.get_num_threads() // 2))  # the rest is for a training beside the explorer
+tune_log1p()
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import tqdm
 from vae import data
 from vae.arguments import add_config_arguments, add_prior_arguments, config_from, prior_config_from
 from vae.config import DATASETS
-from vae.device import choose_device
+from vae.device import choose_device, tune_log1p
 from vae.diffusion.figures import Figures
 from vae.diffusion.training import PriorReport
 from vae.diffusion.worker import train_prior
@@ -173,6 +173,7 @@ def _steer(options: argparse.Namespace) -> None:
 def _evaluate(options: argparse.Namespace) -> None:
     if not 1 <= options.samples <= 10_000:
         raise ConfigError(f"The number of samples is {options.samples}; it has to be from 1 to 10,000.")
+    tune_log1p()
     run = load_run(options.run, choose_device(options.device))
     result = evaluate_run(run, options.samples, progress=lambda parts: tqdm.tqdm(parts, disable=None, leave=False))
     print(f"{run.folder.path}: {result.images:,} held-out images of {run.config.dataset}, step {run.step:,}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import platform
 
 import torch
@@ -34,14 +35,28 @@ def tune_process(precision: str, device: torch.device) -> None:
     A GPU multiplies single precision in TF32, of 10 bits, unless it was `fp32`. A processor takes numbers below 1e-38 for
     zero, in this thread and those that it starts: Adam's means decay to such numbers wherever gradients have become zero,
     which they do at a quarter of the weights of an mlp within three epochs, and they cost it more than all the rest of a step.
-    Memory that is freed stays with this process, for the next tensor.
+    Memory that is freed stays with this process, for the next tensor. The garbage collector passes over all that is loaded by
+    now, half a million objects, which took it a twentieth of a training.
     """
     if device.type == "cpu":
         torch.set_flush_denormal(True)
         _keep_freed_memory()
+        tune_log1p()
+        gc.freeze()
     if device.type == "cuda":
         torch.set_float32_matmul_precision("highest" if precision == "fp32" else "high")
         torch.backends.cudnn.allow_tf32 = precision != "fp32"
+
+
+def tune_log1p() -> None:
+    """Let log1p, and softplus with it, compute as fast as it can: on a processor with AVX-512 ten times as fast, or more.
+
+    torch's log1p loads the answer for -0, from a page of the library that may hold nothing else in use, only where it meets
+    -0. For the processor a load that is masked out all the same touches that page: while it is not in memory every one is a
+    page fault that is begun and called off, and never brings it in. So this asks for the answer, in numbers enough to take the
+    vectorised road.
+    """
+    torch.full((64,), -0.0).log1p()
 
 
 def _keep_freed_memory() -> None:

@@ -11,6 +11,7 @@ from vae.device import uses_bf16
 from vae.distributed import SOLO, Ranks
 from vae.elbo import Terms, one_sample_terms
 from vae.model import VAE
+from vae.optimiser import AdamW
 from vae.warping import NUMBERS, warp
 
 
@@ -26,10 +27,11 @@ class OneSampleTerms(nn.Module):
 
         Those of `bent` (N, C, H, W) come after them, (2 N,), and only the encoder learns from these.
         """
-        terms = [one_sample_terms(self.model, images, epsilon)]
-        if bent is not None:
-            terms.append(one_sample_terms(self.model, bent, epsilon, constant_decoder=True))
-        return torch.cat([part.reconstruction for part in terms]), torch.cat([part.kl for part in terms])
+        terms = one_sample_terms(self.model, images, epsilon)
+        if bent is None:
+            return terms.reconstruction, terms.kl
+        of_bent = one_sample_terms(self.model, bent, epsilon, constant_decoder=True)
+        return torch.cat([terms.reconstruction, of_bent.reconstruction]), torch.cat([terms.kl, of_bent.kl])
 
 
 class Stepper:
@@ -47,12 +49,7 @@ class Stepper:
         self.bf16 = uses_bf16(config.precision, self.device)
         self.numbers = model.config.latent + (NUMBERS if config.warped else 0)
         self.terms = ranks.replicate(OneSampleTerms(model))
-        self.optimiser = torch.optim.AdamW(
-            model.parameters(),
-            lr=config.learning_rate,
-            weight_decay=config.weight_decay,
-            fused=self.device.type in ("cpu", "cuda"),
-        )
+        self.optimiser = AdamW(model.parameters(), self.device, config.learning_rate, config.weight_decay)
 
     def take(self, index: Tensor, epsilon: Tensor, beta: float, learning_rate: float) -> Tensor:
         """One step on the images at `index` (B,) with `epsilon` (B, numbers); their mean reconstruction and KL, (2,), in nats.
@@ -81,7 +78,7 @@ class Stepper:
         (-terms.objective(beta).sum() / (len(index) / self.ranks.size)).backward()
         if self.config.clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
-        self.optimiser.step()
+        self.optimiser.update()
         return torch.stack([terms.reconstruction.detach(), terms.kl.detach()])[:, : len(images)].sum(1) / len(index)
 
     def state(self) -> dict[int, dict[str, Tensor]]:
