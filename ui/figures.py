@@ -14,6 +14,7 @@ from plotly.subplots import make_subplots
 from torch import Tensor
 
 from ui import palette
+from ui.names import middles_of, stand
 from vae.report import Report
 
 CONFIG = {
@@ -81,10 +82,12 @@ def scatter(
     colour: Sequence[float] | None = None,
     colour_name: str = "",
     legend_rows: int = 1,
+    side: float = 640,
 ) -> go.Figure:
-    """Codes at plane coordinates (N, 2), each class named at the median of its codes.
+    """Codes at plane coordinates (N, 2), each class named at the median of its codes, or beside it.
 
-    They are coloured by class, or by `colour`, a number for each code. On a strip each class has a row.
+    They are coloured by class, or by `colour`, a number for each code. On a strip each class has a row. Names are kept from
+    covering each other on a plane of `side` pixels, or more.
     """
     x, labels = axes.place(places[:, 0]), labels.numpy()
     y = labels + jitter(len(labels)) if axes.strip else axes.place(places[:, 1])
@@ -104,9 +107,9 @@ def scatter(
         if colour is None:
             marker = {"size": size, "color": paint, "opacity": 0.75}
             figure.add_scattergl(x=x[probes], y=y[probes], customdata=probes, name=name, marker=marker, **style)
-        if len(probes):
-            middle = (float(np.median(x[probes])), label if axes.strip else float(np.median(y[probes])))
-            figure.add_annotation(_class_name(name, middle, paint, short))
+    font = 22 if short else FONT_SIZE
+    for label, place in _name_places(x, y, labels, class_names, axes, font, side).items():
+        figure.add_annotation(_class_name(class_names[label], place, palette.CLASSES[label % len(palette.CLASSES)], font))
     legend = {
         "orientation": "h", "x": -0.02, "xanchor": "left", "y": 1.01, "yanchor": "bottom",
         "font_size": FONT_SIZE, "itemsizing": "constant",
@@ -124,11 +127,22 @@ def empty_plane(axes: Axes) -> go.Figure:
     return _strip(figure, axes, ("",)) if axes.strip else _plane(figure, axes)
 
 
-def _class_name(name: str, middle: tuple[float, float], paint: str, short: bool) -> dict:
+def _name_places(
+    x: np.ndarray, y: np.ndarray, labels: np.ndarray, class_names: Sequence[str], axes: Axes, font: int, side: float
+) -> dict[int, tuple[float, float]]:
+    """Where each class's name stands: on a strip in its row."""
+    places = np.stack([x, y], 1).astype(np.float64)
+    if axes.strip:
+        return {label: (middle[0], label) for label, middle in middles_of(places, labels, len(class_names)).items()}
+    span = 1 if axes.scale == "quantile" else 2 * axes.extent
+    return stand(places, labels, class_names, font, span / side)
+
+
+def _class_name(name: str, place: Sequence[float], paint: str, font: int) -> dict:
     return {
-        "x": middle[0], "y": middle[1], "text": f"<b>{name}</b>", "name": name, "showarrow": False, "captureevents": False,
-        "font": {"size": 22 if short else FONT_SIZE, "color": palette.ink_on(paint)}, "bgcolor": paint,
-        "bordercolor": "white", "borderwidth": 1.5, "borderpad": 3,
+        "x": float(place[0]), "y": float(place[1]), "text": f"<b>{name}</b>", "name": name, "showarrow": False,
+        "font": {"size": font, "color": palette.ink_on(paint)}, "bgcolor": paint, "bordercolor": "white", "borderwidth": 1.5,
+        "borderpad": 3, "captureevents": False,
     }  # fmt: skip
 
 

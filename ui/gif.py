@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ui import palette
 from ui.film import Film, Packed, unpack
+from ui.names import CROWDED, apart, middles_of
 
 PLANE, SIDE, GAP, LINE = 440, 280, 16, 30
 """Pixels: the sides of plane and manifold, the room between them, the height of a line of words."""
@@ -24,9 +25,6 @@ SECONDS, LAST_SECONDS = 9.0, 2.0
 
 PADDING = 4
 """Pixels around a class's name."""
-
-CROWDED = 24
-"""Pixels of standard deviation: with less, names would hide the dots."""
 
 SHORTEST = 0.1
 """Seconds of one picture: programs that show GIFs slow down what is faster."""
@@ -159,30 +157,14 @@ class _Painter:
     def _name_classes(self, draw: ImageDraw.ImageDraw, places: np.ndarray) -> None:
         """Names at the medians, or beside them; none while all codes lie in one spot, as before training."""
         pixels = self._pixels(places, PLANE) + GAP
-        present = [label for label in range(len(self.names)) if (self.labels == label).any()]
-        if not present or pixels.std() < CROWDED:
+        middles = middles_of(pixels, self.labels, len(self.names))
+        if not middles or pixels.std(0).max() < CROWDED:
             return
-        sizes = [draw.textbbox((0, 0), self.names[label], font=self.bold)[2:] for label in present]
-        middles = np.stack([np.median(pixels[self.labels == label], 0) for label in present])
-        boxes = np.array(sizes) + 2 * PADDING
-        for label, middle, box in zip(present, apart(middles, boxes), boxes, strict=True):
+        boxes = np.array([draw.textbbox((0, 0), self.names[label], font=self.bold)[2:] for label in middles]) + 2 * PADDING
+        for label, middle, box in zip(middles, apart(np.stack([*middles.values()]), boxes), boxes, strict=True):
             colour = palette.CLASSES[label % len(palette.CLASSES)]
             draw.rectangle((*(middle - box / 2), *(middle + box / 2)), colour, "white")
             draw.text(tuple(middle), self.names[label], palette.ink_on(colour), self.bold, anchor="mm")
-
-
-def apart(middles: np.ndarray, sizes: np.ndarray, rounds: int = 24) -> np.ndarray:
-    """Middles (N, 2) of boxes of `sizes` (N, 2), moved the shortest way until no two of them overlap, or nearly so."""
-    moved = middles.astype(np.float64)
-    for _ in range(rounds):
-        for i in range(len(moved)):
-            for j in range(i):
-                over = (sizes[i] + sizes[j]) / 2 - np.abs(moved[i] - moved[j])
-                axis = int(over.argmin())
-                if over[axis] > 0:
-                    way = (over[axis] / 2) * (1 if moved[i, axis] >= moved[j, axis] else -1)
-                    moved[i, axis], moved[j, axis] = moved[i, axis] + way, moved[j, axis] - way
-    return moved
 
 
 def _rgb(colour: str) -> tuple[int, int, int]:

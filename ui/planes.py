@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ui import palette
 from ui.figures import FONT_SIZE, PLANE_AXIS, framed
+from ui.names import stand
 
 CELLS = 15
 """Cells a side of the manifold: at the size of a quarter of a screen each is about as large as its image."""
@@ -29,8 +30,8 @@ Plotly would put over everything that is not drawn by WebGL."""
 FARTHEST = 0.002
 """The share of codes at either end of an axis that may lie outside: one stray code does not make all others a speck."""
 
-LABEL = 0.085
-"""The side of a class's name, as a share of the plane's side."""
+PIXEL = 1 / 300
+"""A pixel, as a share of the plane's side, where three stand beside each other on a laptop."""
 
 LEFT, RIGHT, ABOVE, BETWEEN, BELOW = 0.17, 0.02, 0.01, 0.07, 0.11
 """Around and between the planes, in sides of a plane. The figure's shape in the style sheet follows from them: planes are
@@ -183,30 +184,18 @@ def class_notes(places: np.ndarray, labels: np.ndarray, class_names: Sequence[st
 
     None at all where the codes are too small a spot for their names.
     """
-    present = [label for label in range(len(class_names)) if (labels == label).any()]
-    middles = np.array([np.median(places[labels == label], 0) for label in present]).reshape(-1, 2)
-    size = LABEL * 2 * half
-    if not present or np.ptp(places, 0).max() < 5 * size:
-        return []
-    notes = zip(present, moved_apart(middles, size), strict=True)
-    return [_class_note(class_names[label], at, palette.CLASSES[label % len(palette.CLASSES)]) for label, at in notes]
+    size = FONT_SIZE if max(map(len, class_names), default=0) < 3 else FONT_SIZE - 4
+    at = stand(places, labels, class_names, size, PIXEL * 2 * half)
+    return [
+        _class_note(class_names[label], place, palette.CLASSES[label % len(palette.CLASSES)], size)
+        for label, place in at.items()
+    ]
 
 
-def moved_apart(middles: np.ndarray, size: float, rounds: int = 40) -> np.ndarray:
-    """Points (N, 2), those nearer to each other than `size` pushed apart little by little."""
-    moved = middles + np.random.default_rng(0).normal(0, size * 1e-3, middles.shape)  # two in one place have no direction
-    for _ in range(rounds):
-        away = moved[:, None] - moved[None]
-        distance = np.linalg.norm(away, axis=2) + np.eye(len(moved)) * size
-        push = np.clip(size - distance, 0, None) / distance
-        moved = moved + 0.25 * (push[..., None] * away).sum(1)
-    return moved
-
-
-def _class_note(name: str, middle: np.ndarray, paint: str) -> dict:
+def _class_note(name: str, middle: np.ndarray, paint: str, size: int) -> dict:
     return {
         "x": float(middle[0]), "y": float(middle[1]), "text": f"<b>{name}</b>", "name": name, "showarrow": False,
-        "font": {"size": FONT_SIZE if len(name) < 3 else FONT_SIZE - 4, "color": palette.ink_on(paint)},
+        "font": {"size": size, "color": palette.ink_on(paint)},
         "bgcolor": paint, "bordercolor": "white", "borderwidth": 1, "borderpad": 2, "captureevents": False,
     }  # fmt: skip
 

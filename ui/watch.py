@@ -18,6 +18,8 @@ from vae.status import Status
 
 SECONDS_BETWEEN_CURVES = 0.4
 SECONDS_BETWEEN_PLANES = 1.0
+SIDE = 350
+"""Pixels of the plane's side on a laptop."""
 
 
 def show(folder: RunFolder) -> None:
@@ -96,7 +98,7 @@ def _plane(folder: RunFolder, class_names: tuple[str, ...]) -> None:
     st.html(f'<p class="lead">The plane after {_when(folder, frame)}{which}</p>')
     with st.container(key="training_plane"):
         live_chart(
-            figures.scatter(places, frame.labels, class_names, axes, legend_rows=2),
+            figures.scatter(places, frame.labels, class_names, axes, legend_rows=2, side=SIDE),
             key=f"plane_of_{folder.name}",
             config=figures.CONFIG,
             alt="Codes of the held-out images by class",

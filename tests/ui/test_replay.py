@@ -217,10 +217,3 @@ def test_a_gif_opens_plays_for_ever_and_has_its_paper(dark):
         image.seek(number)
         assert image.convert("RGB").getpixel((2, 2)) == paper
     assert image.info["duration"] == 2000
-
-
-def test_names_are_moved_apart_no_farther_than_needed():
-    middles, sizes = np.array([[0.0, 0.0], [4.0, 1.0], [100.0, 0.0]]), np.full((3, 2), 20.0)
-    moved = gif.apart(middles, sizes)
-    assert (np.abs(moved[0] - moved[1]) >= 19.99).any() and moved[2].tolist() == [100.0, 0.0]
-    assert np.abs(moved - middles).max() <= 10

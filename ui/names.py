@@ -1,0 +1,52 @@
+"""Where classes are named on a plane: at the median of their codes, or beside it where names would lie on each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+CROWDED = 24
+"""Pixels. Codes whose standard deviation is less are too small a spot for names, as before a training."""
+
+LETTER, LINE, AROUND = 0.62, 1.25, 4.5
+"""A bold letter's width and a line's height, in sizes of the font, and pixels around them: padding and border."""
+
+
+def box_of(name: str, font: float) -> tuple[float, float]:
+    """Width and height of a name in its box, in pixels, for a font of so many."""
+    return LETTER * font * len(name) + 2 * AROUND, LINE * font + 2 * AROUND
+
+
+def middles_of(places: np.ndarray, labels: np.ndarray, classes: int) -> dict[int, np.ndarray]:
+    """The median of each class's codes (N, 2), (2,), for those classes that have any."""
+    present = [label for label in range(classes) if (labels == label).any()]
+    return {label: np.median(places[labels == label], 0) for label in present}
+
+
+def stand(places: np.ndarray, labels: np.ndarray, names: Sequence[str], font: float, pixel: float) -> dict[int, np.ndarray]:
+    """Where each class's name stands, (2,), among codes (N, 2); a `pixel` is so long in their unit. None in a crowd."""
+    middles = middles_of(places, labels, len(names))
+    if not middles or places.std(0).max() < CROWDED * pixel:
+        return {}
+    sizes = pixel * np.array([box_of(names[label], font) for label in middles])
+    return dict(zip(middles, apart(np.stack([*middles.values()]), sizes), strict=True))
+
+
+def apart(middles: np.ndarray, sizes: np.ndarray, rounds: int = 100) -> np.ndarray:
+    """Middles (N, 2) of boxes of `sizes` (N, 2), moved the shortest way until no two of them overlap, or nearly so."""
+    moved = middles.astype(np.float64)
+    enough = sizes.min(initial=1_000_000) / 1000
+    for _ in range(rounds):
+        farthest = 0.0
+        for i in range(len(moved)):
+            for j in range(i):
+                over = (sizes[i] + sizes[j]) / 2 - np.abs(moved[i] - moved[j])
+                axis = int(over.argmin())
+                if over[axis] > 0:
+                    way = (over[axis] / 2) * (1 if moved[i, axis] >= moved[j, axis] else -1)
+                    moved[i, axis], moved[j, axis] = moved[i, axis] + way, moved[j, axis] - way
+                    farthest = max(farthest, abs(way))
+        if farthest <= enough:
+            break
+    return moved
