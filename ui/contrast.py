@@ -75,21 +75,26 @@ def warnings(columns: Sequence[Column]) -> list[str]:
 
 
 def headings(columns: Sequence[Column], shape: tuple[float, float]) -> str:
-    """Over each plane: the run's line and name, what is special about it, and its terms; as HTML.
+    """Over each plane: the run's line and name, what is special about it, and its terms; as HTML. Where a run is not finished
+    there is another line.
 
-    They are as wide as a figure of this `shape`, its width and height in whatever unit.
+    They are as wide as a figure of this `shape`, its width and height in whatever unit. The longest one sets how large the
+    letters are.
     """
     settings = differing_settings([column.known.config for column in columns if column.known])
-    blocks, rank = [], 0
+    states = [_state(column.known) for column in columns]
+    blocks, rank, letters = [], 0, 1
     for place, column in enumerate(columns):
         special, terms = "", "&nbsp;"
         if column.known is not None:
-            special = " · ".join([*_special(settings, rank, column.known.beta_by_hand), *_state(column.known)])
+            special = " · ".join(_special(settings, rank, column.known.beta_by_hand))
             terms = _terms(column.known)
             rank += 1
+        letters = max(letters, len(f"{column.name} {special}"))
         name = f"{line_sample(place)}<b>{html.escape(column.name)}</b>"
-        blocks.append(f"<section><p>{name} <span>{special}</span></p><p>{terms}</p></section>")
-    style = f"--runs: {len(columns)}; --wide: {shape[0]:.2f}; --high: {shape[1]:.2f}"
+        state = f'<p class="state">{states[place] or "&nbsp;"}</p>' if any(states) else ""
+        blocks.append(f"<section><p>{name} <span>{special}</span></p>{state}<p>{terms}</p></section>")
+    style = f"--runs: {len(columns)}; --letters: {letters}; --wide: {shape[0]:.2f}; --high: {shape[1]:.2f}"
     return f'<div class="headings" style="{style}">{"".join(blocks)}</div>'
 
 
@@ -104,9 +109,11 @@ def _special(settings: Sequence[Setting], rank: int, beta_by_hand: str | None) -
     return special if beta_by_hand is None else [*special, f"beta {html.escape(beta_by_hand)} by hand"]
 
 
-def _state(run: Known) -> list[str]:
-    status, epochs = run.status, run.config.training.epochs
-    return [f"{status.state}, epoch {status.epoch} of {epochs}"] if status.state != "finished" else []
+def _state(run: Known | None) -> str:
+    """Where a training stands that is not finished."""
+    if run is None or run.status.state == "finished":
+        return ""
+    return f"{run.status.state}, epoch {run.status.epoch:,} of {run.config.training.epochs:,}"
 
 
 def _terms(run: Known) -> str:
