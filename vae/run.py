@@ -6,7 +6,6 @@ described in checkpoints/README.md.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
 import platform
@@ -15,11 +14,9 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import filelock
 import torch
 from torch import Tensor
 
@@ -31,8 +28,8 @@ from vae.metrics import MetricsFollower
 from vae.model import VAE, build_model
 from vae.report import Report
 from vae.status import Status
-from vae.steering import BY_HAND, Steering
-from vae.watched import WatchedFolder
+from vae.steered import SteeredFolder
+from vae.steering import BY_HAND
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 FOLDER_VARIABLE = "VAE_RUNS"
@@ -79,7 +76,7 @@ def check_name(name: str) -> str:
     return name
 
 
-class RunFolder(WatchedFolder):
+class RunFolder(SteeredFolder):
     """A handle on one run's files. It holds no state: every call looks at the disk."""
 
     # What was asked
@@ -256,46 +253,7 @@ class RunFolder(WatchedFolder):
             tensors, numbers = state
             self.write_trainer(tensors, {name: value for name, value in numbers.items() if name not in BY_HAND})
 
-    # What a watcher asks for
-
-    def read_steering(self) -> Steering:
-        """What is asked of the training. Raises `RunError` where control.json asks for what cannot be."""
-        path = self.path / "control.json"
-        if not path.exists():
-            return Steering()
-        try:
-            return Steering.from_dict(files.read_json(path))
-        except ConfigError as error:
-            raise RunError(f"{path} asks for what cannot be, and is not obeyed: {error}") from error
-
-    def steer(self, **changes: object) -> None:
-        """Ask something else of the training, fields of `Steering`; the rest stays as it was asked. Raises `ConfigError`."""
-        with self._changing_steering() as before:
-            self._write_steering(dataclasses.replace(before, **changes))
-
-    def steer_where_unasked(self, **changes: object) -> None:
-        """Ask for what nobody has asked otherwise, fields of `Steering`; None is not asked for."""
-        with self._changing_steering() as before:
-            asked = {name: value for name, value in changes.items() if value is not None and getattr(before, name) is None}
-            if asked:
-                self._write_steering(dataclasses.replace(before, **asked))
-
-    @contextlib.contextmanager
-    def _changing_steering(self) -> Iterator[Steering]:
-        """What is asked for now. Several may steer at once, and none may write what another has changed meanwhile."""
-        try:
-            lock = filelock.FileLock(self.path / "control.lock").acquire()
-        except OSError as error:
-            raise files.cannot_write(self.path / "control.lock", error) from error
-        with lock:
-            try:
-                before = self.read_steering()
-            except RunError:  # somebody's slip; this is the way to mend it
-                before = Steering()
-            yield before
-
-    def _write_steering(self, steering: Steering) -> None:
-        files.write_json(self.path / "control.json", steering.to_dict())
+    # How it begins again
 
     def queue_again(self) -> None:
         """Say that an ended run is asked for again, before a process takes it up."""
@@ -304,10 +262,6 @@ class RunFolder(WatchedFolder):
             raise RunError(f"{self.path} is being trained already; watch it.")
         self.forget_requests()
         self.write_status(dataclasses.replace(status, state="queued", message="", asked=time.time(), host=socket.gethostname()))
-
-    def forget_requests(self) -> None:
-        """Take back what was asked of a training that has ended."""
-        (self.path / "control.json").unlink(missing_ok=True)
 
 
 def _describe_run(config: RunConfig) -> dict:

@@ -1,0 +1,61 @@
+"""A folder in which those who watch a training ask something of it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+
+import filelock
+
+from vae import files
+from vae.errors import ConfigError, RunError
+from vae.steering import Steering
+from vae.watched import WatchedFolder
+
+
+class SteeredFolder(WatchedFolder):
+    """Wishes lie in control.json: the training reads it between two steps, and whoever changes it holds control.lock."""
+
+    def read_steering(self) -> Steering:
+        """What is asked of the training. Raises `RunError` where control.json asks for what cannot be."""
+        path = self.path / "control.json"
+        if not path.exists():
+            return Steering()
+        try:
+            return Steering.from_dict(files.read_json(path))
+        except ConfigError as error:
+            raise RunError(f"{path} asks for what cannot be, and is not obeyed: {error}") from error
+
+    def steer(self, **changes: object) -> None:
+        """Ask something else of the training, fields of `Steering`; the rest stays as it was asked. Raises `ConfigError`."""
+        with self._changing_steering() as before:
+            self._write_steering(dataclasses.replace(before, **changes))
+
+    def steer_where_unasked(self, **changes: object) -> None:
+        """Ask for what nobody has asked otherwise, fields of `Steering`; None is not asked for."""
+        with self._changing_steering() as before:
+            asked = {name: value for name, value in changes.items() if value is not None and getattr(before, name) is None}
+            if asked:
+                self._write_steering(dataclasses.replace(before, **asked))
+
+    @contextlib.contextmanager
+    def _changing_steering(self) -> Iterator[Steering]:
+        """What is asked for now. Several may steer at once, and none may write what another has changed meanwhile."""
+        try:
+            lock = filelock.FileLock(self.path / "control.lock").acquire()
+        except OSError as error:
+            raise files.cannot_write(self.path / "control.lock", error) from error
+        with lock:
+            try:
+                before = self.read_steering()
+            except RunError:  # somebody's slip; this is the way to mend it
+                before = Steering()
+            yield before
+
+    def _write_steering(self, steering: Steering) -> None:
+        files.write_json(self.path / "control.json", steering.to_dict())
+
+    def forget_requests(self) -> None:
+        """Take back what was asked of a training that has ended."""
+        (self.path / "control.json").unlink(missing_ok=True)
