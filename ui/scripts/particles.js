@@ -7,6 +7,9 @@
 const SECONDS = 10; // of a whole way at speed 1
 const TRAILS = 60; // trajectories that are drawn
 
+// What a particle of the handful is called: a number might be taken for the digit.
+const letterOf = (index) => String.fromCharCode(65 + index);
+
 // Numbers from -reach to reach, each as two bytes, the low one first.
 const numbersOf = (text, reach) => {
   const bytes = bytesOf(text);
@@ -110,9 +113,9 @@ class Particles extends Screen {
       const figure = element('figure', {}, this.find('.digits'));
       const canvas = element('canvas', { width: SIDE, height: SIDE }, figure);
       canvas.setAttribute('role', 'img');
-      canvas.setAttribute('aria-label', `Particle ${index + 1}, decoded where it is`);
+      canvas.setAttribute('aria-label', `Particle ${letterOf(index)}, decoded where it is`);
       const label = this.labels[index];
-      element('figcaption', { textContent: index + 1, style: `background:${colours[label]};color:${this.data.inks[label]}` }, figure);
+      element('figcaption', { textContent: letterOf(index), style: `background:${colours[label]};color:${this.data.inks[label]}` }, figure);
       return canvas.getContext('2d');
     });
   }
@@ -232,7 +235,7 @@ class Particles extends Screen {
     context.globalAlpha = 1;
   }
 
-  // The handful that is decoded, numbered.
+  // The handful that is decoded, lettered.
   drawRings(context) {
     const { handful, colours, inks } = this.data;
     const radius = 11 * this.scale;
@@ -247,7 +250,7 @@ class Particles extends Screen {
       context.fill();
       context.stroke();
       context.fillStyle = inks[label];
-      context.fillText(particle + 1, x, y + this.scale);
+      context.fillText(letterOf(particle), x, y + this.scale);
     }
   }
 
