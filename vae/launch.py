@@ -10,6 +10,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 
+THREADS = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
+"""How OpenMP's threads wait for each other. One that spins takes the page's processor away; one that sleeps at once has to be
+woken for every product of matrices. GNU's, which torch has on Linux, spins for a few microseconds first; others just sleep."""
+
 
 def launch(words: Sequence[str], log: Path) -> subprocess.Popen:
     """Start `python -m vae ...`, which outlives the one that starts it; what it prints goes to `log`."""
@@ -17,7 +21,7 @@ def launch(words: Sequence[str], log: Path) -> subprocess.Popen:
         return subprocess.Popen(
             [sys.executable, "-m", "vae", *words],
             cwd=ROOT,
-            env={"OMP_WAIT_POLICY": "PASSIVE"} | os.environ,  # threads that wait by spinning take the page's processor away
+            env=THREADS | os.environ,
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
