@@ -9,14 +9,13 @@ take turns; the medians are printed. On a processor without AVX-512 both take th
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import statistics
 import time
-from concurrent.futures import ProcessPoolExecutor
 
 import torch
 from torch.nn import functional
 
+from benchmarks.processes import new_process
 from vae.device import tune_log1p
 
 CALLS = 300
@@ -36,7 +35,7 @@ def microseconds(tuned: bool, images: int) -> float:
 
 
 def in_a_new_process(tuned: bool, images: int) -> float:
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+    with new_process() as process:
         return process.submit(microseconds, tuned, images).result()
 
 

@@ -11,12 +11,11 @@ there, and the ratio is at least that.
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import time
-from concurrent.futures import ProcessPoolExecutor
 
 import torch
 
+from benchmarks.processes import new_process
 from benchmarks.textbook import TextbookLoop
 from benchmarks.training import held_out_elbo
 from vae import data
@@ -74,7 +73,7 @@ def main() -> None:
     options = parser.parse_args()
     device, dataset = choose_device(options.device), data.load("mnist", download=True)
     print(f"On {device}, {torch.get_num_threads()} threads, until a held-out ELBO of {options.elbo:g} nats")
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+    with new_process() as process:
         ours = process.submit(our_seconds, device, options.elbo).result()
     if ours is None:
         raise SystemExit(f"Our recipe ended below {options.elbo:g} nats.")

@@ -14,13 +14,12 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import multiprocessing
 import statistics
 import time
-from concurrent.futures import ProcessPoolExecutor
 
 import torch
 
+from benchmarks.processes import new_process
 from benchmarks.textbook import BATCH, SEED, TextbookLoop
 from vae import data
 from vae.config import ARCHITECTURES, PRECISIONS, ModelConfig, RunConfig, TrainingConfig
@@ -85,17 +84,11 @@ def _epoch() -> tuple[float, float]:
     return _loop.epoch()
 
 
-def process_with(kind: type, *arguments: object) -> ProcessPoolExecutor:
-    """A new process that has a loop of this kind."""
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(1, context, initializer=_begin, initargs=(kind, *arguments))
-
-
 def compare(config: ModelConfig, batch_size: int, options: argparse.Namespace) -> None:
     """Let both loops take turns, and print what they took and reached."""
     with (
-        process_with(Ours, config, batch_size, options.device, options.precision) as ours,
-        process_with(Textbook, config, batch_size, options.device) as textbook,
+        new_process(_begin, Ours, config, batch_size, options.device, options.precision) as ours,
+        new_process(_begin, Textbook, config, batch_size, options.device) as textbook,
     ):
         turns = [[loop.submit(_epoch).result() for loop in (ours, textbook)] for _ in range(options.epochs)]
     seconds, elbos = ([[loop[kind] for loop in turn] for turn in turns] for kind in (0, 1))

@@ -137,9 +137,8 @@ def line_sample(place: int) -> str:
 def legend(columns: Sequence[Column]) -> str:
     """The classes' colours, once for each set of classes, and what the circles are; as HTML."""
     sets = dict.fromkeys(column.known.class_names for column in columns if column.known)
-    colours = palette.CLASSES
     chips = [
-        " ".join(f'<b style="--paint: {colours[i % len(colours)]}">{html.escape(n)}</b>' for i, n in enumerate(names))
+        " ".join(f'<b style="--paint: {palette.of_class(i)}">{html.escape(n)}</b>' for i, n in enumerate(names))
         for names in sets
     ]
     circles = "<i></i> the prior N(0, I): 1, 2 and 3 sigma"

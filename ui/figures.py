@@ -14,7 +14,7 @@ from plotly.subplots import make_subplots
 from torch import Tensor
 
 from ui import palette
-from ui.names import middles_of, stand
+from ui.names import box_of, middles_of, stand
 from vae.report import Report
 
 CONFIG = {
@@ -103,13 +103,13 @@ def scatter(
         figure.add_annotation(_colour_title(colour_name))
     for label, name in enumerate(class_names):
         probes = np.flatnonzero(labels == label)
-        paint = palette.CLASSES[label % len(palette.CLASSES)]
+        paint = palette.of_class(label)
         if colour is None:
             marker = {"size": size, "color": paint, "opacity": 0.75}
             figure.add_scattergl(x=x[probes], y=y[probes], customdata=probes, name=name, marker=marker, **style)
     font = 22 if short else FONT_SIZE
     for label, place in _name_places(x, y, labels, class_names, axes, font, side).items():
-        figure.add_annotation(_class_name(class_names[label], place, palette.CLASSES[label % len(palette.CLASSES)], font))
+        figure.add_annotation(class_note(class_names[label], place, palette.of_class(label), font))
     legend = {
         "orientation": "h", "x": -0.02, "xanchor": "left", "y": 1.01, "yanchor": "bottom",
         "font_size": FONT_SIZE, "itemsizing": "constant",
@@ -135,10 +135,11 @@ def _name_places(
     if axes.strip:
         return {label: (middle[0], label) for label, middle in middles_of(places, labels, len(class_names)).items()}
     span = 1 if axes.scale == "quantile" else 2 * axes.extent
-    return stand(places, labels, class_names, font, span / side)
+    return stand(places, labels, [box_of(name, font) for name in class_names], span / side)
 
 
-def _class_name(name: str, place: Sequence[float], paint: str, font: int) -> dict:
+def class_note(name: str, place: Sequence[float], paint: str, font: int) -> dict:
+    """A class's name in a box of its colour `paint`, as an annotation at a place on the axes."""
     return {
         "x": float(place[0]), "y": float(place[1]), "text": f"<b>{name}</b>", "name": name, "showarrow": False,
         "font": {"size": font, "color": palette.ink_on(paint)}, "bgcolor": paint, "bordercolor": "white", "borderwidth": 1.5,

@@ -149,7 +149,7 @@ def described(
     film: dict, name: str, prior: Prior, class_names: tuple[str, ...], field: dict | None, sense: str, guided: bool = False
 ) -> dict:
     """All that the particles' component is told. `name` tells films apart, `sense` says in a sentence what is seen."""
-    colours = [palette.CLASSES[label % len(palette.CLASSES)] for label in range(len(class_names))]
+    colours = [palette.of_class(label) for label in range(len(class_names))]
     return film | {
         "film": name,
         "names": list(class_names),

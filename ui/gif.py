@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ui import palette
 from ui.film import Film, Packed, unpack
-from ui.names import CROWDED, apart, middles_of
+from ui.names import stand
 
 PLANE, SIDE, GAP, LINE = 440, 280, 16, 30
 """Pixels: the sides of plane and manifold, the room between them, the height of a line of words."""
@@ -157,13 +157,10 @@ class _Painter:
     def _name_classes(self, draw: ImageDraw.ImageDraw, places: np.ndarray) -> None:
         """Names at the medians, or beside them; none while all codes lie in one spot, as before training."""
         pixels = self._pixels(places, PLANE) + GAP
-        middles = middles_of(pixels, self.labels, len(self.names))
-        if not middles or pixels.std(0).max() < CROWDED:
-            return
-        boxes = np.array([draw.textbbox((0, 0), self.names[label], font=self.bold)[2:] for label in middles]) + 2 * PADDING
-        for label, middle, box in zip(middles, apart(np.stack([*middles.values()]), boxes), boxes, strict=True):
-            colour = palette.CLASSES[label % len(palette.CLASSES)]
-            draw.rectangle((*(middle - box / 2), *(middle + box / 2)), colour, "white")
+        boxes = [np.array(draw.textbbox((0, 0), name, font=self.bold)[2:]) + 2 * PADDING for name in self.names]
+        for label, middle in stand(pixels, self.labels, boxes).items():
+            colour, half = palette.of_class(label), boxes[label] / 2
+            draw.rectangle((*(middle - half), *(middle + half)), colour, "white")
             draw.text(tuple(middle), self.names[label], palette.ink_on(colour), self.bold, anchor="mm")
 
 

@@ -9,6 +9,9 @@ import numpy as np
 CROWDED = 24
 """Pixels. Codes whose standard deviation is less are too small a spot for names, as before a training."""
 
+MOST_ROUNDS = 100
+"""Of moving names apart. Where there is room a few are enough."""
+
 LETTER, LINE, AROUND = 0.62, 1.25, 4.5
 """A bold letter's width and a line's height, in sizes of the font, and pixels around them: padding and border."""
 
@@ -24,20 +27,23 @@ def middles_of(places: np.ndarray, labels: np.ndarray, classes: int) -> dict[int
     return {label: np.median(places[labels == label], 0) for label in present}
 
 
-def stand(places: np.ndarray, labels: np.ndarray, names: Sequence[str], font: float, pixel: float) -> dict[int, np.ndarray]:
-    """Where each class's name stands, (2,), among codes (N, 2); a `pixel` is so long in their unit. None in a crowd."""
-    middles = middles_of(places, labels, len(names))
+def stand(places: np.ndarray, labels: np.ndarray, boxes: Sequence[tuple], pixel: float = 1.0) -> dict[int, np.ndarray]:
+    """Where each class's name stands, (2,), among codes (N, 2). None in a crowd.
+
+    `boxes` are the width and height of every class's name in pixels, and a `pixel` is so long in the unit of the codes.
+    """
+    middles = middles_of(places, labels, len(boxes))
     if not middles or places.std(0).max() < CROWDED * pixel:
         return {}
-    sizes = pixel * np.array([box_of(names[label], font) for label in middles])
+    sizes = pixel * np.array([boxes[label] for label in middles])
     return dict(zip(middles, apart(np.stack([*middles.values()]), sizes), strict=True))
 
 
-def apart(middles: np.ndarray, sizes: np.ndarray, rounds: int = 100) -> np.ndarray:
+def apart(middles: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """Middles (N, 2) of boxes of `sizes` (N, 2), moved the shortest way until no two of them overlap, or nearly so."""
     moved = middles.astype(np.float64)
-    enough = sizes.min(initial=1_000_000) / 1000
-    for _ in range(rounds):
+    enough = sizes.min() / 1000
+    for _ in range(MOST_ROUNDS):
         farthest = 0.0
         for i in range(len(moved)):
             for j in range(i):

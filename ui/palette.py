@@ -32,6 +32,11 @@ NEUTRAL = "#7d8794"
 """Axes, grid lines and words in a figure: legible on both backgrounds."""
 
 
+def of_class(label: int) -> str:
+    """The colour of the class of this number."""
+    return CLASSES[label % len(CLASSES)]
+
+
 def ink_on(colour: str) -> str:
     """Black or white, whichever has more contrast on a colour "#rrggbb" (WCAG 2.1, relative luminance)."""
     channels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]

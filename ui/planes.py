@@ -16,8 +16,8 @@ import plotly.graph_objects as go
 from torch import Tensor
 
 from ui import palette
-from ui.figures import FONT_SIZE, PLANE_AXIS, framed
-from ui.names import stand
+from ui.figures import FONT_SIZE, PLANE_AXIS, class_note, framed
+from ui.names import box_of, stand
 
 CELLS = 15
 """Cells a side of the manifold: at the size of a quarter of a screen each is about as large as its image."""
@@ -159,7 +159,7 @@ def _codes(figure: go.Figure, panel: Panel, number: int, large: bool) -> None:
     size = (6 if len(labels) < 1500 else 3) + large
     for label, name in enumerate(panel.class_names):
         chosen = places[labels == label]
-        marker = {"size": size, "color": palette.CLASSES[label % len(palette.CLASSES)], "opacity": 0.75}
+        marker = {"size": size, "color": palette.of_class(label), "opacity": 0.75}
         figure.add_scattergl(
             x=chosen[:, 0], y=chosen[:, 1], mode="markers", marker=marker, name=name, hoverinfo="skip", **where
         )
@@ -185,19 +185,9 @@ def class_notes(places: np.ndarray, labels: np.ndarray, class_names: Sequence[st
     None at all where the codes are too small a spot for their names.
     """
     size = FONT_SIZE if max(map(len, class_names), default=0) < 3 else FONT_SIZE - 4
-    at = stand(places, labels, class_names, size, PIXEL * 2 * half)
-    return [
-        _class_note(class_names[label], place, palette.CLASSES[label % len(palette.CLASSES)], size)
-        for label, place in at.items()
-    ]
-
-
-def _class_note(name: str, middle: np.ndarray, paint: str, size: int) -> dict:
-    return {
-        "x": float(middle[0]), "y": float(middle[1]), "text": f"<b>{name}</b>", "name": name, "showarrow": False,
-        "font": {"size": size, "color": palette.ink_on(paint)},
-        "bgcolor": paint, "bordercolor": "white", "borderwidth": 1, "borderpad": 2, "captureevents": False,
-    }  # fmt: skip
+    at = stand(places, labels, [box_of(name, size) for name in class_names], PIXEL * 2 * half)
+    thin = {"borderwidth": 1, "borderpad": 2}
+    return [class_note(class_names[label], place, palette.of_class(label), size) | thin for label, place in at.items()]
 
 
 def _manifold(figure: go.Figure, panel: Panel, number: int) -> None:

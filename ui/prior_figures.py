@@ -27,7 +27,7 @@ def score_fields(
         subplot_titles=("<b>learned</b>: the denoiser's score", "<b>exact</b>: the score of all training codes, diffused"),
     )  # fmt: skip
     cell = 2 * extent / round(len(places) ** 0.5)
-    colours = [palette.CLASSES[label % len(palette.CLASSES)] for label in labels.tolist()]
+    colours = [palette.of_class(label) for label in labels.tolist()]
     dots = dots.numpy()
     for column, field in ((1, learned), (2, exact)):
         marker = {"size": 5, "color": colours, "opacity": 0.35}

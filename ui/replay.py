@@ -134,7 +134,7 @@ def _name(reel: Reel, frame: Packed) -> str:
 def described(reel: Reel, reports: Sequence[Report]) -> dict:
     """All that the projector is told; pictures apart."""
     frames, labels = reel.film.frames, reel.film.labels
-    colours = [palette.CLASSES[label % len(palette.CLASSES)] for label in range(len(reel.class_names))]
+    colours = [palette.of_class(label) for label in range(len(reel.class_names))]
     return {
         "film": reel.name,
         "frames": [_described_frame(reel, frame) for frame in frames],

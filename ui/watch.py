@@ -56,14 +56,16 @@ def _curves(folder: RunFolder, active: bool) -> None:
 def _headline(folder: RunFolder, config: RunConfig, status: Status) -> None:
     """Where the training stands; beside it, where it has ended, what can be done with it."""
     share = status.step / status.total_steps if status.total_steps else 0.0
-    words, button = st.columns([1, 0.3], vertical_alignment="center") if not status.active else (st.container(), None)
+    if status.active:
+        st.progress(min(share, 1.0), text=_where(config, status))
+        return
+    words, button = st.columns([1, 0.3], vertical_alignment="center")
     words.progress(min(share, 1.0), text=_where(config, status))
-    if button is not None:
-        with button:
-            if status.state == "finished" and st.button("Explore it", type="primary", width="stretch", key="explore"):
-                st.switch_page("app.py")
-            elif status.state in ("stopped", "failed"):
-                steer.go_on(folder)
+    with button:
+        if status.state == "finished" and st.button("Explore it", type="primary", width="stretch", key="explore"):
+            st.switch_page("app.py")
+        elif status.state in ("stopped", "failed"):
+            steer.go_on(folder)
     if status.state == "failed":
         st.error(status.message)
 

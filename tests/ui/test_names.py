@@ -6,6 +6,7 @@ import pytest
 from ui.names import CROWDED, apart, box_of, stand
 
 DIGITS = [str(digit) for digit in range(10)]
+BOXES = [box_of(name, 22) for name in DIGITS]
 GARMENTS = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
 
 
@@ -30,7 +31,7 @@ def test_names_of_classes_that_lie_in_each_other_can_all_be_read(names, font, cr
     labels = np.arange(1000) % 10
     centres = generator.normal(0, crowd, (10, 2))
     places = centres[labels] + generator.normal(0, 60, (1000, 2))
-    at = stand(places, labels, names, font, 1.0)
+    at = stand(places, labels, [box_of(name, font) for name in names])
     assert sorted(at) == list(range(10)) and uncovered(at, names, font, 1.0)
     farthest = max(np.linalg.norm(at[label] - np.median(places[labels == label], 0)) for label in at)
     assert farthest < 160
@@ -39,9 +40,9 @@ def test_names_of_classes_that_lie_in_each_other_can_all_be_read(names, font, cr
 def test_a_name_that_covers_no_other_stands_at_the_median():
     labels = np.array([0, 0, 0, 1, 1, 1])
     places = np.array([[-90, 0], [-100, 5], [-170, 9], [100, 0], [110, 1], [190, -5]], float)
-    at = stand(places, labels, DIGITS, 22, 1.0)
+    at = stand(places, labels, BOXES)
     assert {label: place.tolist() for label, place in at.items()} == {0: [-100, 5], 1: [110, 0]}
-    scaled = stand(places / 100, labels, DIGITS, 22, 0.01)
+    scaled = stand(places / 100, labels, BOXES, 0.01)
     assert scaled[0] == pytest.approx(at[0] / 100) and scaled[1] == pytest.approx(at[1] / 100)
 
 
@@ -49,6 +50,6 @@ def test_a_spot_smaller_than_its_names_has_none():
     places = np.random.default_rng(0).normal(0, 1, (500, 2))
     places /= places.std(0).max()
     labels = np.arange(500) % 10
-    assert stand(0.99 * CROWDED * places, labels, DIGITS, 22, 1.0) == {}
-    assert len(stand(1.01 * CROWDED * places, labels, DIGITS, 22, 1.0)) == 10
-    assert stand(np.zeros((0, 2)), np.zeros(0, int), DIGITS, 22, 1.0) == {}
+    assert stand(0.99 * CROWDED * places, labels, BOXES) == {}
+    assert len(stand(1.01 * CROWDED * places, labels, BOXES)) == 10
+    assert stand(np.zeros((0, 2)), np.zeros(0, int), BOXES) == {}

@@ -84,10 +84,16 @@ def test_on_a_strip_each_class_has_a_row_and_the_prior_upright_lines():
     assert set(np.abs(lines[np.isfinite(lines)])) == {1, 2, 3}
 
 
-def test_classes_are_named_near_their_codes():
-    notes = class_notes(PLACES.numpy(), LABELS.numpy(), NAMES, 20.0)
-    assert {note["name"] for note in notes} == {"zero", "one"}
-    assert (notes[0]["x"], notes[0]["y"]) == pytest.approx((2, 3), abs=2.5)
+def test_classes_are_named_near_their_codes_and_names_do_not_cover_each_other():
+    far = PLACES.numpy() * [[1, 1], [5, 5], [1, 1]]
+    assert [(note["x"], note["y"]) for note in class_notes(far, LABELS.numpy(), NAMES, 20.0)] == [(10, 15), (-10, 3)]
+    notes = class_notes(PLACES.numpy(), LABELS.numpy(), ("0", "1", "2"), 20.0)
+    assert {note["name"] for note in notes} == {"0", "1"}
+    crowd = np.repeat(np.random.default_rng(0).normal(0, 0.05, (10, 2)), 2, 0) + np.tile([[-9.0, 0], [9.0, 0]], (10, 1))
+    notes = class_notes(crowd, np.repeat(np.arange(10), 2), [str(n) for n in range(10)], 10.0)
+    at = np.array([(note["x"], note["y"]) for note in notes])
+    distances = np.linalg.norm(at[:, None] - at[None], axis=2)[np.triu_indices(10, 1)]
+    assert len(notes) == 10 and distances.min() > 0.7 * 0.085 * 20
 
 
 def test_a_spot_too_small_for_names_has_none():
