@@ -25,7 +25,7 @@ def lead(configs: Sequence[RunConfig], steered: bool = False) -> str:
     """The first sentence: what tells these runs apart, as HTML. `steered` says that some were changed by hand."""
     if len(configs) < 2:
         return "Runs side by side, on one scale: <b>choose another one</b> to compare."
-    settings = [setting for setting in differing_settings(configs) if setting.field != "held_out"]
+    settings = differing_settings(configs)
     fields, times, number = [setting.field for setting in settings], TIMES[len(configs)], NUMBERS[len(configs)]
     if steered and set(fields) <= {"seed"}:
         return f"The same model {times}, but <b>changed by hand</b> while it was trained: see what that does to the plane."

@@ -40,8 +40,8 @@ def _curves(folder: RunFolder, active: bool) -> None:
     except ExplorerError as error:
         st.error(str(error))
         return
-    if active and not status.active:
-        st.rerun()  # the whole page, once: it may now go on with the run, and looks no more
+    if active != status.active:
+        st.rerun()  # the whole page, once: it now looks by itself, or looks no more and may go on with the run
     _headline(folder, config, status)
     steps_per_epoch = max(status.total_steps / config.training.epochs, 1)
     with st.container(key="curves", height="stretch"):
@@ -112,10 +112,11 @@ def _plane(folder: RunFolder, class_names: tuple[str, ...]) -> None:
 def _when(folder: RunFolder, frame: Frame) -> str:
     """The epoch, or the step where the training paused or stopped within one."""
     try:
-        ends = {report.step for report in resources.metrics(folder) if report.split == "held_out"}
+        epochs = {report.step: report.epoch for report in resources.metrics(folder) if report.split == "held_out"}
     except ExplorerError:  # the curves say so
-        ends = set()
-    return f"epoch {frame.epoch}" if frame.step in ends or frame.step == 0 else f"step {frame.step:,}"
+        epochs = {}
+    epoch = (epochs | {0: 0}).get(frame.step)
+    return f"step {frame.step:,}" if epoch is None else f"epoch {epoch}"
 
 
 def _reconstructions(run: Run, frame: Frame) -> str:

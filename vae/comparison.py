@@ -92,8 +92,8 @@ def in_words(value: object) -> str:
 
 
 def same_nats(configs: Sequence[RunConfig]) -> bool:
-    """Whether the runs have one likelihood, so that their terms are log-probabilities, or densities, of the same kind."""
-    return len({(model.likelihood, model.scale * (model.likelihood == "gaussian")) for model in (c.model for c in configs)}) < 2
+    """Whether the terms of all runs are log-probabilities, or of all log densities, whatever the scale of these."""
+    return len({config.model.likelihood for config in configs}) < 2
 
 
 def same_images(configs: Sequence[RunConfig]) -> bool:

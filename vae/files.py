@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import tempfile
 from collections.abc import Mapping
@@ -79,6 +80,8 @@ def read_tensors(path: Path, shapes: Mapping[str, tuple[int, ...]] | None = None
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             numbers = {name: float(json.loads(value)) for name, value in (file.metadata() or {}).items()}
+            if not all(map(math.isfinite, numbers.values())):
+                raise _damaged(path, "holds numbers that are not finite")
             if shapes is not None:
                 _check_shapes(path, file, shapes)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)

@@ -14,6 +14,8 @@ from vae.errors import RunError
 from vae.latent import Codes
 from vae.model import IMAGE_SHAPE, Posterior
 
+FLOAT = {torch.float32}
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -53,7 +55,8 @@ def read(path: Path) -> Frame:
     except KeyError as error:
         raise RunError(f"{path} lacks {error}, so it is no frame; delete it or copy the run again.") from error
     fits = mean.ndim == 2 and mean.shape == log_variance.shape and len(mean) == len(labels) == len(reconstruction)
-    fits = fits and labels.ndim == reconstruction.ndim == 1 and (grid is None or grid.shape[1:] == IMAGE_SHAPE)
+    fits = fits and labels.ndim == reconstruction.ndim == 1 and {mean.dtype, log_variance.dtype, reconstruction.dtype} == FLOAT
+    fits = fits and (grid is None or (grid.shape[1:] == IMAGE_SHAPE and grid.dtype == torch.uint8))
     if not fits or not files.all_finite({"m": mean, "v": log_variance, "r": reconstruction}):
         raise RunError(f"{path} holds no frame of this run; delete it or copy the run again.")
     posterior = Posterior(mean, log_variance)

@@ -52,7 +52,7 @@ class Leader:
         self.on_report, self.asked_by_caller = on_report, should_stop
         self.steering = Steering()
         self.last_status = self.last_trainer_state = self.last_look = 0.0
-        self.settled_step = -1
+        self.settled_step, self.settled_steering = -1, self.steering
         before = self._read_status()
         self.was_queued = before.state == "queued"
         where, host = ranks.where(self.device), socket.gethostname()
@@ -102,10 +102,13 @@ class Leader:
         while True:
             self._take_steps(trainer)
             if trainer.finished:
-                return self._end("finished", "", trainer)
-            if self._stop_is_asked():
-                break
+                self._look_at_once()  # it may have been lengthened while it was evaluated and saved
+            stop = self._stop_is_asked()
             self._obey(trainer)
+            if trainer.finished:
+                return self._end("finished", "", trainer)
+            if stop:
+                break
             if self._pause_is_asked(trainer):
                 self._pause(trainer)
         self._settle(trainer)
@@ -156,9 +159,12 @@ class Leader:
         """Frame first, weights last: weights on disk always have their frame beside them."""
         self.folder.write_frame(make_frame(trainer))
         if whole or trainer.finished or time.time() - self.last_trainer_state > SECONDS_BETWEEN_TRAINER_STATES:
-            self.folder.write_trainer(*trainer.state())
-            self.last_trainer_state = time.time()
+            self._save_trainer(trainer)
         self.folder.write_model(trainer.model, trainer.step)
+
+    def _save_trainer(self, trainer: Trainer) -> None:
+        self.folder.write_trainer(*trainer.state())
+        self.last_trainer_state = time.time()
 
     def _save_as_it_is(self, trainer: Trainer) -> None:
         """Save all there is, of the weights as they are now."""
@@ -172,10 +178,16 @@ class Leader:
         if self.ranks.size > 1:
             self.steering = Steering.from_dict(self.ranks.told(self.steering.to_dict()))
 
+    def _look_at_once(self) -> None:
+        self.last_look = 0.0
+        self._look()
+
     def _read_steering(self) -> None:
-        """Read what is asked for, a few times a second."""
+        """Read what is asked for, a few times a second, and let nobody doubt that this goes on where reports are rare."""
         if time.time() - self.last_look < SECONDS_BETWEEN_LOOKS:
             return
+        if time.time() - self.last_status > SECONDS_BETWEEN_HEARTBEATS:
+            self._note()
         self.last_look = time.time()
         try:
             self.steering, notice = self.folder.read_steering(), ""
@@ -220,17 +232,17 @@ class Leader:
             time.sleep(SECONDS_BETWEEN_LOOKS)
             if self.steering != trainer.steering:
                 self._obey(trainer)
-            if time.time() - self.last_status > SECONDS_BETWEEN_HEARTBEATS:
-                self._note()
+                self._settle(trainer)
         self._note(state="running")
 
     def _settle(self, trainer: Trainer) -> None:
-        """A frame, weights and all that resuming needs, as of the step the trainer is at."""
-        if self.settled_step == trainer.step:
-            return
-        trainer.check_weights()
-        self._save_as_it_is(trainer)
-        self.settled_step = trainer.step
+        """A frame, weights and all that resuming needs, as of the step the trainer is at and of what is set by hand."""
+        if self.settled_step != trainer.step:
+            trainer.check_weights()
+            self._save_as_it_is(trainer)
+        elif trainer.steering.words(self.settled_steering):
+            self._save_trainer(trainer)
+        self.settled_step, self.settled_steering = trainer.step, trainer.steering
 
     def _note(self, **changes: object) -> None:
         self.status = dataclasses.replace(self.status, **changes)

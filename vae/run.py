@@ -148,7 +148,9 @@ class RunFolder(SteeredFolder):
         if not self.can_go_on():
             raise RunError(f"{self.path} was thinned and has no trainer's state to go on from; start a new run.")
         self.rewrite_config(config.lasting(epochs))
-        self.write_status(dataclasses.replace(status, state="stopped", message=f"Lengthened to {epochs} epochs."))
+        steps = status.total_steps * epochs // config.training.epochs
+        message = f"Lengthened to {epochs} epochs."
+        self.write_status(dataclasses.replace(status, state="stopped", total_steps=steps, message=message))
 
     # What was measured
 
@@ -188,7 +190,8 @@ class RunFolder(SteeredFolder):
 
     def frame_paths(self) -> list[Path]:
         """The frames there are, by epoch."""
-        return sorted(path for path in (self.path / "frames").glob("*.safetensors") if path.stem.isdigit())
+        paths = (path for path in (self.path / "frames").glob("*.safetensors") if path.stem.isdigit())
+        return sorted(paths, key=lambda path: int(path.stem))
 
     def write_frame(self, frame: Frame) -> None:
         """Write a frame, in place of an earlier one of the same epoch."""
@@ -218,14 +221,15 @@ class RunFolder(SteeredFolder):
                 path.unlink()
 
     def thin(self, frames: int) -> None:
-        """Make an ended run small enough to share: keep `frames` frames, first and last among them, and no trainer's state.
+        """Make an ended run small enough to share: keep `frames` frames, and no trainer's state.
 
-        Raises `RunError` while the run is being trained.
+        The last frame is among them, which is that of the weights, and of two or more the first. Raises `RunError` while the
+        run is being trained.
         """
         if self.read_status().active:
             raise RunError(f"{self.path} is being trained; stop it or wait for its end before thinning it.")
-        paths = self.frame_paths()
-        kept = {round(index * (len(paths) - 1) / max(frames - 1, 1)) for index in range(frames)} if paths else set()
+        paths = self.frame_paths()[::-1]
+        kept = {round(index * (len(paths) - 1) / max(frames - 1, 1)) for index in range(frames)}
         for index, path in enumerate(paths):
             if index not in kept:
                 path.unlink()

@@ -30,6 +30,9 @@ REPORTS_PER_EPOCH = 100
 SECONDS_BETWEEN_READS = 0.5
 """Of the terms from a GPU, which has nothing to do while the host waits for it."""
 
+TOLD = "told."
+"""Begins the names of the numbers in a trainer's state that say what the reports tell of what was set by hand."""
+
 _ADVICE = "the learning rate may be too high for this model."
 
 
@@ -66,13 +69,12 @@ class Trainer:
             self.model.to(memory_format=torch.channels_last)  # about 1.5 times as fast on a CPU
         self.stepper = stepper_for(self.model, self.train_split.images, config.training, ranks)
         self.noise = torch.Generator(device=self.device).manual_seed(config.training.seed)
-        self.steering = Steering()
+        self.steering = self._told = Steering()  # what is asked for, and what of it the reports tell
         self.step = 0
         self.seconds = 0.0
         self.codes: Codes | None = None
         self._terms = StepTerms(self.steps_per_epoch, self.device, ranks)
         self._reported = 0  # how many of this epoch's steps are reported
-        self._steered = ""  # what was changed by hand before the next step
         alone_on_gpu = self.device.type == "cuda" and ranks.size == 1  # several have to read at the same steps
         default = SECONDS_BETWEEN_READS if alone_on_gpu else 0.0
         self.seconds_between_reads = default if seconds_between_reads is None else seconds_between_reads
@@ -136,10 +138,7 @@ class Trainer:
 
         Returns the report on the steps since the last one, so that no report mixes what was before and after.
         """
-        words = steering.words(self.steering)
-        report = self.report_so_far() if words else None
-        if words:
-            self._steered = ", ".join(filter(None, [self._steered, words]))
+        report = self.report_so_far() if steering.words(self.steering) else None
         self.steering = steering
         if steering.epochs is not None:
             self.lengthen(steering.epochs)
@@ -227,8 +226,8 @@ class Trainer:
 
     def _steps_report(self, last: int, step: int, seconds: float) -> Report:
         report = self._train_report("steps", self._reported, last, step, seconds)
-        report = dataclasses.replace(report, steered=self._steered)
-        self._reported, self._steered = last, ""
+        report = dataclasses.replace(report, steered=self.steering.words(self._told))
+        self._reported, self._told = last, self.steering
         return report
 
     def _train_report(self, scope: str, first: int, last: int, step: int, seconds: float) -> Report:
@@ -248,9 +247,8 @@ class Trainer:
         for index, state in self.stepper.state().items():
             tensors |= {f"optimiser.{index}.{name}": value for name, value in state.items()}
         tensors |= {"noise": self.noise.get_state(), "terms": self._terms.rows}
-        by_hand = {name: getattr(self.steering, name) for name in BY_HAND}
-        numbers = {name: value for name, value in by_hand.items() if value is not None}
-        return tensors, numbers | {"step": self.step, "reported": self._reported, "seconds": self.seconds}
+        by_hand = _numbers("", self.steering) | _numbers(TOLD, self._told)
+        return tensors, by_hand | {"step": self.step, "reported": self._reported, "seconds": self.seconds}
 
     def restore(self, tensors: dict[str, Tensor], numbers: dict[str, float]) -> None:
         """Go on from what `state` gave, as if never stopped.
@@ -269,7 +267,7 @@ class Trainer:
             place = self.step % self.steps_per_epoch
             self._terms.restore(tensors["terms"], place)
             self._reported = int(numbers.get("reported", place - place % self.report_every))
-            self.steering = Steering(**{name: numbers.get(name) for name in BY_HAND})
+            self.steering, self._told = (_steering(_under(prefix, numbers)) for prefix in ("", TOLD))
         except (KeyError, ValueError, RuntimeError, TypeError, ConfigError) as error:
             raise TrainingError("The trainer's state does not fit this model and data set; start a new run.") from error
 
@@ -279,5 +277,16 @@ def order_of_epoch(images: int, seed: int, epoch: int) -> Tensor:
     return torch.randperm(images, generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch))
 
 
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+def _numbers(prefix: str, steering: Steering) -> dict[str, float]:
+    """What is set by hand, by name."""
+    by_hand = {prefix + name: getattr(steering, name) for name in BY_HAND}
+    return {name: value for name, value in by_hand.items() if value is not None}
+
+
+def _steering(numbers: dict[str, float]) -> Steering:
+    """From what is set by hand, by name."""
+    return Steering(**{name: numbers.get(name) for name in BY_HAND})
+
+
+def _under(prefix: str, values: dict) -> dict:
+    return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}

@@ -57,17 +57,20 @@ class WatchedFolder:
 
     def _is_alive(self, status: Status) -> bool:
         starting = status.state == "queued"  # a new process needs a moment to take the lock
-        patience = SECONDS_TO_START if starting else SECONDS_TO_MISS
-        if (starting or status.host != socket.gethostname()) and time.time() - status.heartbeat < patience:
+        fresh = time.time() - status.heartbeat < (SECONDS_TO_START if starting else SECONDS_TO_MISS)
+        if fresh and (starting or status.host != socket.gethostname()):
             return True
-        return self.is_locked()
+        try:
+            return self.is_locked()
+        except OSError:  # the lock is another account's, or lies where nobody can write
+            return fresh
 
     def lock(self) -> filelock.BaseFileLock:
         """The lock that the one process that writes here holds."""
         return filelock.FileLock(self.path / "trainer.lock")
 
     def is_locked(self) -> bool:
-        """Whether a process on this machine is writing here."""
+        """Whether a process on this machine is writing here. Raises `OSError` where we may not know."""
         if not (self.path / "trainer.lock").exists():
             return False
         try:
@@ -75,5 +78,3 @@ class WatchedFolder:
                 return False
         except filelock.Timeout:
             return True
-        except OSError:  # a folder that nobody can write to has no writer
-            return False

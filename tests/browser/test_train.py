@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.conftest import small_config, wait_until
+from ui.frame import SECONDS_BETWEEN_RARE_LOOKS
 from ui.steer import SECONDS_BETWEEN_LOOKS
 from vae.run import RunFolder
 from vae.steering import Steering
@@ -28,6 +29,9 @@ def training(runs: Path, tmp_path: Path) -> Iterator[tuple[RunFolder, subprocess
     yield folder, process
     process.kill()
     process.wait()
+    if folder.read_status().active:  # by a process that the page has started
+        folder.steer(stop=True)
+        wait_until(lambda: not folder.read_status().active, "the end of what the page has started", 60)
     folder.path.rename(tmp_path / "ended")  # at once: the page still looks at it, and asks for its lock
 
 
@@ -63,6 +67,13 @@ def test_beta_is_turned_while_it_trains_and_pause_step_and_going_on_do_what_they
     process.wait(60)
     expect(page.get_by_role("button", name="Go on")).to_be_visible()
     expect(page.get_by_role("button", name="Train longer")).to_be_visible()
+
+    page.get_by_role("button", name="Go on").click()
+    # Before the slow look at runs of which none is busy
+    expect(page.get_by_role("button", name="Pause")).to_be_visible(timeout=500 * SECONDS_BETWEEN_RARE_LOOKS)
+    expect(page.get_by_role("slider", name=re.compile("Beta"))).to_be_visible()
+    ended = folder.read_status().step
+    wait_until(lambda: folder.read_status().step > ended, "going on after the end", 60)
 
 
 def test_nothing_is_steered_by_opening_the_page_where_the_code_of_its_widgets_is_slow_to_come(page, address, training):

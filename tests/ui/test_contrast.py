@@ -37,6 +37,7 @@ BROKEN = Column("<broken>", None, "It is broken.")
         ([{}, {"seed": 1}, {"seed": 2}], "three times, but for the <b>seed</b>: what differs is chance"),
         ([{"beta": 0.0}, {}, {"beta": 4.0}], "three times, with another weight <b>beta</b> on the KL term"),
         ([{}, {"epochs": 9}], "twice, but for the <b>epochs</b>"),
+        ([{}, {"held_out": "validation"}], "twice, but for the <b>held-out split</b>"),
         ([{}, {"epochs": 9, "seed": 3}], "Two runs that differ in <b>epochs and seed</b>"),
         ([{}, {"epochs": 9}, {"seed": 3, "beta": 2.0}, {}], "Four runs that differ in <b>epochs, beta and seed</b>"),
         ([{}, {"epochs": 9, "seed": 3, "beta": 2.0, "latent": 3}], "Two runs that differ in <b>4 settings</b>, listed below"),

@@ -141,6 +141,18 @@ def test_a_training_on_another_machine_is_judged_by_its_heartbeat(small_run, mon
     assert small_run.read_status().state == "stopped"
 
 
+def test_a_training_of_another_account_is_judged_by_its_heartbeat(small_run, monkeypatch):
+    def refuse(self) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(RunFolder, "is_locked", refuse)
+    small_run.write_status(Status("running", step=5, host=vae.run.socket.gethostname()))
+    assert small_run.read_status().state == "running"
+    now = vae.run.time.time()
+    monkeypatch.setattr(vae.run.time, "time", lambda: now + 60)
+    assert small_run.read_status().state == "stopped"
+
+
 def test_a_missing_run_says_so(tmp_path):
     with pytest.raises(RunError, match="is no run"):
         load_run(tmp_path / "nowhere")
@@ -204,6 +216,8 @@ def test_weights_that_are_not_finite_or_of_another_kind_are_told(small_run):
     lambda tensors: tensors.update(mean=tensors["mean"][:3]),
     lambda tensors: tensors.update(mean=tensors["mean"] * math.nan),
     lambda tensors: tensors.update(grid=tensors["grid"][:, :, :5].contiguous()),
+    lambda tensors: tensors.update(grid=tensors["grid"].float()),
+    lambda tensors: tensors.update(mean=tensors["mean"].double()),
 ])  # fmt: skip
 def test_a_spoilt_frame_is_told(small_run, spoil):
     path = small_run.frame_paths()[-1]
@@ -211,6 +225,15 @@ def test_a_spoilt_frame_is_told(small_run, spoil):
     spoil(tensors)
     save_file(tensors, path, {"epoch": "2", "step": "24"})
     with pytest.raises(RunError):
+        frames.read(path)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+@pytest.mark.parametrize("name", ["epoch", "step"])
+def test_a_frame_whose_numbers_are_not_finite_is_told(name, number, small_run):
+    path = small_run.frame_paths()[-1]
+    save_file(load_file(path), path, {"epoch": "2", "step": "24"} | {name: number})
+    with pytest.raises(RunError, match="not finite"):
         frames.read(path)
 
 
@@ -252,6 +275,17 @@ def test_thinning_keeps_the_first_and_the_last_frame_and_drops_the_trainer(small
     assert [path.stem for path in small_run.frame_paths()] == ["0000", "0004", "0007", "0011"]
     assert not list(small_run.path.glob("trainer.*"))
     load_run(small_run.path)
+
+
+def test_frames_are_in_the_order_of_their_epochs_and_the_last_one_is_always_kept(small_run):
+    run = load_run(small_run.path)
+    last = small_run.frame_of_step(run.step)
+    for epoch in (9_999, 10_000):
+        small_run.write_frame(dataclasses.replace(last, epoch=epoch, step=epoch))
+    assert [path.stem for path in small_run.frame_paths()] == ["0000", "0001", "0002", "9999", "10000"]
+    assert small_run.frame_of_step(10_000).epoch == 10_000
+    small_run.thin(1)
+    assert [path.stem for path in small_run.frame_paths()] == ["10000"]
 
 
 def test_a_run_in_training_is_not_thinned(small_run):

@@ -13,7 +13,8 @@ from tests.conftest import command, small_config, wait_until
 from vae.errors import ConfigError, RunError, TrainingError
 from vae.run import RunFolder, load_run
 from vae.steering import Steering
-from vae.worker import train_run
+from vae.training import Trainer
+from vae.worker import start_process, train_run
 
 
 class Training:
@@ -109,6 +110,77 @@ def test_a_paused_training_can_be_stopped_and_goes_on_with_what_was_set_by_hand(
     assert {report.beta for report in steps(folder) if report.step > at} == {2.5}
 
 
+@pytest.mark.parametrize("when", ["with the pause", "while it is paused"])
+def test_what_is_set_by_hand_and_never_in_force_before_a_stop_is_told_when_it_is(when, training):
+    folder = training.folder
+    training.until_step(8)
+    folder.steer(pause_at=0, **({"beta": 2.5} if when == "with the pause" else {}))
+    at = training.until("paused").step
+    if when == "while it is paused":
+        folder.steer(beta=2.5)
+    training.end()
+    assert not any(report.steered for report in steps(folder))
+    again = Training(folder)
+    again.until_step(at + 8)
+    again.end()
+    after = [report for report in steps(folder) if report.step > at]
+    assert {report.beta for report in after} == {2.5}
+    assert [report.steered for report in after if report.steered] == ["beta 2.5"] == [after[0].steered]
+
+
+def test_what_is_set_by_hand_during_a_pause_outlives_a_training_that_is_killed(tmp_path):
+    folder = RunFolder.create(tmp_path / "run", small_config(epochs=5000, report_every=4))
+    process = start_process(folder, device="cpu")
+    wait_until(lambda: folder.read_status().step >= 8, "the training")
+    folder.steer(pause_at=0)
+    wait_until(lambda: folder.read_status().state == "paused", "the pause")
+    folder.steer(beta=2.5)
+    wait_until(lambda: folder.read_trainer()[1].get("beta") == 2.5, "the wish in the trainer's state")
+    process.kill()
+    process.wait(60)
+    at = folder.read_status().step
+    again = Training(folder)
+    again.until_step(at + 4)
+    again.end()
+    assert {report.beta for report in steps(folder) if report.step > at} == {2.5}
+
+
+def test_that_a_resumed_training_follows_its_schedule_again_is_told(tmp_path, monkeypatch):
+    folder = RunFolder.create(tmp_path / "run", small_config(epochs=200, report_every=4))
+    training = Training(folder)
+    training.until_step(8)
+    folder.steer(beta=4.0, pause_at=48)
+    training.until("paused")
+    with monkeypatch.context() as broken:
+        broken.setattr(Trainer, "check_weights", raise_training_error)
+        folder.steer(pause_at=None)
+        training.thread.join(60)
+    assert folder.read_status().state == "failed"
+    again = Training(folder)
+    again.until_step(60)
+    again.end()
+    after = [report for report in steps(folder) if report.step > 48]
+    assert {report.beta for report in after} == {1.0}
+    assert [report.steered for report in steps(folder) if report.steered] == ["beta 4", "beta as scheduled"]
+    assert after[0].steered == "beta as scheduled"
+
+
+def raise_training_error(trainer: Trainer) -> None:
+    raise TrainingError("The weights are no longer finite.")
+
+
+def test_it_is_lengthened_while_its_last_epoch_is_evaluated(tmp_path):
+    folder = RunFolder.create(tmp_path / "run", small_config(epochs=2))
+
+    def ask_for_more(report) -> None:
+        if report.split == "held_out" and report.epoch == 2:
+            folder.steer(epochs=4)
+
+    status = train_run(folder, device="cpu", on_report=ask_for_more)
+    assert (status.state, status.epoch, status.step) == ("finished", 4, 48)
+    assert folder.read_config()[0].training.epochs == 4
+
+
 def test_a_pause_changes_nothing_in_what_is_learnt(tmp_path):
     config = small_config(epochs=4, schedule="one-cycle", report_every=12)
     whole, paused = (RunFolder.create(tmp_path / name, config) for name in ("whole", "paused"))
@@ -137,7 +209,8 @@ def test_it_is_lengthened_while_it_runs_and_after_its_end(tmp_path):
     with pytest.raises(RunError, match="3 epochs already"):
         folder.lengthen(3)
     folder.lengthen(4)
-    assert folder.read_status().state == "stopped"
+    status = folder.read_status()
+    assert (status.state, status.step, status.total_steps) == ("stopped", 36, 48)
     assert train_run(folder, device="cpu").epoch == 4
     assert [path.stem for path in folder.frame_paths()] == ["0000", "0001", "0002", "0003", "0004"]
     folder.thin(2)

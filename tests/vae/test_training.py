@@ -335,7 +335,7 @@ def test_what_was_set_by_hand_is_resumed_with_the_rest(digits):
     third.restore({name: tensor.clone() for name, tensor in tensors.items()}, numbers)
     assert third.steering == Steering(beta=2.0)
     resumed = without_seconds(third.reports(lambda: third.step >= 16))
-    assert [dataclasses.replace(report, steered="") for report in expected] == resumed
+    assert resumed == expected
 
 
 def test_a_longer_run_stretches_its_schedules(digits):
