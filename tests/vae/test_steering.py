@@ -148,9 +148,10 @@ def test_what_is_set_by_hand_during_a_pause_outlives_a_training_that_is_killed(t
 def test_that_a_resumed_training_follows_its_schedule_again_is_told(tmp_path, monkeypatch):
     folder = RunFolder.create(tmp_path / "run", small_config(epochs=200, report_every=4))
     training = Training(folder)
-    training.until_step(8)
-    folder.steer(beta=4.0, pause_at=48)
+    folder.steer(pause_at=24)
     training.until("paused")
+    folder.steer(beta=4.0, pause_at=48)
+    wait_until(lambda: folder.read_model(small_config())[1] == 48, "the weights of the second pause")
     with monkeypatch.context() as broken:
         broken.setattr(Trainer, "check_weights", raise_training_error)
         folder.steer(pause_at=None)
