@@ -24,7 +24,7 @@ def explore(version: RunVersion, shown: scene.Scene) -> None:
 
 def sentence(noun: str) -> str:
     """What a newcomer has to know."""
-    return f"Every point on this plane is a {noun}. <b>Move the pointer over it</b>, and click to pin one."
+    return f"The decoder turns every point of this plane into a {noun}. <b>Move the pointer over it</b>, and click to pin one."
 
 
 def chart(version: RunVersion, shown: scene.Scene) -> None:

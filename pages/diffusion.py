@@ -1,4 +1,4 @@
-"""The Diffusion page: codes dissolve into noise, and noise becomes codes; every particle is a digit all the way."""
+"""The Diffusion page: codes dissolve into noise, and noise becomes new codes; six particles are decoded on the way."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vae.run import RunFolder
 OPENS_ON = "mnist-beta0"
 ANY = -1  # the choice of no class
 
-LEAD = "A decoder is good <b>where codes are</b>; diffusion learns where. <b>Dissolve them</b>, then go back."
+LEAD = "A decoder is good <b>where codes are</b>; diffusion learns where. <b>Dissolve them</b>, then make new ones from noise."
 DIRECTIONS = {"forward": "Codes to noise", "backward": "Noise to codes"}
 SAMPLERS = {"ode": "Probability-flow ODE: no dice", "ancestral": "Ancestral chain: fresh noise at every step"}
 

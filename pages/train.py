@@ -15,7 +15,7 @@ LEAD = (
     "<b>Start one</b> and watch both. It goes on when you close this page."
 )
 LEAD_WHILE_TRAINING = (
-    "Training makes the ELBO rise: better reconstructions, paid for by the KL term. "
+    "Training makes <b>reconstruction − beta · KL</b> rise, with beta 1 the ELBO. "
     "<b>Turn beta</b>, the price of the KL term, and watch the plane answer."
 )
 

@@ -101,7 +101,7 @@ class _Fields:
 
 def _model_settings(fields: _Fields, asked: ModelConfig) -> tuple[ModelConfig, str]:
     left, right = st.columns(2, gap="small")
-    latent = fields.number(left, "latent", "Latent dimensions", asked.latent, help="The plane needs 2")
+    latent = fields.number(left, "latent", "Latent dimensions", asked.latent, help="2 are a plane, more are explored in slices")
     likelihood = fields.choice(right, "likelihood", "Likelihood", LIKELIHOODS, asked.likelihood)
     scale = asked.scale
     if likelihood == "gaussian":

@@ -70,7 +70,7 @@ def figures_table(figures: Figures) -> str:
     sure = figures.sure
     rows = [
         ("N(0, I)", "normal"), ("a mixture of 20 Gaussians", "mixture"), ("the diffusion prior", "diffusion"),
-        ("training codes: as near as can be", "train"),
+        ("the training codes themselves", "train"),
     ]  # fmt: skip
     body = "".join(
         f'<tr class="{name}"><td>{words}</td><td>{getattr(figures.wasserstein, name):.3f}</td>'
@@ -154,8 +154,9 @@ def ledger_table(books: Balance, figures: Figures | None, steps: int) -> str:
     <p class="lead">{better}{exact}.</p>
     <p class="small">{books.codes:,} held-out images. The reconstruction term E[log p(x | z)] is the VAE's own in both cases, so
     what the KL term loses the ELBO gains. A chain's noise levels rise by one factor a step; a short chain pays for its coarse
-    steps. Training minimises something else: the noise-prediction loss, here <b>{terms.noise_prediction:.3f}</b>, is the same
-    sum with other weights (less on little noise), so it is no bound of log p(x).</p>"""
+    steps. What DDPM trains, the noise-prediction loss, here <b>{terms.noise_prediction:.3f}</b>, is the same sum with other
+    weights (less on little noise), so it is no bound of log p(x). This prior was trained with weights close to those: see
+    <b>Its training</b>.</p>"""
 
 
 def _story(folder: RunFolder, version: PriorVersion) -> None:
@@ -205,8 +206,8 @@ def story(books: Balance) -> list[tuple[str, str]]:
             r"\nabla_x \log p(x; s) = \frac{D(x; s) - x}{s^2},\quad x = z + s\,\varepsilon = z_t/\alpha_t",
         ),
         (
-            "**8. What is trained.** The same squares with kinder weights: predict the noise. The loss of this prior is "
-            f"{terms.noise_prediction:.3f}.",
+            "**8. What DDPM trains.** The same squares with kinder weights: predict the noise. Along this chain that is "
+            f"{terms.noise_prediction:.3f}. This prior's own loss weighs the noise levels a little differently.",
             r"L_{\text{simple}} = \mathbb{E}\, \big\| \varepsilon - \hat\varepsilon \big\|^2,\quad "
             r"\hat\varepsilon = \frac{z_t - \alpha_t D}{\sigma_t}",
         ),

@@ -25,7 +25,7 @@ MOST_TOGETHER = 2
 PIXEL_NAMES = {"grey": "Grey", "threshold": "Threshold", "random": "Random"}
 HONEST = {
     "grey": "Grey pixels are taken as probabilities of white: the cross-entropy is the expected log-likelihood of randomly "
-    "binarised pixels, not the log-probability of a grey image. Binarise it, and log p(x) is one.",
+    "binarised pixels, not the log-probability of a grey image. <b>Threshold</b> and <b>Random</b> make it one.",
     "threshold": "Each pixel is white where it was brighter than a half: log p(x) is the log-probability of this very image.",
     "random": "Each pixel is white with its grey value as probability: log p(x) is the log-probability of this very image.",
 }
@@ -180,4 +180,4 @@ def show_plane(subject: Subject) -> None:
 def honesty(subject: Subject, log_evidence: float) -> str:
     """What kind of number log p(x) is here."""
     words = DENSITY if subject.is_density else HONEST[state.view().pixels]
-    return f"{words} Here it is {signed(bits_per_pixel(log_evidence), 3)} bits per pixel."
+    return f"{words} Here −log p(x) is {signed(bits_per_pixel(log_evidence), 3)} bits per pixel."

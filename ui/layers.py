@@ -20,7 +20,7 @@ SENTENCES = {
     "clusters": "**Clusters**: each dot is the code of a held-out image; images that look alike lie together.",
     "manifold": "**Manifold**: what the decoder draws at each place; digits turn into one another without a seam.",
     "prior": "**Prior**: N(0, I), where new z are drawn from; 39 % fall within 1 sigma, 86 % within 2, 99 % within 3.",
-    "density": "**Density** of all posteriors together: where it is pale, the decoder was never trained.",
+    "density": "**Density** of all posteriors together: where it is pale, few codes lie, and the decoder saw little.",
     "change": "**Change**: where a small step in z changes the image most; the strong lines are borders between classes.",
 }
 STRIP_SENTENCES = {

@@ -85,8 +85,8 @@ def show_posterior(scene: Scene, story: Story | None, samples: Samples | None) -
     """The posterior from close by, the terms, and samples with their epsilons."""
     if story is None:
         st.html(
-            '<p class="small">The encoder turns an image into a <b>posterior</b>: not one point, but a small Gaussian on the '
-            "plane. Click a coloured point to see one, with samples of it.</p>"
+            '<p class="small">The encoder turns an image into an <b>approximate posterior</b> q(z|x): not one point, but a '
+            "small Gaussian on the plane. Click a coloured point to see one, with samples of it.</p>"
         )
         return
     if not story.is_finite:

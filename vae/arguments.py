@@ -91,7 +91,7 @@ def add_prior_arguments(parser: argparse.ArgumentParser) -> None:
     words = {
         "level_mean": "of the logarithm of the noise levels that are drawn",
         "level_spread": "standard deviation of that logarithm",
-        "dropped": "share of the classes that are left out",
+        "dropped": "share of the codes whose class the network is not told, so that it can do without",
         "average": "share of the steps over which weights are averaged",
         "features": "waves of a code that the network sees",
         "fastest": "of them, radians a unit",

@@ -45,7 +45,7 @@ def test_z_can_be_typed_and_nudged(page, address):
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("/?run=digits&z=0.5,-0.5", "Every point on this plane is a digit"),
+        ("/?run=digits&z=0.5,-0.5", "The decoder turns every point of this plane into a digit"),
         ("/train?run=mnist-conv&z=0.5,-0.5", "Training makes the ELBO rise"),
     ],
 )

@@ -56,7 +56,7 @@ def test_it_opens(runs):
     app = open_page()
     assert not app.exception and not app.error and not app.warning
     assert len(app.get("plotly_chart")) == 2
-    assert "Every point on this plane is a digit" in shown(app) and "decoded at the pinned z" in shown(app)
+    assert "The decoder turns every point of this plane into a digit" in shown(app) and "decoded at the pinned z" in shown(app)
     assert address(app) == {"run": "small", "z": "0.0000,0.0000"}
 
 
