@@ -7,6 +7,7 @@ import streamlit as st
 import vae
 from ui import controls, decoded, downloads, figures, frame, history, journey, point, resources, scene, state
 from ui.resources import RunVersion
+from vae.run import RunFolder
 
 NOUNS = {"mnist": "digit", "digits": "digit", "fashion-mnist": "piece of clothing", "kmnist": "character"}
 
@@ -19,7 +20,7 @@ def explore(version: RunVersion, shown: scene.Scene) -> None:
             controls.show(shown.run, shown.frame is not None)
     with st.container(key="stage"):
         chart(version, shown)
-        around(version)
+        around(shown.run.folder, version, state.problem())
 
 
 def sentence(noun: str) -> str:
@@ -46,13 +47,16 @@ def chart(version: RunVersion, shown: scene.Scene) -> None:
 
 
 @st.fragment
-def around(version: RunVersion) -> None:
+def around(folder: RunFolder, version: RunVersion, problem: str | None) -> None:
     """What a click reruns: all that belongs to the pinned point, and no chart.
 
-    The decoded image is sent first; what takes samples or an atlas comes after it.
+    The decoded image is sent first; what takes samples or an atlas comes after it. `problem` is told above the chart.
     """
+    resources.stay_current(version, RunVersion.now(folder))
     try:
         shown = scene.settle(version)
+        if state.problem() != problem:
+            st.rerun()
         story = shown.story()
         samples = point.samples_of(shown, story) if story else None
         right, left, below = st.container(key="after"), st.container(key="before"), st.container(key="below")

@@ -70,6 +70,7 @@ def without_prior(folder: RunFolder) -> None:
 
 
 def _particles(folder: RunFolder, version: PriorVersion) -> None:
+    resources.stay_current(version, PriorVersion.now(folder))
     try:
         prior = prior_resources.load_prior(version)
         class_names = folder.read_config()[1]
@@ -83,6 +84,7 @@ def _particles(folder: RunFolder, version: PriorVersion) -> None:
 
 
 def _chapters(folder: RunFolder, version: PriorVersion) -> None:
+    resources.stay_current(version, PriorVersion.now(folder))
     try:
         chapters.show(folder, version)
     except ExplorerError as error:

@@ -21,7 +21,7 @@ def main() -> None:
         run = resources.load_run(version)
         if state.problem():
             st.warning(state.problem())
-        page(version, run)
+        page(version, run, state.problem())
         resources.settle_memory("elbo", run.config.dataset)
     except vae.ExplorerError as error:
         frame.say(error)
@@ -29,8 +29,11 @@ def main() -> None:
 
 
 @st.fragment
-def page(version: RunVersion, run: vae.Run) -> None:
-    """Everything that moving q or choosing an image draws anew."""
+def page(version: RunVersion, run: vae.Run, problem: str | None) -> None:
+    """Everything that moving q or choosing an image draws anew. `problem` is told above it."""
+    resources.stay_current(version, RunVersion.now(run.folder))
+    if state.problem() != problem:
+        st.rerun()
     shown = subject.subject_of(version, run, resources.frame_of(version))
     if shown is None:
         st.info(

@@ -127,6 +127,6 @@ def _default(names: list[str]) -> tuple[str, ...]:
 
 
 def _sentence(missing: Sequence[str], chosen: Sequence[str]) -> str:
-    names = " and ".join(repr(name[:64]) for name in missing)
+    names = " and ".join(state.literally(name[:64]) for name in missing)
     start = "There is no run" if len(missing) == 1 else "There are no runs"
     return f"{start} called {names} here, so this compares {' and '.join(chosen)}; choose others below."

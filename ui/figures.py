@@ -87,7 +87,7 @@ def scatter(
     """Codes at plane coordinates (N, 2), each class named at the median of its codes, or beside it.
 
     They are coloured by class, or by `colour`, a number for each code. On a strip each class has a row. Names are kept from
-    covering each other on a plane of `side` pixels, or more.
+    covering each other on a plane of `side` pixels, or more. The legend takes `legend_rows`, or as many as long names need.
     """
     x, labels = axes.place(places[:, 0]), labels.numpy()
     y = labels + jitter(len(labels)) if axes.strip else axes.place(places[:, 1])
@@ -95,6 +95,7 @@ def scatter(
     size = 9 if len(labels) < 1500 else 5
     style = {"mode": "markers", "hoverinfo": "skip"}
     short = max(map(len, class_names), default=0) < 3
+    legend_rows = max(legend_rows, 1 if short else 2)
     if colour is not None:
         order = np.arange(len(labels))
         marker = {"size": size, "color": colour, "opacity": 0.85, "colorscale": "Viridis", "colorbar": _colour_bar()}
@@ -180,8 +181,11 @@ def _strip(figure: go.Figure, axes: Axes, class_names: Sequence[str]) -> go.Figu
     ticks = _quantile_ticks() if axes.scale == "quantile" else {}
     rows = {"tickvals": list(range(len(class_names))), "ticktext": list(class_names)}
     figure.update_xaxes(title=axes.names[0], range=edge, **PLANE_AXIS, **ticks)
-    figure.update_yaxes(title="class", range=[-1.6, len(class_names) - 0.4], **(PLANE_AXIS | {"zeroline": False}), **rows)
-    return framed(figure)
+    figure.update_yaxes(range=[-1.6, len(class_names) - 0.4], **(PLANE_AXIS | {"zeroline": False}), **rows)
+    widest = max(map(len, class_names))
+    if widest < 3:
+        figure.update_yaxes(title="class")  # longer names say it themselves
+    return framed(figure).update_layout(margin_l=max(56, round(16 + 0.6 * FONT_SIZE * widest)))
 
 
 def _quantile_ticks() -> dict:

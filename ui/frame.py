@@ -99,7 +99,8 @@ def _settle_choice(folders: dict[str, RunFolder], opens_on: str) -> str | None:
     preferred = next((name for name in (opens_on, OPENS_ON) if name in folders), next(iter(folders)))
     if asked not in folders or (asked != preferred and state.is_untouched()):
         if asked not in folders and asked is not None:
-            problem = f"There is no run called {asked[:64]!r} here, so this is another one; choose a run at the top."
+            name = state.literally(asked[:64])
+            problem = f"There is no run called {name} here, so this is another one; choose a run at the top."
         state.choose_run(preferred, by_default=True)
     st.session_state["run_picker"] = state.chosen_run()
     return problem

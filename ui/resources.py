@@ -36,6 +36,8 @@ from vae.run import RunFolder
 CHANGE_CELLS = {"mlp": 72, "conv": 40}
 """Cells a side: a derivative of convolutions takes ten times as long, and theirs is smoother."""
 
+DRAWN = "drawn_version"
+
 torch.set_num_threads(max(1, torch.get_num_threads() // 2))  # the rest is for a training beside the explorer
 tune_log1p()
 
@@ -68,24 +70,44 @@ def settle_memory(page: str, dataset: str) -> None:
     gc.freeze()
 
 
+def stay_current(drawn: object, now: object) -> None:
+    """Draw the whole page anew where a part of it is about to be drawn again, and the weights are others by now.
+
+    What is cached of earlier weights may be gone, and would be made of the new ones. Only what stands on the screen is drawn
+    anew: a training that saves all the time lets the page come first.
+    """
+    if st.session_state.get(DRAWN) == drawn != now:
+        st.rerun()
+    st.session_state[DRAWN] = drawn
+
+
 @st.cache_resource(max_entries=8, show_spinner=False)
 def load_run(version: RunVersion) -> vae.Run:
     """The run with its weights. Raises `RunError`."""
     return vae.load_run(version.path)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
 def frame_of(version: RunVersion) -> Frame | None:
     """The frame made with these weights: the codes of the held-out images. None where there is none."""
+    return _frame_of(version) or _encoded_frame(version)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _frame_of(version: RunVersion) -> Frame | None:
     run = load_run(version)
-    return run.folder.frame_of_step(run.step) or _encoded_frame(run)
+    return run.folder.frame_of_step(run.step)
 
 
-def _encoded_frame(run: vae.Run) -> Frame | None:
-    """What the frame would hold, for weights that were saved without one, where the data set is at hand."""
+def _encoded_frame(version: RunVersion) -> Frame | None:
+    """What the frame would hold, for weights that were saved without one, where the data set is at hand by now."""
+    config = load_run(version).config
+    return _encode(version) if held_out(config.dataset, config.held_out) is not None else None
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _encode(version: RunVersion) -> Frame:
+    run = load_run(version)
     images = held_out(run.config.dataset, run.config.held_out)
-    if images is None:
-        return None
     codes: Codes = encode_images(run.model, images.images)
     return Frame(0, run.step, codes, images.labels, None)
 
@@ -115,11 +137,14 @@ def plane(version: RunVersion, axes: str) -> Plane:
     return plane_of_axes(latent, first, second)
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
 def extent(version: RunVersion, axes: str) -> float:
-    """Half the side of the square that shows the codes and the prior's bulk."""
-    frame = frame_of(version)
-    return plane_extent(places(version, axes)) if frame is not None else 3.0
+    """Half the side of the square that shows the codes, if there are any, and the prior's bulk."""
+    return _extent(version, axes) if frame_of(version) is not None else 3.0
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _extent(version: RunVersion, axes: str) -> float:
+    return plane_extent(places(version, axes))
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -128,10 +153,14 @@ def places(version: RunVersion, axes: str) -> Tensor:
     return plane(version, axes).project(frame_of(version).codes.posterior.mean)
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
 def atlas(version: RunVersion, axes: str, rest: tuple[float, ...]) -> Atlas:
     """The atlas of the slice through the point `rest`. Raises `AtlasError`."""
-    return make_atlas(load_run(version).model, plane(version, axes), torch.tensor(rest), extent(version, axes))
+    return _atlas(version, axes, rest, extent(version, axes))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _atlas(version: RunVersion, axes: str, rest: tuple[float, ...], extent: float) -> Atlas:
+    return make_atlas(load_run(version).model, plane(version, axes), torch.tensor(rest), extent)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
@@ -141,12 +170,16 @@ def density(version: RunVersion, axes: str) -> Picture:
     return density_picture(aggregate_density(codes.posterior, shown, extent(version, axes)))
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
 def change(version: RunVersion, axes: str, rest: tuple[float, ...]) -> Picture | None:
     """How fast the decoder changes on the slice through the point `rest`; None where it gives no finite numbers."""
+    return _change(version, axes, rest, extent(version, axes))
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _change(version: RunVersion, axes: str, rest: tuple[float, ...], extent: float) -> Picture | None:
     model, shown = load_run(version).model, plane(version, axes)
     cells = CHANGE_CELLS[model.config.architecture]
-    field = change_rate(model, shown, torch.tensor(rest), extent(version, axes), cells)
+    field = change_rate(model, shown, torch.tensor(rest), extent, cells)
     return change_picture(field) if field.isfinite().all() else None
 
 

@@ -153,6 +153,11 @@ def write_address() -> None:
         st.query_params.from_dict(query)
 
 
+def literally(words: str) -> str:
+    """A visitor's words as Markdown that shows them and does nothing they ask for, such as loading a picture."""
+    return f"`{words.replace('`', ' ')}`"
+
+
 def read_address(query: dict[str, str]) -> tuple[View, str | None]:
     """The view that an address asks for, and a sentence about the first part of it that makes no sense."""
     known, problem = {}, None
@@ -162,7 +167,8 @@ def read_address(query: dict[str, str]) -> tuple[View, str | None]:
         try:
             known[field.name] = field.read(query[name])
         except (ValueError, KeyError, binascii.Error, zlib.error):
-            problem = problem or f"The address asks for {name}={query[name][:60]}, which is no {field.expected}."
+            asked = literally(f"{name}={query[name][:60]}")
+            problem = problem or f"The address asks for {asked}, which is no {field.expected}."
     return View(**known), problem
 
 

@@ -28,6 +28,7 @@ LEAST_CONTRAST = 12
 """Grey levels between paper and ink below which a picture is taken for blank."""
 
 SIZE = 28
+NOTHING = "Nothing stands out from the picture's background; draw something or choose one with more contrast."
 
 
 class PictureError(ExplorerError):
@@ -90,7 +91,7 @@ def read_picture(content: bytes) -> np.ndarray:
 def to_convention(picture: np.ndarray, dataset: str) -> Tensor:
     """The picture (H, W), uint8 ink on 0, as an image (1, 1, 28, 28), uint8, that `dataset` could have.
 
-    Raises `PictureError` when there is no ink.
+    Raises `PictureError` when there is no ink, or so little that none is left in so few pixels.
     """
     convention = CONVENTIONS[dataset]
     content = _cut_out(picture)
@@ -98,6 +99,8 @@ def to_convention(picture: np.ndarray, dataset: str) -> Tensor:
         fitted = _enlarge(_averages(content, convention.cells), convention.box)
     else:
         fitted = _fit(content, convention.box)
+    if fitted.max() < LEAST_CONTRAST:  # a few specks, far apart
+        raise PictureError(NOTHING)
     top, left = (_offset(fitted, axis, convention.centred_by) for axis in (0, 1))
     image = np.zeros((SIZE, SIZE), np.uint8)
     image[top : top + fitted.shape[0], left : left + fitted.shape[1]] = fitted
@@ -205,7 +208,7 @@ def _without_specks(ink: np.ndarray) -> np.ndarray:
 def _cut_out(picture: np.ndarray) -> np.ndarray:
     """The smallest rectangle of the picture (H, W) with all its ink."""
     if not picture.any():
-        raise PictureError("Nothing stands out from the picture's background; draw something or choose one with more contrast.")
+        raise PictureError(NOTHING)
     (top, bottom), (left, right) = (np.flatnonzero(picture.any(axis))[[0, -1]] for axis in (1, 0))
     return picture[top : bottom + 1, left : right + 1]
 

@@ -65,8 +65,9 @@ def test_cold_deep_links(page, address, path, words):
     [
         ("z=NaN,0", "z=NaN,0"),
         ("z=here", "z=here"),
-        ("run=gone", "no run called 'gone'"),
-        ("run=../digits", "no run called '../digits'"),
+        ("run=gone", "no run called gone"),
+        ("run=../digits", "no run called ../digits"),
+        ("run=![x](https://example.org/x.png)", "no run called ![x](https://example.org/x.png)"),
         ("own=no-picture", "own=no-picture"),
         ("layers=clusters,bogus", "layers=clusters,bogus"),
     ],
@@ -77,6 +78,7 @@ def test_an_address_that_makes_no_sense_is_one_sentence_and_the_page_goes_on(pag
     assert page.locator(".stAlert").count() == 1
     wait_for_plane(page)
     assert query(page)["run"] == "mnist"
+    assert page.locator(".stAlert img, .stAlert a").count() == 0
 
 
 def test_a_training_started_in_the_page_draws_its_curves_and_ends_in_the_picker(page, address, runs):

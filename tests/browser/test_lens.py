@@ -246,6 +246,12 @@ def test_a_tap_pins_and_a_finger_moves_the_lens_without_a_pan(new_context, addre
     touch(finger, "touchEnd")
     expect_another_image(page, before)
     expect_pin(page, z)
+    expect_lens(page, decoded(runs / "mnist", z))
+    expect(page.locator(".st-key-lens")).to_contain_text("pinned")  # the finger is nowhere
+    field = page.get_by_label("z1")
+    field.fill("-0.5")
+    field.press("Enter")
+    expect_lens(page, decoded(runs / "mnist", [-0.5, float(page.get_by_label("z2").input_value())]))
     assert page.faults == []
 
 

@@ -135,7 +135,8 @@ def test_a_malformed_part_is_told_and_costs_only_itself(address_of, name, text):
     view, problem = read_address(query)
     field = state.FIELDS[name].name
     assert view == dataclasses.replace(View(**CHANGED), **{field: getattr(View(), field)})
-    assert problem == f"The address asks for {name}={text[:60]}, which is no {state.FIELDS[name].expected}."
+    asked = state.literally(f"{name}={text[:60]}")
+    assert problem == f"The address asks for {asked}, which is no {state.FIELDS[name].expected}."
 
 
 def test_the_first_of_several_malformed_parts_is_told():
@@ -205,7 +206,7 @@ def test_the_address_is_read_and_written_back():
 
 def test_what_the_address_asked_for_in_vain_leaves_it():
     app = session(run="mine", z="north", cells="8", junk="x")
-    assert app.text[0].value.startswith("mine|()|None|The address asks for z=north")
+    assert app.text[0].value.startswith("mine|()|None|The address asks for `z=north")
     assert app.query_params == {"run": "mine", "cells": "8"}
 
 

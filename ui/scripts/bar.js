@@ -22,6 +22,12 @@ const otherTheme = (dark) => {
   window.location.assign(address);
 };
 
+// Streamlit writes a link's address when it draws the bar, and a click on the plane draws only what belongs to it.
+const keepAddress = ({ target }) => {
+  const link = target.closest?.('.st-key-bar [data-testid="stPageLink"] a');
+  if (link) link.search = window.location.search;
+};
+
 const isDark = () => {
   const colour = getComputedStyle(document.querySelector('.stApp')).backgroundColor;
   const [red, green, blue] = colour.match(/\d+/g).map(Number);
@@ -29,6 +35,8 @@ const isDark = () => {
 };
 
 export default function ({ parentElement }) {
+  const bar = parentElement.closest?.('.st-key-bar') ?? document.querySelector('.st-key-bar');
+  for (const kind of ['pointerdown', 'focusin']) bar.addEventListener(kind, keepAddress, true);
   const [link, theme] = parentElement.querySelectorAll('button');
   link.onclick = async () => {
     await copy(window.location.href);

@@ -177,9 +177,15 @@ class Lens {
 
   onRelease(event) {
     const { press } = this;
-    this.press = null;
+    this.letGo(event);
     if (!press || Math.hypot(event.clientX - press.x, event.clientY - press.y) > STILL || !this.look()) return;
     this.pin(event.clientX, event.clientY, REACH[event.pointerType] ?? REACH.mouse);
+  }
+
+  // A finger that is lifted is nowhere, and no move will tell.
+  letGo(event) {
+    this.press = null;
+    if (event.pointerType === 'touch') this.inside = false;
   }
 
   pin(clientX, clientY, reach) {
@@ -258,7 +264,7 @@ const listen = (lens) => {
     pointermove: (event) => lens.onMove(event),
     pointerdown: (event) => lens.onPress(event),
     pointerup: (event) => lens.onRelease(event),
-    pointercancel: () => (lens.press = null),
+    pointercancel: (event) => lens.letGo(event),
     keydown: (event) => lens.onKey(event),
     touchstart: (event) => lens.onTouch(event),
     scroll: () => lens.look(),
