@@ -15,6 +15,7 @@ from torch import Tensor
 
 from vae.guess import Guess
 from vae.joint import EvidenceError, Joint
+from vae.latent import BATCH
 from vae.model import VAE
 from vae.quadrature import Cells, Integral, Lattice, Pairs, integrate, log_sums, survey
 
@@ -32,7 +33,10 @@ TILES, TILES_FOR_A_DATA_SET = 1000, 16_000
 
 WIDEST = 100.0
 BORDER_SHARE = 1e-5
-"""An image with more than this share of its mass within five spacings of the lattice's border gets one twice as wide."""
+"""An image with more than this share of its mass within five spacings of the lattice's border, or beyond, gets a wider one."""
+
+FARTHEST = 24.0
+"""The radius up to which mass is looked for that does not reach a lattice's border; there the prior takes 288 nats."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,7 @@ class PlaneQuadrature:
         """
         images = self.joint.pixels(images)
         pairs = self.survey(images, progress)
-        far = self._reaches_border(pairs, len(images))
+        far = self._is_too_small(images, pairs)
         near = pairs.select(~far[pairs.image])
         found = integrate(self.joint, images, self.lattice, near, tolerance, finest, self.guess, on_cells, progress)
         evidence = self._evidence(found)
@@ -133,14 +137,12 @@ class PlaneQuadrature:
 
     def wide_enough(self, image: Tensor) -> PlaneQuadrature:
         """This quadrature, or the wider one that an image (1, C, H, W) far from zero needs."""
-        far = self._reaches_border(self.survey(self.joint.pixels(image)), 1)
-        return self.wider.wide_enough(image) if far.any() else self
+        image = self.joint.pixels(image)
+        return self.wider.wide_enough(image) if self._is_too_small(image, self.survey(image)).any() else self
 
     def survey(self, images: Tensor, progress: Callable[[Iterable], Iterable] = iter) -> Pairs:
         """Where on the coarsest lattice the mass of images may lie that `joint.pixels` gave: near their best, or beside."""
-        parts = list(survey(self.joint, images, self.blocks, self.decoded, progress))
-        image, block, values = (torch.cat([getattr(part, name) for part in parts]) for name in ("image", "block", "values"))
-        return Pairs(image, block, values)
+        return Pairs.together(survey(self.joint, images, self.blocks, self.decoded, progress))
 
     @torch.no_grad()
     def true_posterior(
@@ -169,15 +171,35 @@ class PlaneQuadrature:
     def _radius(self, blocks: Tensor) -> Tensor:
         return ((2 * blocks + 1) * self.lattice.spacing + self.lattice.origin).norm(dim=1)
 
-    def _reaches_border(self, pairs: Pairs, count: int) -> Tensor:
-        """Which images have a share of their mass at the lattice's border that matters, (N,)."""
-        outside = pairs.select(self._radius(pairs.block) > self.extent - 5 * self.lattice.spacing[0])
-        share = log_sums(outside, count).logsumexp(1) - log_sums(pairs, count).logsumexp(1)
-        return share > math.log(BORDER_SHARE)
+    def _is_too_small(self, images: Tensor, pairs: Pairs) -> Tensor:
+        """For which images, of which a survey gave `pairs`, a share of the mass that matters may lie beyond, (N,)."""
+        at_border = self._radius(pairs.block) > self.extent - 5 * self.lattice.spacing[0]
+        return _holds_a_share(pairs, at_border, len(images)) | self._lies_beyond(images)
+
+    @torch.no_grad()
+    def _lies_beyond(self, images: Tensor) -> Tensor:
+        """Which images have mass beyond the lattice, of those that the encoder sees there, (N,).
+
+        Behind a valley it does not show at the border.
+        """
+        means = torch.cat([self.model.encode(part).mean for part in images.split(BATCH)])
+        beyond = means.double().norm(dim=1) > self.extent - 5 * self.lattice.spacing[0]
+        if self.extent < FARTHEST and beyond.any():
+            seen = images[beyond]
+            pairs = self.wider.survey(seen)
+            outside = self.wider._radius(pairs.block) > self.extent
+            beyond[beyond.clone()] = _holds_a_share(pairs, outside, len(seen)) | self.wider._lies_beyond(seen)
+            return beyond
+        return torch.zeros_like(beyond)
 
     def _evidence(self, integral: Integral) -> Evidence:
         spacing = self.lattice.spacing[0] / 2.0**integral.level
         return Evidence(integral.value.cpu(), spacing.cpu(), integral.change.cpu())
+
+
+def _holds_a_share(pairs: Pairs, mask: Tensor, count: int) -> Tensor:
+    """Which images have a share of their mass that matters in the pairs of a mask, (count,)."""
+    return log_sums(pairs.select(mask), count).logsumexp(1) - log_sums(pairs, count).logsumexp(1) > math.log(BORDER_SHARE)
 
 
 def log_evidence(model: VAE, images: Tensor, progress: Callable[[Iterable], Iterable] = iter) -> Tensor:

@@ -77,6 +77,12 @@ class Pairs:
         """Those of a mask (P,)."""
         return Pairs(self.image[mask], self.block[mask], self.values[mask])
 
+    @classmethod
+    def together(cls, parts: Iterable[Pairs]) -> Pairs:
+        """All of them, one after another."""
+        parts = list(parts)
+        return cls(*(torch.cat([getattr(part, name) for part in parts]) for name in ("image", "block", "values")))
+
 
 @dataclass(frozen=True)
 class Cells:
@@ -220,7 +226,7 @@ def _halved(
     low = guessed.select(values < (best - DEPTH - DOUBT)[guessed.image])
     rest = guessed.select(~(values < (best - DEPTH - DOUBT)[guessed.image]))
     decoded = evaluate(joint, images, lattice, rest.image, rest.block, level, progress)
-    return Pairs(*(torch.cat([getattr(part, name) for part in (low, decoded)]) for name in ("image", "block", "values")))
+    return Pairs.together([low, decoded])
 
 
 def evaluate(

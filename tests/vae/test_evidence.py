@@ -149,6 +149,45 @@ def test_both_sides_agree_for_a_trained_run_and_any_q(small_run, digits):
         assert log_evidence(run.model, x).item() == pytest.approx(evidence, abs=1e-3)
 
 
+class FarPlace(Linear):
+    """Draws less than half of a picture around zero, all of it at a place far out, and between nothing; the encoder knows."""
+
+    PLACE = (6.4, -6.4)
+
+    def __init__(self) -> None:
+        super().__init__(1.0)
+        self.likelihood = self.Identity(0.15)
+        self.picture = torch.ones(1, 6, dtype=torch.float64)
+
+    def decode_parameters(self, z: torch.Tensor) -> torch.Tensor:
+        away = (z - z.new_tensor(self.PLACE)).square().sum(1, keepdim=True)
+        strength = 0.42 * (-z.square().sum(1, keepdim=True) / 2).exp() + (-away / (2 * 0.3**2)).exp()
+        return (strength * self.picture).view(-1, 1, 2, 3)
+
+    def encode(self, x: torch.Tensor) -> Posterior:
+        return Posterior(x.new_tensor([self.PLACE]).expand(len(x), 2), x.new_full((len(x), 2), -4.0))
+
+
+@torch.no_grad()
+def test_mass_behind_a_valley_is_found_where_the_encoder_points_there():
+    model = FarPlace()
+    x = model.picture.view(1, 1, 2, 3)
+    steps = torch.arange(-11, 11, 0.02, dtype=torch.double) + 0.01
+    places = torch.cartesian_prod(steps, steps)
+    log_prior = -places.square().sum(1) / 2 - math.log(2 * math.pi)
+    log_joint = model.likelihood.log_prob(model.decode_parameters(places), x) + log_prior
+    expected = log_joint.logsumexp(0).item() + 2 * math.log(0.02)
+    within = log_joint[places.norm(dim=1) < 6].logsumexp(0).item() + 2 * math.log(0.02)
+    assert expected > within + 1
+    quadrature = PlaneQuadrature(model)
+    evidence = quadrature.log_evidence(x).log_evidence.item()
+    assert evidence == pytest.approx(expected, abs=1e-3)
+    assert quadrature.true_posterior(x).mean.tolist() == pytest.approx((log_joint.softmax(0) @ places).tolist(), abs=1e-3)
+    for q in (model.encode(x), Posterior(torch.zeros(1, 2).double(), torch.full((1, 2), -2.0).double())):
+        terms = sides(quadrature, x, q)
+        assert evidence - terms.kl_to_posterior == pytest.approx(terms.elbo, abs=0.01)
+
+
 def test_the_check_can_fail(small_run, digits):
     """Without a mode on q's own lattice the left side no longer equals the right one."""
     run = load_run(small_run.path)
