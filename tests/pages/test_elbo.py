@@ -11,7 +11,7 @@ import torch
 
 import vae
 from tests.conftest import small_config
-from tests.pages.conftest import address, open_page, shown
+from tests.pages.conftest import address, open_page, pictures, shown
 from ui import equation
 from ui.state import SECTIONS
 from vae.run import load_run
@@ -166,3 +166,11 @@ def test_binarised_images_are_black_or_white(runs):
     app = open_page(PAGE, run="small", image="5", pixels="threshold")
     assert "log-probability of this very image" in shown(app)
     assert torch.isfinite(torch.tensor(terms(app))).all()
+
+
+def test_drawing_again_leaves_an_image_of_random_pixels_as_it_is(runs):
+    app = open_page(PAGE, run="small", image="5", pixels="random", section="samples")
+    image, numbers, words = pictures(app, "original-image")[0], terms(app), shown(app)
+    app.button(key="draw_again").click().run()
+    assert not app.exception and address(app)["epsilon"] == "1" and shown(app) != words
+    assert (pictures(app, "original-image")[0] == image).all() and terms(app) == numbers
