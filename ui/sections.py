@@ -62,7 +62,8 @@ def _choose() -> None:
 
 
 def _generator(subject: Subject) -> torch.Generator:
-    return torch.Generator(device=subject.run.model.device).manual_seed(state.view().epsilon)
+    """Never of seed 0, from which the numbers are drawn where there is no plane: what checks them must not share its draws."""
+    return torch.Generator(device=subject.run.model.device).manual_seed(state.view().epsilon + 1)
 
 
 def _again() -> None:
@@ -134,9 +135,14 @@ def _samples(subject: Subject, numbers: Numbers) -> None:
             f"{rows}</table><p>Each dot is one estimate of E<sub>q</sub>[log p(x|z)]; ten times the samples scatter √10 times "
             "less. Training takes <b>one</b> sample for each image: it is right on average, and the noise of "
             "the hundred images of a batch, and of thousands of steps, averages out.</p>"
-            f'<p class="small">By quadrature: {signed(numbers.reconstruction, 3)} nats.</p>'
+            f'<p class="small">{reference(subject.has_plane)}: {signed(numbers.reconstruction, 3)} nats.</p>'
         )
         _again()
+
+
+def reference(has_plane: bool) -> str:
+    """Where the equation's reconstruction term comes from."""
+    return "By quadrature" if has_plane else f"From {equation_resources.IMPORTANCE_SAMPLES:,} other samples"
 
 
 def _gradients(subject: Subject, numbers: Numbers) -> None:

@@ -103,6 +103,15 @@ def test_other_latent_sizes_work_by_importance_sampling_and_say_so(runs, latent)
         assert "nan" not in shown(app).lower()
 
 
+@pytest.mark.parametrize("latent", [1, 2, 8])
+def test_few_and_many_samples_are_held_against_quadrature_only_where_there_is_a_plane(runs, latent):
+    train_run(vae.RunFolder.create(runs / "other", small_config(latent=latent, epochs=1)))
+    app = open_page(PAGE, run="other", image="3", section="samples")
+    source, value = re.search(r'"small">(By quadrature|From 5,000 other samples): (-?[\d.]+) nats', shown(app)).groups()
+    assert (source == "By quadrature") == (latent == 2)
+    assert float(value) == pytest.approx(terms(app)[2], abs=0.006)
+
+
 def test_of_many_dimensions_one_at_a_time_is_moved(runs):
     train_run(vae.RunFolder.create(runs / "other", small_config(latent=8, epochs=1)))
     app = open_page(PAGE, run="other", image="3")
