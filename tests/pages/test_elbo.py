@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import vae
-from tests.conftest import small_config
+from tests.conftest import ROOT, small_config
 from tests.pages.conftest import address, open_page, pictures, shown
 from ui import equation
 from ui.state import SECTIONS
@@ -101,6 +101,15 @@ def test_other_latent_sizes_work_by_importance_sampling_and_say_so(runs, latent)
         app = open_page(PAGE, run="other", image="3", section=section)
         assert not app.exception and not app.error and "importance sampling" in shown(app)
         assert "nan" not in shown(app).lower()
+
+
+def test_the_gradients_of_a_wide_q_are_told_in_numbers_that_are_not_zero(mnist_present, monkeypatch):
+    monkeypatch.setenv("VAE_RUNS", str(ROOT / "checkpoints"))
+    app = open_page(PAGE, run="mnist", image="0", section="gradients", q="0,0,3,3")
+    ratios = [float(ratio) for ratio in re.findall(r"<b>([\d.,]+)</b> times as many samples", shown(app))]
+    assert not app.exception and len(ratios) == 2 and all(0 < ratio < 1 for ratio in ratios)
+    assert "for z1 and z2 it does better" in shown(app) and "what its last refinement changed" in shown(app)
+    assert len(re.findall(r"quadrature</td><td>-?\d+\.\d\d ± \d+\.\d\d</td>", shown(app))) == 2
 
 
 @pytest.mark.parametrize("latent", [1, 2, 8])
