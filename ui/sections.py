@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 import torch
 
@@ -62,7 +64,8 @@ def _choose() -> None:
 
 
 def _generator(subject: Subject) -> torch.Generator:
-    return torch.Generator(device=subject.run.model.device).manual_seed(state.view().epsilon)
+    """Never of seed 0, from which the numbers are drawn where there is no plane: what checks them must not share its draws."""
+    return torch.Generator(device=subject.run.model.device).manual_seed(state.view().epsilon + 1)
 
 
 def _again() -> None:
@@ -134,9 +137,14 @@ def _samples(subject: Subject, numbers: Numbers) -> None:
             f"{rows}</table><p>Each dot is one estimate of E<sub>q</sub>[log p(x|z)]; ten times the samples scatter √10 times "
             "less. Training takes <b>one</b> sample for each image: it is right on average, and the noise of "
             "the hundred images of a batch, and of thousands of steps, averages out.</p>"
-            f'<p class="small">By quadrature: {signed(numbers.reconstruction, 3)} nats.</p>'
+            f'<p class="small">{reference(subject.has_plane)}: {signed(numbers.reconstruction, 3)} nats.</p>'
         )
         _again()
+
+
+def reference(has_plane: bool) -> str:
+    """Where the equation's reconstruction term comes from."""
+    return "By quadrature" if has_plane else f"From {equation_resources.IMPORTANCE_SAMPLES:,} other samples"
 
 
 def _gradients(subject: Subject, numbers: Numbers) -> None:
@@ -147,7 +155,7 @@ def _gradients(subject: Subject, numbers: Numbers) -> None:
     compared = compare_gradients(pathwise, score)
     shown = min(q.mean.shape[1], 2)
     names = tuple(f"z{index + 1}" for index in range(shown))
-    exact = quadrature_gradient(model, x, q, finest=1 / 4).gradient if q.mean.shape[1] <= 2 else None
+    exact = quadrature_gradient(model, x, q) if q.mean.shape[1] <= 2 else None
     left, right = st.columns([1.4, 1], gap="medium")
     with left:
         figure = estimates.gradient_histograms(pathwise, score, names)
@@ -158,19 +166,37 @@ def _gradients(subject: Subject, numbers: Numbers) -> None:
             for kind, summary in (("z = μ + σε", compared.pathwise), ("score", compared.score_function)):
                 rows += (
                     f"<tr><td>{name}</td><td>{kind}</td><td>{signed(summary.mean[index].item())} ± "
-                    f"{summary.standard_error[index].item():.2f}</td><td>{summary.variance[index].item():,.0f}</td></tr>"
+                    f"{summary.standard_error[index].item():.2f}</td><td>{_two_digits(summary.variance[index].item())}</td></tr>"
                 )
             if exact is not None:
-                rows += f"<tr><td>{name}</td><td>quadrature</td><td>{signed(exact[index].item())}</td><td>0</td></tr>"
-        ratios = " and ".join(f"{compared.variance_ratio[index].item():,.0f}" for index in range(shown))
+                value = f"{signed(exact.gradient[index].item())} ± {exact.change:.2f}"
+                rows += f"<tr><td>{name}</td><td>quadrature</td><td>{value}</td><td>0</td></tr>"
         st.html(
             '<table class="numbers big"><tr><th></th><th></th><th>mean ± standard error</th><th>variance</th></tr>'
-            f"{rows}</table><p>Both are right on average. But the score function needs "
-            f"<b>{ratios}</b> times as many samples (the ratio of the variances, for {' and '.join(names)}): it knows only how "
-            "good each image was, while z = μ + σε knows in which direction it gets better.</p>"
-            f'<p class="small">{GRADIENTS:,} samples of each; nats per unit of the mean.</p>'
+            f"{rows}</table><p>Both are right on average. {comparison(compared.variance_ratio[:shown].tolist(), names)}</p>"
+            f'<p class="small">{GRADIENTS:,} samples of each; nats per unit of the mean.'
+            f"{'' if exact is None else ' ± of the quadrature: what its last refinement changed.'}</p>"
         )
         _again()
+
+
+def comparison(ratios: Sequence[float], names: Sequence[str]) -> str:
+    """Which estimator needs more samples in the dimensions of `names`, by the score function's variance over the other's."""
+    needs = dict(zip(names, map(_two_digits, ratios), strict=True))
+    better = [name for name, ratio in zip(names, ratios, strict=True) if ratio < 0.995]  # shown as less than 1
+    each = " and ".join(f"<b>{times}</b> times as many samples for {name}" for name, times in needs.items())
+    why = "it knows only how good each image was, while z = μ + σε knows in which direction it gets better."
+    if better:
+        why = (
+            f"for {' and '.join(better)} it does better, because q is so wide that the slope of log p(x|z), by which "
+            "z = μ + σε goes, differs very much from sample to sample."
+        )
+    return f"The score function needs {each} (the ratio of the variances): {why}"
+
+
+def _two_digits(value: float) -> str:
+    """A count, or a small number to two digits."""
+    return f"{value:,.0f}" if value >= 9.95 else f"{value:.2g}"
 
 
 def _derivation(subject: Subject, numbers: Numbers) -> None:

@@ -182,15 +182,15 @@ class Field:
     write: Callable[[object], str] = str
 
 
-def _read_point(text: str) -> Point:
+def _read_point(text: str, longest: int = MOST_DIMENSIONS) -> Point:
     point = tuple(float(part) for part in text.split(","))
-    if len(point) > MOST_DIMENSIONS or not all(math.isfinite(value) and abs(value) <= FARTHEST for value in point):
+    if len(point) > longest or not all(math.isfinite(value) and abs(value) <= FARTHEST for value in point):
         raise ValueError(text)
     return point
 
 
 def _read_gaussian(text: str) -> Point:
-    q = _read_point(text)
+    q = _read_point(text, 2 * MOST_DIMENSIONS)
     if len(q) % 2 or not all(deviation > 0 for deviation in q[len(q) // 2 :]):
         raise ValueError(text)
     return q
@@ -198,6 +198,11 @@ def _read_gaussian(text: str) -> Point:
 
 def _write_point(point: Point) -> str:
     return ",".join(f"{value:.4f}" for value in point)
+
+
+def _write_gaussian(q: Point) -> str:
+    """Nine digits, however small: an encoder's standard deviations may be below 0.00005, and single precision comes back."""
+    return ",".join(f"{value:.9g}" for value in q)
 
 
 def _read_count(text: str) -> int:
@@ -278,7 +283,7 @@ FIELDS = {
     "epsilon": Field("epsilon", "count; it should read like epsilon=3", _read_count),
     "a": Field("start", "point; it should read like a=0.5,-1.2", _read_point, _write_point),
     "b": Field("end", "point; it should read like b=0.5,-1.2", _read_point, _write_point),
-    "q": Field("q", "Gaussian; it should read like q=0.5,-1.2,0.05,0.03", _read_gaussian, _write_point),
+    "q": Field("q", "Gaussian; it should read like q=0.5,-1.2,0.05,0.03", _read_gaussian, _write_gaussian),
     "pixels": Field("pixels", f"kind of pixels; choose one of {', '.join(PIXELS)}", _one_of(PIXELS)),
     "section": Field("section", f"section; choose one of {', '.join(SECTIONS)}", _one_of(SECTIONS)),
     "runs": Field("runs", f"list of up to {MOST_RUNS} runs; it should read like runs=mnist,digits", _read_runs, ",".join),

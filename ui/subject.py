@@ -76,7 +76,7 @@ def subject_of(version: RunVersion, run: vae.Run, frame: Frame | None) -> Subjec
         name = f"{html.escape(run.class_names[int(images.labels[probe])])} (image {probe:,})"
     x = pixels(image)
     if view.pixels != "grey":
-        x = binarised(x, view.pixels, torch.Generator().manual_seed(view.epsilon))
+        x = binarised(x, view.pixels, torch.Generator().manual_seed(probe or 0))  # the image stays when epsilons are new
     encoder = run.model.encode(x)
     return Subject(version, run, x, encoder, _gaussian_by_hand(view.q, encoder) or encoder, probe, name)
 

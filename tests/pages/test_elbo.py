@@ -10,8 +10,8 @@ import pytest
 import torch
 
 import vae
-from tests.conftest import small_config
-from tests.pages.conftest import address, open_page, shown
+from tests.conftest import ROOT, small_config
+from tests.pages.conftest import address, open_page, pictures, shown
 from ui import equation
 from ui.state import SECTIONS
 from vae.run import load_run
@@ -103,6 +103,24 @@ def test_other_latent_sizes_work_by_importance_sampling_and_say_so(runs, latent)
         assert "nan" not in shown(app).lower()
 
 
+def test_the_gradients_of_a_wide_q_are_told_in_numbers_that_are_not_zero(mnist_present, monkeypatch):
+    monkeypatch.setenv("VAE_RUNS", str(ROOT / "checkpoints"))
+    app = open_page(PAGE, run="mnist", image="0", section="gradients", q="0,0,3,3")
+    ratios = [float(ratio) for ratio in re.findall(r"<b>([\d.,]+)</b> times as many samples", shown(app))]
+    assert not app.exception and len(ratios) == 2 and all(0 < ratio < 1 for ratio in ratios)
+    assert "for z1 and z2 it does better" in shown(app) and "what its last refinement changed" in shown(app)
+    assert len(re.findall(r"quadrature</td><td>-?\d+\.\d\d ± \d+\.\d\d</td>", shown(app))) == 2
+
+
+@pytest.mark.parametrize("latent", [1, 2, 8])
+def test_few_and_many_samples_are_held_against_quadrature_only_where_there_is_a_plane(runs, latent):
+    train_run(vae.RunFolder.create(runs / "other", small_config(latent=latent, epochs=1)))
+    app = open_page(PAGE, run="other", image="3", section="samples")
+    source, value = re.search(r'"small">(By quadrature|From 5,000 other samples): (-?[\d.]+) nats', shown(app)).groups()
+    assert (source == "By quadrature") == (latent == 2)
+    assert float(value) == pytest.approx(terms(app)[2], abs=0.006)
+
+
 def test_of_many_dimensions_one_at_a_time_is_moved(runs):
     train_run(vae.RunFolder.create(runs / "other", small_config(latent=8, epochs=1)))
     app = open_page(PAGE, run="other", image="3")
@@ -166,3 +184,11 @@ def test_binarised_images_are_black_or_white(runs):
     app = open_page(PAGE, run="small", image="5", pixels="threshold")
     assert "log-probability of this very image" in shown(app)
     assert torch.isfinite(torch.tensor(terms(app))).all()
+
+
+def test_drawing_again_leaves_an_image_of_random_pixels_as_it_is(runs):
+    app = open_page(PAGE, run="small", image="5", pixels="random", section="samples")
+    image, numbers, words = pictures(app, "original-image")[0], terms(app), shown(app)
+    app.button(key="draw_again").click().run()
+    assert not app.exception and address(app)["epsilon"] == "1" and shown(app) != words
+    assert (pictures(app, "original-image")[0] == image).all() and terms(app) == numbers

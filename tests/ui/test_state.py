@@ -91,6 +91,21 @@ def test_z_is_written_to_four_decimals(address_of):
     assert view.z == (0.1235, -2.9877) and problem is None
 
 
+@pytest.mark.parametrize("latent", [2, 8, 256])
+def test_a_gaussian_comes_back_from_its_address_in_single_precision(address_of, latent):
+    generator = np.random.default_rng(latent)
+    means, deviations = 3 * generator.standard_normal(latent), 10 ** generator.uniform(-9, 1, latent)
+    q = tuple(np.concatenate([means, deviations]).astype(np.float32).tolist())
+    view, problem = read_address(address_of(View(q=q)))
+    assert problem is None and np.float32(view.q).tolist() == list(q)
+
+
+def test_deviations_of_a_gaussian_that_four_decimals_would_lose_come_back(address_of):
+    view = View(q=(0.5, -1.2, 3.12e-05, 4.51e-05))
+    assert address_of(view) == {"q": "0.5,-1.2,3.12e-05,4.51e-05"}
+    assert read_address(address_of(view)) == (view, None)
+
+
 def test_what_is_as_always_is_left_out(address_of):
     assert address_of(View()) == {}
     assert address_of(View(), "mine") == {"run": "mine"}
@@ -109,7 +124,7 @@ MALFORMED = [
     *(("cells", text) for text in ("", "4", "41", "many", "1e1", "-20")),
     *(("buttons", text) for text in ("", "off", "1", "true")),
     *(("epsilon", text) for text in ("", "-1", "x", "2147483648")),
-    *(("q", text) for text in ("", "0,0,1", "0,0,1,0", "0,0,1,-1", "0,0,nan,1", "x,0,1,1")),
+    *(("q", text) for text in ("", "0,0,1", "0,0,1,0", "0,0,1,-1", "0,0,nan,1", "x,0,1,1", ",".join(["1"] * 514))),
     *((name, text) for name in ("pixels", "section") for text in ("", "else")),
     *(("runs", text) for text in ("", ",", "mnist,", "mnist,mnist", "a,b,c,d,e")),
     *(("picture", text) for text in ("", "all")),
