@@ -17,6 +17,7 @@ from vae.diffusion.config import PriorConfig
 from vae.diffusion.folder import PriorFolder
 from vae.diffusion.worker import train_prior
 from vae.run import RunFolder
+from vae.status import Status
 from vae.worker import train_run
 
 PAGE = "pages/diffusion.py"
@@ -130,6 +131,24 @@ def test_a_training_is_watched_and_can_be_stopped(runs):
     assert not app.exception and not app.error
     assert "half-trained" not in shown(open_page(PAGE, run="small", chapter="training"))
     assert "stopped" in shown(open_page(PAGE, run="small", chapter="training"))
+
+
+@pytest.mark.parametrize("state", ["failed", "stopped"])
+def test_a_retraining_that_gave_nothing_says_why_beside_the_earlier_prior(diffused, state):
+    retrained = PriorFolder.in_training(RunFolder(diffused / "small"))
+    retrained.path.mkdir()
+    retrained.write_status(Status(state, message="The disk is full."))
+    app = open_page(PAGE, run="small")
+    assert not app.exception and has_film(app)
+    assert [error.value for error in app.error] == ["The disk is full."]
+
+
+def test_a_retraining_whose_status_is_damaged_leaves_the_earlier_prior_on_the_page(diffused):
+    retrained = PriorFolder.in_training(RunFolder(diffused / "small"))
+    retrained.path.mkdir()
+    (retrained.path / "status.json").write_text("{")
+    app = open_page(PAGE, run="small")
+    assert not app.exception and has_film(app) and "is not JSON" in app.error[0].value
 
 
 def test_a_prior_of_other_weights_says_so(diffused):
