@@ -154,9 +154,9 @@ def ledger_table(books: Balance, figures: Figures | None, steps: int) -> str:
     <p class="lead">{better}{exact}.</p>
     <p class="small">{books.codes:,} held-out images. The reconstruction term E[log p(x | z)] is the VAE's own in both cases, so
     what the KL term loses the ELBO gains. A chain's noise levels rise by one factor a step; a short chain pays for its coarse
-    steps. What DDPM trains, the noise-prediction loss, here <b>{terms.noise_prediction:.3f}</b>, is the same sum with other
-    weights (less on little noise), so it is no bound of log p(x). This prior was trained with weights close to those: see
-    <b>Its training</b>.</p>"""
+    steps. What DDPM trains, the noise-prediction loss, here <b>{terms.noise_prediction:.3f}</b> per dimension, is the same
+    sum with other weights (less on little noise), so it is no bound of log p(x). This prior was trained with weights close to
+    those: see <b>Its training</b>.</p>"""
 
 
 def _story(folder: RunFolder, version: PriorVersion) -> None:
@@ -206,9 +206,10 @@ def story(books: Balance) -> list[tuple[str, str]]:
             r"\nabla_x \log p(x; s) = \frac{D(x; s) - x}{s^2},\quad x = z + s\,\varepsilon = z_t/\alpha_t",
         ),
         (
-            "**8. What DDPM trains.** The same squares with kinder weights: predict the noise. Along this chain that is "
-            f"{terms.noise_prediction:.3f}. This prior's own loss weighs the noise levels a little differently.",
-            r"L_{\text{simple}} = \mathbb{E}\, \big\| \varepsilon - \hat\varepsilon \big\|^2,\quad "
+            "**8. What DDPM trains.** The same squares with kinder weights: predict the noise. Along this chain that is, for "
+            f"each of z's d dimensions, {terms.noise_prediction:.3f}. This prior's own loss weighs the noise levels a little "
+            "differently.",
+            r"\tfrac1d L_{\text{simple}} = \tfrac1d\, \mathbb{E}\, \big\| \varepsilon - \hat\varepsilon \big\|^2,\quad "
             r"\hat\varepsilon = \frac{z_t - \alpha_t D}{\sigma_t}",
         ),
     ]

@@ -13,6 +13,9 @@ import vae
 from tests.conftest import ROOT, small_config, wait_until
 from tests.pages.conftest import address, open_page, shown
 from tests.vae.diffusion.conftest import QUICK
+from ui.chapters import story
+from ui.prior_resources import Balance
+from vae.diffusion.bound import Ledger
 from vae.diffusion.config import PriorConfig
 from vae.diffusion.folder import PriorFolder
 from vae.diffusion.worker import train_prior
@@ -64,6 +67,12 @@ def test_every_chapter_opens(diffused, chapter):
         "training": "30 steps",
     }  # fmt: skip
     assert words[chapter] in shown(app)
+
+
+def test_the_noise_prediction_loss_and_its_formula_are_both_per_dimension():
+    books = Balance(Ledger(prior=0.1, diffusion=1.0, first_step=-0.5, noise_prediction=0.25, error=0.01), kl=2.0, codes=10)
+    words, formula = story(books)[-1]
+    assert "each of z's d dimensions, 0.250" in words and r"\tfrac1d\, \mathbb{E}" in formula
 
 
 def test_guidance_is_asked_for_and_kept_in_the_address(diffused):
