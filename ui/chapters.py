@@ -7,7 +7,7 @@ import torch
 
 from ui import flow, live_prior, prior_figures, prior_resources, state
 from ui.pictures import png_url, signed
-from ui.prior_resources import Balance, PriorVersion
+from ui.prior_resources import Balance, Fields, PriorVersion
 from vae.diffusion.figures import NEIGHBOURS, Figures
 from vae.diffusion.folder import PriorFolder
 from vae.diffusion.process import diffuse
@@ -96,7 +96,7 @@ def _field(folder: RunFolder, version: PriorVersion) -> None:
     level = slider.select_slider("Noise level s", LEVELS, value=0.5, key="field_level", format_func=lambda value: f"{value:g}")
     extent = flow.extent_of(prior)
     seen = prior_resources.fields(version, level, extent)
-    words.html(_field_words(level, seen.cosine))
+    words.html(_field_words(level, seen))
     codes = prior_resources.forward_codes(version).select(torch.arange(1500) % len(prior_resources.forward_codes(version)))
     u = prior.standard.to_standard(codes.posterior.mean)
     dots = diffuse(u, torch.tensor(level), torch.randn(u.shape, generator=torch.Generator().manual_seed(2)))
@@ -108,8 +108,8 @@ def _field(folder: RunFolder, version: PriorVersion) -> None:
         )  # fmt: skip
 
 
-def _field_words(level: float, cosine: float) -> str:
-    agree = f"At {prior_resources.SCORED} held-out codes with this much noise, the arrows' mean cosine is <b>{cosine:.3f}</b>."
+def _field_words(level: float, seen: Fields) -> str:
+    agree = f"At {seen.codes:,} held-out codes with this much noise, the arrows' mean cosine is <b>{seen.cosine:.3f}</b>."
     if level >= AGREES_FROM:
         why = "An arrow points to where the noise is expected to have come from, and is longer the more noise that is."
     else:

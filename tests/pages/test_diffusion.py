@@ -63,8 +63,8 @@ def test_every_chapter_opens(diffused, chapter):
     app = open_page(PAGE, run="small", chapter=chapter)
     assert not app.exception and not app.error
     words = {
-        "why": "distance to held-out codes", "field": "mean cosine", "ledger": "KL with the chain", "story": "One latent",
-        "training": "30 steps",
+        "why": "distance to held-out codes", "field": "At 364 held-out codes", "ledger": "KL with the chain",
+        "story": "One latent", "training": "30 steps",
     }  # fmt: skip
     assert words[chapter] in shown(app)
 
