@@ -141,6 +141,11 @@ def guide_of(class_names: tuple[str, ...]) -> int | None:
     return guide if guide is not None and guide < len(class_names) else None
 
 
+def led_to(class_names: tuple[str, ...]) -> int | None:
+    """The class that the particles are led to: guidance of weight 0 leads to none."""
+    return guide_of(class_names) if state.view().weight > 0 else None
+
+
 def choose_steps(backward: bool) -> None:
     """How many steps, by which sampler, on which schedule."""
     st.session_state["chain"] = state.view().chain
@@ -169,7 +174,7 @@ def warn(folder: RunFolder, prior: Prior) -> None:
 
 def described(version: PriorVersion, prior: Prior, class_names: tuple[str, ...]) -> dict:
     """The film that is asked for."""
-    view, guide = state.view(), guide_of(class_names)
+    view, guide = state.view(), led_to(class_names)
     extent = flow.extent_of(prior)
     if view.direction == "forward":
         film = prior_resources.forward_film(version, view.noise, view.chain)

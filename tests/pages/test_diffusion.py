@@ -88,6 +88,15 @@ def test_guidance_is_asked_for_and_kept_in_the_address(diffused):
     assert "class" not in address(app)
 
 
+def test_guidance_of_weight_0_is_no_class(diffused):
+    without = film(open_page(PAGE, run="small", direction="backward"))
+    app = open_page(PAGE, run="small", direction="backward", weight="0", **{"class": "7"})
+    seen = film(app)
+    assert app.selectbox(key="guide").value == 7 and app.number_input(key="weight").value == 0
+    assert all(seen[name] == without[name] for name in ("places", "labels", "sense", "notes", "arrows"))
+    assert "class 7" not in seen["sense"] and len(set(seen["labels"])) > 4
+
+
 @pytest.mark.parametrize(("steps", "moments"), [(1, 2), (1000, 101)])
 @pytest.mark.parametrize("direction", ["forward", "backward"])
 def test_one_step_and_a_thousand(diffused, steps, moments, direction):
