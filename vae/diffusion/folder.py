@@ -201,16 +201,12 @@ class PriorFolder(WatchedFolder):
 
     def _codes(self, tensors: dict[str, Tensor], name: str, description: Description) -> LabelledCodes:
         mean, log_variance, labels = (tensors[f"{name}_{what}"] for what in ("mean", "log_variance", "labels"))
-        shape = (len(labels), description.latent)
-        known = len(labels) > 0 and labels.ndim == 1 and int(labels.max()) < description.classes
-        if (
-            not known
-            or mean.shape != shape
-            or log_variance.shape != shape
-            or not files.all_finite({"m": mean, "v": log_variance})
-        ):
+        fits = labels.ndim == 1 and labels.dtype == torch.uint8 and mean.shape == log_variance.shape
+        fits = fits and mean.shape == (len(labels), description.latent) and {mean.dtype, log_variance.dtype} == {torch.float32}
+        fits = fits and len(labels) > 0 and int(labels.max()) < description.classes
+        if not fits or not files.all_finite({"m": mean, "v": log_variance}):
             raise ValueError(name)
-        return LabelledCodes(Posterior(mean.float(), log_variance.float()), labels.long())
+        return LabelledCodes(Posterior(mean, log_variance), labels.long())
 
     # What was measured
 
