@@ -203,6 +203,13 @@ def test_a_damaged_prior_is_one_sentence(diffused):
     assert not app.exception and "cut off" in app.error[0].value
 
 
+def test_a_prior_of_another_run_is_one_sentence_and_can_be_trained_again(diffused):
+    wide = RunFolder.create(diffused / "wide", small_config(latent=3))
+    shutil.copytree(PriorFolder.of(RunFolder(diffused / "small")).path, PriorFolder.of(wide).path)
+    app = open_page(PAGE, run="wide")
+    assert not app.exception and "made for another run" in app.error[0].value and app.button(key="diffuse")
+
+
 def test_a_prior_goes_with_its_run(diffused):
     shutil.copytree(diffused / "small", diffused / "twin")
     app = open_page(PAGE, run="twin")

@@ -171,8 +171,9 @@ class PriorFolder(WatchedFolder):
         files.write_tensors(self.path / "model.safetensors", denoiser.state_dict(), {})
 
     def read(self) -> Prior:
-        """The prior, ready to be sampled from. Raises `RunError` on anything missing or damaged."""
+        """The prior, ready to be sampled from. Raises `RunError` on anything missing, damaged or of another run."""
         description = self.read_description()
+        self._check_run(description)
         denoiser = Denoiser(description.shape)
         shapes = {name: tuple(value.shape) for name, value in denoiser.state_dict().items()}
         tensors, _ = files.read_tensors(self.path / "model.safetensors", shapes)
@@ -180,6 +181,15 @@ class PriorFolder(WatchedFolder):
             raise RunError(f"{self.path / 'model.safetensors'} holds numbers that are not finite; train the prior again.")
         denoiser.load_state_dict(tensors)
         return Prior(description, denoiser.eval().requires_grad_(False), self._read_codes(description))
+
+    def _check_run(self, description: Description) -> None:
+        config, class_names = RunFolder(self.path.parent).read_config()
+        latent, classes = config.model.latent, len(class_names)
+        if (description.latent, description.classes) != (latent, classes):
+            raise RunError(
+                f"{self.path} is a prior for {description.latent} latent dimensions and {description.classes} classes, and its "
+                f"run has {latent} and {classes}; it was made for another run, so train it again."
+            )
 
     def write_codes(self, sets: CodeSets) -> None:
         """Replace the codes."""

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import threading
 
 import pytest
@@ -173,6 +174,18 @@ def test_codes_of_another_shape_are_one_sentence(diffused_run):
         save_file(whole | spoilt, path)
         with pytest.raises(RunError, match="holds no codes of this prior"):
             PriorFolder.of(diffused_run).read()
+
+
+def test_a_prior_of_another_run_is_one_sentence(diffused_run):
+    wide = RunFolder.create(diffused_run.path.parent / "wide", small_config(latent=3))
+    shutil.copytree(PriorFolder.of(diffused_run).path, PriorFolder.of(wide).path)
+    with pytest.raises(RunError, match="for 2 latent dimensions and 10 classes, and its run has 3 and 10"):
+        PriorFolder.of(wide).read()
+    path = diffused_run.path / "run.json"
+    fields = json.loads(path.read_text())
+    path.write_text(json.dumps(fields | {"class_names": ["one", "two"]}))
+    with pytest.raises(RunError, match="its run has 2 and 2; it was made for another run, so train it again"):
+        PriorFolder.of(diffused_run).read()
 
 
 def test_a_newer_format_says_so(diffused_run):
