@@ -6,7 +6,7 @@ import streamlit as st
 
 from ui import chapters, flow, frame, live_prior, particles, prior_resources, resources, state
 from ui.prior_resources import PriorVersion
-from vae.diffusion.folder import Prior, PriorFolder
+from vae.diffusion.folder import Prior
 from vae.errors import ExplorerError
 from vae.run import RunFolder
 
@@ -46,6 +46,7 @@ def page(folder: RunFolder) -> None:
             "This run has one latent dimension, and particles need a plane; `python -m vae diffuse` trains a prior for it too."
         )
         return
+    live_prior.say_ending(folder)
     if version is None:
         without_prior(folder)
         return
@@ -62,9 +63,6 @@ def page(folder: RunFolder) -> None:
 def without_prior(folder: RunFolder) -> None:
     """Say what is missing, and offer it."""
     st.html(f'<p class="lead">{LEAD}</p>')
-    failed = PriorFolder.in_training(folder)
-    if failed.exists and failed.read_status().state in ("failed", "stopped"):
-        st.error(failed.read_status().message)
     st.info(f"{folder.name} has no diffusion prior yet. Training one on its codes takes about a minute.")
     live_prior.show_button(folder, again=False)
 
@@ -143,6 +141,11 @@ def guide_of(class_names: tuple[str, ...]) -> int | None:
     return guide if guide is not None and guide < len(class_names) else None
 
 
+def led_to(class_names: tuple[str, ...]) -> int | None:
+    """The class that the particles are led to: guidance of weight 0 leads to none."""
+    return guide_of(class_names) if state.view().weight > 0 else None
+
+
 def choose_steps(backward: bool) -> None:
     """How many steps, by which sampler, on which schedule."""
     st.session_state["chain"] = state.view().chain
@@ -171,7 +174,7 @@ def warn(folder: RunFolder, prior: Prior) -> None:
 
 def described(version: PriorVersion, prior: Prior, class_names: tuple[str, ...]) -> dict:
     """The film that is asked for."""
-    view, guide = state.view(), guide_of(class_names)
+    view, guide = state.view(), led_to(class_names)
     extent = flow.extent_of(prior)
     if view.direction == "forward":
         film = prior_resources.forward_film(version, view.noise, view.chain)

@@ -7,7 +7,7 @@ import torch
 
 from ui import flow, live_prior, prior_figures, prior_resources, state
 from ui.pictures import png_url, signed
-from ui.prior_resources import Balance, PriorVersion
+from ui.prior_resources import Balance, Fields, PriorVersion
 from vae.diffusion.figures import NEIGHBOURS, Figures
 from vae.diffusion.folder import PriorFolder
 from vae.diffusion.process import diffuse
@@ -96,7 +96,7 @@ def _field(folder: RunFolder, version: PriorVersion) -> None:
     level = slider.select_slider("Noise level s", LEVELS, value=0.5, key="field_level", format_func=lambda value: f"{value:g}")
     extent = flow.extent_of(prior)
     seen = prior_resources.fields(version, level, extent)
-    words.html(_field_words(level, seen.cosine))
+    words.html(_field_words(level, seen))
     codes = prior_resources.forward_codes(version).select(torch.arange(1500) % len(prior_resources.forward_codes(version)))
     u = prior.standard.to_standard(codes.posterior.mean)
     dots = diffuse(u, torch.tensor(level), torch.randn(u.shape, generator=torch.Generator().manual_seed(2)))
@@ -108,8 +108,8 @@ def _field(folder: RunFolder, version: PriorVersion) -> None:
         )  # fmt: skip
 
 
-def _field_words(level: float, cosine: float) -> str:
-    agree = f"At {prior_resources.SCORED} held-out codes with this much noise, the arrows' mean cosine is <b>{cosine:.3f}</b>."
+def _field_words(level: float, seen: Fields) -> str:
+    agree = f"At {seen.codes:,} held-out codes with this much noise, the arrows' mean cosine is <b>{seen.cosine:.3f}</b>."
     if level >= AGREES_FROM:
         why = "An arrow points to where the noise is expected to have come from, and is longer the more noise that is."
     else:
@@ -154,9 +154,9 @@ def ledger_table(books: Balance, figures: Figures | None, steps: int) -> str:
     <p class="lead">{better}{exact}.</p>
     <p class="small">{books.codes:,} held-out images. The reconstruction term E[log p(x | z)] is the VAE's own in both cases, so
     what the KL term loses the ELBO gains. A chain's noise levels rise by one factor a step; a short chain pays for its coarse
-    steps. What DDPM trains, the noise-prediction loss, here <b>{terms.noise_prediction:.3f}</b>, is the same sum with other
-    weights (less on little noise), so it is no bound of log p(x). This prior was trained with weights close to those: see
-    <b>Its training</b>.</p>"""
+    steps. What DDPM trains, the noise-prediction loss, here <b>{terms.noise_prediction:.3f}</b> per dimension, is the same
+    sum with other weights (less on little noise), so it is no bound of log p(x). This prior was trained with weights close to
+    those: see <b>Its training</b>.</p>"""
 
 
 def _story(folder: RunFolder, version: PriorVersion) -> None:
@@ -206,9 +206,10 @@ def story(books: Balance) -> list[tuple[str, str]]:
             r"\nabla_x \log p(x; s) = \frac{D(x; s) - x}{s^2},\quad x = z + s\,\varepsilon = z_t/\alpha_t",
         ),
         (
-            "**8. What DDPM trains.** The same squares with kinder weights: predict the noise. Along this chain that is "
-            f"{terms.noise_prediction:.3f}. This prior's own loss weighs the noise levels a little differently.",
-            r"L_{\text{simple}} = \mathbb{E}\, \big\| \varepsilon - \hat\varepsilon \big\|^2,\quad "
+            "**8. What DDPM trains.** The same squares with kinder weights: predict the noise. Along this chain that is, for "
+            f"each of z's d dimensions, {terms.noise_prediction:.3f}. This prior's own loss weighs the noise levels a little "
+            "differently.",
+            r"\tfrac1d L_{\text{simple}} = \tfrac1d\, \mathbb{E}\, \big\| \varepsilon - \hat\varepsilon \big\|^2,\quad "
             r"\hat\varepsilon = \frac{z_t - \alpha_t D}{\sigma_t}",
         ),
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import streamlit as st
 import torch
 from torch import Tensor
@@ -15,6 +17,7 @@ from vae.elbo import kl_to_prior
 from vae.estimators import reconstruction_draws
 from vae.evidence import PlaneQuadrature, TruePosterior
 from vae.importance import ImportanceEstimate, importance_log_evidence
+from vae.joint import EvidenceError
 from vae.model import IMAGE_SHAPE, Posterior
 from vae.sides import sides
 
@@ -66,12 +69,17 @@ def importance_of(version: RunVersion, image: bytes) -> ImportanceEstimate:
 
 @st.cache_data(max_entries=1024, show_spinner=False)
 def numbers_by_sampling(version: RunVersion, image: bytes, q: Gaussian) -> Numbers:
-    """The equation's numbers without a plane: KL(q to p(z given x)) is what is left between log p(x) and the right side."""
+    """The equation's numbers without a plane: KL(q to p(z given x)) is what is left between log p(x) and the right side.
+
+    Raises `EvidenceError` where they are not finite.
+    """
     model, x, posterior = resources.load_run(version).model, _image(image), _gaussian(q)
     generator = torch.Generator().manual_seed(0)
     reconstruction = reconstruction_draws(model, x, posterior, IMPORTANCE_SAMPLES, generator).double().mean().item()
     kl = kl_to_prior(posterior).item()
     evidence = importance_of(version, image).log_evidence.item()
+    if not all(map(math.isfinite, (evidence, reconstruction, kl))):
+        raise EvidenceError("The weights of this run give terms that are not finite for this image; train it anew.")
     return Numbers(evidence, evidence - reconstruction + kl, reconstruction, kl)
 
 

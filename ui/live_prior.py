@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import flow, prior_figures, prior_resources
+from ui import flow, frame, prior_figures, prior_resources
 from ui.ask import duration
 from ui.live_chart import bring_plotly, live_chart
 from ui.prior_resources import PriorVersion
@@ -32,6 +32,18 @@ def is_active(folder: RunFolder) -> bool:
         return prior.exists and prior.read_status().active
     except ExplorerError:
         return False
+
+
+def say_ending(folder: RunFolder) -> None:
+    """Why the latest training gave no prior, where it failed or was stopped; an earlier prior is there as before."""
+    prior = PriorFolder.in_training(folder)
+    try:
+        status = prior.read_status() if prior.exists else None
+    except ExplorerError as error:
+        frame.say(error)
+        return
+    if status is not None and status.state in ("failed", "stopped"):
+        st.error(status.message)
 
 
 def show_button(folder: RunFolder, again: bool) -> None:

@@ -121,11 +121,12 @@ def arrows(version: PriorVersion, guide: int | None, weight: float, noise: str, 
 
 @dataclass(frozen=True)
 class Fields:
-    """Arrows of two score fields at one noise level, (cells * cells, 2) each, and how far both agree at noisy codes."""
+    """Arrows of two score fields at one noise level, (cells * cells, 2) each, and how far both agree at so many noisy codes."""
 
     learned: np.ndarray
     exact: np.ndarray
     cosine: float
+    codes: int
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -139,7 +140,7 @@ def fields(version: PriorVersion, level: float, extent: float) -> Fields:
     x = u + level * torch.randn(u.shape, generator=torch.Generator().manual_seed(8))
     s = torch.full((len(u), 1), level)
     cosine = torch.nn.functional.cosine_similarity(learned(x, s) - x, exact(x, s) - x).mean().item()
-    return Fields(flow.score(learned, places, level).numpy(), flow.score(exact, places, level).numpy(), cosine)
+    return Fields(flow.score(learned, places, level).numpy(), flow.score(exact, places, level).numpy(), cosine, len(u))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass, field
 
 from vae.errors import ConfigError
@@ -43,7 +42,7 @@ def _check_integer(name: str, value: object, low: int, high: int) -> None:
 
 def _check_number(name: str, value: object, low: float, high: float) -> None:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or not low <= value <= high:
+    if not number or not low <= value <= high:  # so NaN, infinities and integers of any size are refused
         raise ConfigError(f"The {name} is {value!r}; it has to be a number from {low:g} to {high:g}.")
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from vae.errors import RunError
 
 LARGEST_JSON = 1_000_000  # bytes
+LARGEST_INTEGER = 2**63
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -53,16 +54,33 @@ def read_json(path: Path) -> dict:
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST_JSON + 1)
-        fields = json.loads(content) if len(content) <= LARGEST_JSON else None
+        fields = parse_json(content) if len(content) <= LARGEST_JSON else None
     except FileNotFoundError as error:
         raise RunError(f"{path} is missing, so {path.parent} is no run; choose a folder that a training wrote.") from error
     except OSError as error:
         raise RunError(f"{path} cannot be read ({error.strerror}); check the folder's permissions.") from error
     except (ValueError, RecursionError) as error:
-        raise _damaged(path, "is not JSON") from error
+        raise _damaged(path, "is not JSON of finite numbers") from error
     if not isinstance(fields, dict):
         raise _damaged(path, "does not hold one JSON object of at most a megabyte")
     return fields
+
+
+def parse_json(content: bytes | str) -> object:
+    """What JSON says. Raises `ValueError` on anything else, NaN and infinities, and numbers too large to compute with."""
+    return json.loads(content, parse_constant=_finite, parse_float=_finite, parse_int=_integer)
+
+
+def _finite(digits: str) -> float:
+    if not math.isfinite(number := float(digits)):
+        raise ValueError(f"{digits[:40]} is not finite")
+    return number
+
+
+def _integer(digits: str) -> int:
+    if abs(number := int(digits)) >= LARGEST_INTEGER:
+        raise ValueError(f"{digits[:40]} is too large")
+    return number
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], numbers: Mapping[str, float]) -> None:
@@ -89,7 +107,7 @@ def read_tensors(path: Path, shapes: Mapping[str, tuple[int, ...]] | None = None
         raise RunError(f"{path} is missing; copy the run again, or resume its training to write it.") from error
     except OSError as error:
         raise RunError(f"{path} cannot be read ({error.strerror or error}); check the folder's permissions.") from error
-    except (safetensors.SafetensorError, ValueError, TypeError, RecursionError) as error:
+    except (safetensors.SafetensorError, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise _damaged(path, "is cut off or is not a safetensors file") from error
     return tensors, numbers
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vae.joint import log_prior
+from vae.joint import NOT_FINITE, EvidenceError, log_prior
 from vae.latent import BATCH
 from vae.model import VAE, Posterior
 from vae.peaks import find_peaks, log_joint
@@ -77,6 +77,13 @@ def _gaussian(posterior: Posterior) -> Mixture:
     return Mixture(torch.ones(1).to(posterior.mean), posterior.mean, (1 / posterior.standard_deviation).diag_embed())
 
 
+def _check_gaussian(posterior: Posterior) -> None:
+    """Raise `EvidenceError` unless this is a Gaussian that can be computed with."""
+    spread = posterior.standard_deviation
+    if not (posterior.mean.isfinite().all() and spread.isfinite().all() and spread.gt(0).all()):
+        raise EvidenceError("The encoder of this run gives no finite Gaussian, so q cannot be computed with; train it anew.")
+
+
 @torch.no_grad()
 def importance_log_evidence(model: VAE, images: Tensor, samples: int, generator: torch.Generator) -> ImportanceEstimate:
     """Estimates for images (N, C, H, W) in [0, 1] from `samples` draws of z for each.
@@ -84,7 +91,8 @@ def importance_log_evidence(model: VAE, images: Tensor, samples: int, generator:
     log p(x) ~ log of 1/K sum over k of p(x given z_k) p(z_k) / r(z_k),  z_k from r = 0.1 p(z) + 0.2 q, scaled + 0.7 peaks
 
     The standard error is that of the mean weight over the mean weight (the delta method). It knows nothing of a peak that no
-    ascent found, which happens to badly explained images in wide latent spaces.
+    ascent found, which happens to badly explained images in wide latent spaces. Raises `EvidenceError` where the encoder or the
+    decoder gives no finite numbers.
     """
     images = images.to(model.device)
     begun = _best_of_groups_of_prior_draws(model, images, generator)
@@ -113,6 +121,8 @@ def _one(model: VAE, image: Tensor, begun: Tensor, samples: int, generator: torc
     z = proposal.sample(samples, generator)
     log_weights = (log_joint(model, image, z) - proposal.log_prob(z)).double().cpu()
     best = log_weights.max()
+    if not best.isfinite():
+        raise EvidenceError(NOT_FINITE)
     weights = (log_weights - best).exp()
     mean = weights.mean()
     return best + mean.log(), weights.std() / math.sqrt(samples) / mean
@@ -121,6 +131,7 @@ def _one(model: VAE, image: Tensor, begun: Tensor, samples: int, generator: torc
 def _proposal(model: VAE, image: Tensor, begun: Tensor, generator: torch.Generator) -> Mixture:
     """r, for one image (1, C, H, W); ascents begin at `begun` (S, D), at the encoder's mean and near it."""
     encoded = model.encode(image)
+    _check_gaussian(encoded)
     prior = _gaussian(Posterior(torch.zeros_like(encoded.mean), torch.zeros_like(encoded.mean)))
     q = _gaussian(encoded).scaled(Q_SCALES)
     groups, size = Q_PILOTS

@@ -13,6 +13,7 @@ from vae.latent import with_channels_last
 from vae.model import VAE
 from vae.tiles import Tiles
 
+NOT_FINITE = "The decoder of this run gives no finite numbers, so there is no evidence; train it anew."
 POINTS_AT_A_TIME = 64
 """Points decoded at a time, which the processor's caches decide."""
 
@@ -43,7 +44,7 @@ class Joint:
         natural, z = self.likelihood.natural(parameters), z.to(self.like)
         offset = log_prior(z) - self.likelihood.log_normaliser(parameters)
         if not offset.isfinite().all():
-            raise EvidenceError("The decoder of this run gives no finite numbers, so there is no evidence; train it anew.")
+            raise EvidenceError(NOT_FINITE)
         return Decoded(natural, offset)
 
     def _parameters(self, z: Tensor) -> Tensor:

@@ -91,7 +91,7 @@ class MetricsFollower(Generic[Told]):
 
     def _parse(self, line: bytes) -> Told:
         try:
-            report = self.kind.from_dict(json.loads(line))
+            report = self.kind.from_dict(files.parse_json(line))
             numbers = [value for value in vars(report).values() if not isinstance(value, str)]
             if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in numbers):
                 raise ValueError(line)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vae.derivatives import along
 from vae.estimators import log_likelihood
-from vae.joint import log_prior
+from vae.joint import NOT_FINITE, EvidenceError, log_prior
 from vae.model import VAE
 
 STEPS, RISE = 10, 0.01
@@ -45,9 +45,13 @@ def find_peaks(model: VAE, image: Tensor, starts: Tensor) -> Peaks:
 
         z + (I + dn/dz^T dm/dz)^-1 (dn/dz^T (x - m) - z)
 
-    which for the Gaussian likelihood is Gauss-Newton's. Of several parts of it the best is taken, so no step goes down.
+    which for the Gaussian likelihood is Gauss-Newton's. Of several parts of it the best is taken, so no step goes down. Raises
+    `EvidenceError` where p(x, z) is finite at none of `starts`.
     """
-    z, lengths = starts, torch.tensor(LENGTHS).to(starts)[:, None, None]
+    z = starts[log_joint(model, image, starts).isfinite()]
+    if not len(z):
+        raise EvidenceError(NOT_FINITE)
+    lengths = torch.tensor(LENGTHS).to(starts)[:, None, None]
     for step_number in range(STEPS):
         gradient, root = _slope_and_shape(model, image, z)
         step = torch.cholesky_solve(gradient[..., None], root)[..., 0].nan_to_num()

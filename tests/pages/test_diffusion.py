@@ -13,10 +13,14 @@ import vae
 from tests.conftest import ROOT, small_config, wait_until
 from tests.pages.conftest import address, open_page, shown
 from tests.vae.diffusion.conftest import QUICK
+from ui.chapters import story
+from ui.prior_resources import Balance
+from vae.diffusion.bound import Ledger
 from vae.diffusion.config import PriorConfig
 from vae.diffusion.folder import PriorFolder
 from vae.diffusion.worker import train_prior
 from vae.run import RunFolder
+from vae.status import Status
 from vae.worker import train_run
 
 PAGE = "pages/diffusion.py"
@@ -59,10 +63,16 @@ def test_every_chapter_opens(diffused, chapter):
     app = open_page(PAGE, run="small", chapter=chapter)
     assert not app.exception and not app.error
     words = {
-        "why": "distance to held-out codes", "field": "mean cosine", "ledger": "KL with the chain", "story": "One latent",
-        "training": "30 steps",
+        "why": "distance to held-out codes", "field": "At 364 held-out codes", "ledger": "KL with the chain",
+        "story": "One latent", "training": "30 steps",
     }  # fmt: skip
     assert words[chapter] in shown(app)
+
+
+def test_the_noise_prediction_loss_and_its_formula_are_both_per_dimension():
+    books = Balance(Ledger(prior=0.1, diffusion=1.0, first_step=-0.5, noise_prediction=0.25, error=0.01), kl=2.0, codes=10)
+    words, formula = story(books)[-1]
+    assert "each of z's d dimensions, 0.250" in words and r"\tfrac1d\, \mathbb{E}" in formula
 
 
 def test_guidance_is_asked_for_and_kept_in_the_address(diffused):
@@ -76,6 +86,15 @@ def test_guidance_is_asked_for_and_kept_in_the_address(diffused):
     assert address(app)["weight"] == "0" and film(app)["places"] != before
     app.selectbox(key="guide").set_value(-1).run()
     assert "class" not in address(app)
+
+
+def test_guidance_of_weight_0_is_no_class(diffused):
+    without = film(open_page(PAGE, run="small", direction="backward"))
+    app = open_page(PAGE, run="small", direction="backward", weight="0", **{"class": "7"})
+    seen = film(app)
+    assert app.selectbox(key="guide").value == 7 and app.number_input(key="weight").value == 0
+    assert all(seen[name] == without[name] for name in ("places", "labels", "sense", "notes", "arrows"))
+    assert "class 7" not in seen["sense"] and len(set(seen["labels"])) > 4
 
 
 @pytest.mark.parametrize(("steps", "moments"), [(1, 2), (1000, 101)])
@@ -132,6 +151,24 @@ def test_a_training_is_watched_and_can_be_stopped(runs):
     assert "stopped" in shown(open_page(PAGE, run="small", chapter="training"))
 
 
+@pytest.mark.parametrize("state", ["failed", "stopped"])
+def test_a_retraining_that_gave_nothing_says_why_beside_the_earlier_prior(diffused, state):
+    retrained = PriorFolder.in_training(RunFolder(diffused / "small"))
+    retrained.path.mkdir()
+    retrained.write_status(Status(state, message="The disk is full."))
+    app = open_page(PAGE, run="small")
+    assert not app.exception and has_film(app)
+    assert [error.value for error in app.error] == ["The disk is full."]
+
+
+def test_a_retraining_whose_status_is_damaged_leaves_the_earlier_prior_on_the_page(diffused):
+    retrained = PriorFolder.in_training(RunFolder(diffused / "small"))
+    retrained.path.mkdir()
+    (retrained.path / "status.json").write_text("{")
+    app = open_page(PAGE, run="small")
+    assert not app.exception and has_film(app) and "is not JSON" in app.error[0].value
+
+
 def test_a_prior_of_other_weights_says_so(diffused):
     folder = RunFolder(diffused / "small")
     model = vae.load_run(folder.path).model
@@ -164,6 +201,13 @@ def test_a_damaged_prior_is_one_sentence(diffused):
     path.write_bytes(path.read_bytes()[:-50])
     app = open_page(PAGE, run="small")
     assert not app.exception and "cut off" in app.error[0].value
+
+
+def test_a_prior_of_another_run_is_one_sentence_and_can_be_trained_again(diffused):
+    wide = RunFolder.create(diffused / "wide", small_config(latent=3))
+    shutil.copytree(PriorFolder.of(RunFolder(diffused / "small")).path, PriorFolder.of(wide).path)
+    app = open_page(PAGE, run="wide")
+    assert not app.exception and "made for another run" in app.error[0].value and app.button(key="diffuse")
 
 
 def test_a_prior_goes_with_its_run(diffused):

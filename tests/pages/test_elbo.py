@@ -137,6 +137,21 @@ def test_of_many_dimensions_one_at_a_time_is_moved(runs):
     assert terms(app) == before
 
 
+def test_without_a_plane_weights_that_overflow_are_one_sentence_and_no_sliders(runs):
+    folder = vae.RunFolder.create(runs / "other", small_config(latent=3, epochs=1))
+    train_run(folder)
+    for part, factor in [("decoder", 1e38), ("mean_head", 1e38), ("mean_head", 1e17), ("log_variance_head", 1e3)]:
+        model = load_run(folder.path).model.requires_grad_(False)
+        whole = {name: value.clone() for name, value in model.state_dict().items()}
+        for weight in model.get_submodule(part).parameters():
+            weight.mul_(factor)
+        folder.write_model(model, 12)
+        app = open_page(PAGE, run="other", image="3")
+        assert not app.exception and not app.slider and "train it anew" in app.error[0].value, (part, factor)
+        model.load_state_dict(whole)
+        folder.write_model(model, 12)
+
+
 def test_a_sigma_beyond_the_slider_is_told(runs):
     app = open_page(PAGE, run="small", image="5", q="0,0,1000,0.5")
     assert not app.exception and abs(sides(app)[2]) <= 0.01

@@ -65,6 +65,7 @@ def test_a_model_that_cannot_be_is_refused(change):
         {"batch_size": 10**9},
         {"learning_rate": 0},
         {"learning_rate": math.inf},
+        {"learning_rate": 10**400},
         {"learning_rate": "fast"},
         {"weight_decay": -1},
         {"clip_norm": 0},

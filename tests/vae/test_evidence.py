@@ -237,6 +237,18 @@ def test_importance_sampling_agrees_where_there_is_a_closed_form():
         assert (away.abs() < 4.5).all() and (away.abs() < 3).float().mean() > 0.9
 
 
+@pytest.mark.parametrize(("part", "factor", "words"), [
+    ("decoder", 1e38, "decoder of this run gives no finite"),
+    ("log_variance_head", 1e4, "encoder of this run gives no finite Gaussian"),
+])  # fmt: skip
+def test_weights_that_overflow_have_no_evidence_by_importance_sampling(part, factor, words):
+    model = build_model(small_config(latent=3).model, 0).requires_grad_(False)
+    for weight in model.get_submodule(part).parameters():
+        weight.mul_(factor)
+    with pytest.raises(EvidenceError, match=words):
+        importance_log_evidence(model, torch.rand(1, 1, 28, 28), 500, torch.Generator().manual_seed(0))
+
+
 def test_pairs_are_those_of_single_calls():
     generator = torch.Generator().manual_seed(0)
     parameters, images = torch.randn(5, 1, 4, 4, generator=generator), torch.rand(3, 1, 4, 4, generator=generator)

@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import math
+import re
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -187,6 +188,15 @@ def test_tampered_descriptions_are_told(small_run, change, words):
         load_run(small_run.path)
 
 
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999", "9" * 400])
+@pytest.mark.parametrize("name", ["learning_rate", "epochs", "latent"])
+def test_descriptions_with_numbers_without_end_are_told(small_run, name, number):
+    path = small_run.path / "run.json"
+    path.write_text(re.sub(rf'"{name}": [^,\n]*', f'"{name}": {number}', path.read_text()))
+    with pytest.raises(RunError, match="is not JSON of finite numbers"):
+        load_run(small_run.path)
+
+
 def test_truncated_foreign_and_missing_weights_are_told(small_run):
     path = small_run.path / "model.safetensors"
     whole = path.read_bytes()
@@ -213,6 +223,7 @@ def test_weights_that_are_not_finite_or_of_another_kind_are_told(small_run):
 
 @pytest.mark.parametrize("spoil", [
     lambda tensors: tensors.pop("mean"),
+    lambda tensors: tensors.update(labels=torch.tensor(1, dtype=torch.uint8)),
     lambda tensors: tensors.update(mean=tensors["mean"][:3]),
     lambda tensors: tensors.update(mean=tensors["mean"] * math.nan),
     lambda tensors: tensors.update(grid=tensors["grid"][:, :, :5].contiguous()),
@@ -224,6 +235,13 @@ def test_a_spoilt_frame_is_told(small_run, spoil):
     tensors = load_file(path)
     spoil(tensors)
     save_file(tensors, path, {"epoch": "2", "step": "24"})
+    with pytest.raises(RunError):
+        frames.read(path)
+
+
+def test_a_frame_whose_numbers_have_no_end_is_told(small_run):
+    path = small_run.frame_paths()[-1]
+    save_file(load_file(path), path, {"epoch": "9" * 400, "step": "24"})
     with pytest.raises(RunError):
         frames.read(path)
 

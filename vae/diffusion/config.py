@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass
 
 from vae.errors import ConfigError
@@ -45,7 +44,7 @@ class PriorConfig:
         for name, (low, high) in {**whole, **real}.items():
             value, words = getattr(self, name), name.replace("_", " ")
             kind, what = (int, "a whole number") if name in whole else ((int, float), "a number")
-            fits = isinstance(value, kind) and not isinstance(value, bool) and math.isfinite(value) and low <= value <= high
+            fits = isinstance(value, kind) and not isinstance(value, bool) and low <= value <= high
             if not fits:
                 raise ConfigError(f"The prior's {words} is {value!r}; it has to be {what} from {low:,} to {high:,}.")
 

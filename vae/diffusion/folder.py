@@ -171,8 +171,9 @@ class PriorFolder(WatchedFolder):
         files.write_tensors(self.path / "model.safetensors", denoiser.state_dict(), {})
 
     def read(self) -> Prior:
-        """The prior, ready to be sampled from. Raises `RunError` on anything missing or damaged."""
+        """The prior, ready to be sampled from. Raises `RunError` on anything missing, damaged or of another run."""
         description = self.read_description()
+        self._check_run(description)
         denoiser = Denoiser(description.shape)
         shapes = {name: tuple(value.shape) for name, value in denoiser.state_dict().items()}
         tensors, _ = files.read_tensors(self.path / "model.safetensors", shapes)
@@ -180,6 +181,15 @@ class PriorFolder(WatchedFolder):
             raise RunError(f"{self.path / 'model.safetensors'} holds numbers that are not finite; train the prior again.")
         denoiser.load_state_dict(tensors)
         return Prior(description, denoiser.eval().requires_grad_(False), self._read_codes(description))
+
+    def _check_run(self, description: Description) -> None:
+        config, class_names = RunFolder(self.path.parent).read_config()
+        latent, classes = config.model.latent, len(class_names)
+        if (description.latent, description.classes) != (latent, classes):
+            raise RunError(
+                f"{self.path} is a prior for {description.latent} latent dimensions and {description.classes} classes, and its "
+                f"run has {latent} and {classes}; it was made for another run, so train it again."
+            )
 
     def write_codes(self, sets: CodeSets) -> None:
         """Replace the codes."""
@@ -201,16 +211,12 @@ class PriorFolder(WatchedFolder):
 
     def _codes(self, tensors: dict[str, Tensor], name: str, description: Description) -> LabelledCodes:
         mean, log_variance, labels = (tensors[f"{name}_{what}"] for what in ("mean", "log_variance", "labels"))
-        shape = (len(labels), description.latent)
-        known = len(labels) > 0 and labels.ndim == 1 and int(labels.max()) < description.classes
-        if (
-            not known
-            or mean.shape != shape
-            or log_variance.shape != shape
-            or not files.all_finite({"m": mean, "v": log_variance})
-        ):
+        fits = labels.ndim == 1 and labels.dtype == torch.uint8 and mean.shape == log_variance.shape
+        fits = fits and mean.shape == (len(labels), description.latent) and {mean.dtype, log_variance.dtype} == {torch.float32}
+        fits = fits and len(labels) > 0 and int(labels.max()) < description.classes
+        if not fits or not files.all_finite({"m": mean, "v": log_variance}):
             raise ValueError(name)
-        return LabelledCodes(Posterior(mean.float(), log_variance.float()), labels.long())
+        return LabelledCodes(Posterior(mean, log_variance), labels.long())
 
     # What was measured
 

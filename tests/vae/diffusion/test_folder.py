@@ -1,10 +1,13 @@
 """A prior's folder: it comes back as it was, is replaced whole, and what is wrong with it is one sentence."""
 
 import json
+import re
+import shutil
 import threading
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from tests.conftest import command, small_config
 from tests.vae.diffusion.conftest import QUICK
@@ -140,6 +143,49 @@ def test_damage_is_one_sentence(diffused_run, name):
         folder.read_figures()
         folder.read_status()
     assert name in str(caught.value)
+
+
+def test_numbers_without_end_are_one_sentence(diffused_run):
+    folder = PriorFolder.of(diffused_run)
+    for name, field in [("prior.json", "run_step"), ("prior.json", "scale"), ("prior.json", "learning_rate"),
+                        ("prior.json", "centre"), ("figures.json", "density")]:  # fmt: skip
+        path = folder.path / name
+        whole = path.read_text()
+        for number in ("Infinity", "NaN", "1e999", "9" * 400):
+            value = f"[{number}, 0]" if field == "centre" else number
+            path.write_text(re.sub(rf'"{field}": (\[[^]]*\]|[^,\n]*)', f'"{field}": {value}', whole))
+            with pytest.raises(RunError, match=f"{name} is not JSON of finite numbers"):
+                (folder.read if name == "prior.json" else folder.read_figures)()
+        path.write_text(whole)
+
+
+SPOILT_CODES = (
+    {"train_labels": torch.tensor(1, dtype=torch.uint8)},
+    {"train_labels": torch.full((100,), torch.inf)},
+    {"train_mean": torch.zeros(100, 1)},
+    {"train_mean": torch.tensor(0.0)},
+)
+
+
+def test_codes_of_another_shape_are_one_sentence(diffused_run):
+    path = PriorFolder.of(diffused_run).path / "codes.safetensors"
+    whole = load_file(path)
+    for spoilt in SPOILT_CODES:
+        save_file(whole | spoilt, path)
+        with pytest.raises(RunError, match="holds no codes of this prior"):
+            PriorFolder.of(diffused_run).read()
+
+
+def test_a_prior_of_another_run_is_one_sentence(diffused_run):
+    wide = RunFolder.create(diffused_run.path.parent / "wide", small_config(latent=3))
+    shutil.copytree(PriorFolder.of(diffused_run).path, PriorFolder.of(wide).path)
+    with pytest.raises(RunError, match="for 2 latent dimensions and 10 classes, and its run has 3 and 10"):
+        PriorFolder.of(wide).read()
+    path = diffused_run.path / "run.json"
+    fields = json.loads(path.read_text())
+    path.write_text(json.dumps(fields | {"class_names": ["one", "two"]}))
+    with pytest.raises(RunError, match="its run has 2 and 2; it was made for another run, so train it again"):
+        PriorFolder.of(diffused_run).read()
 
 
 def test_a_newer_format_says_so(diffused_run):
