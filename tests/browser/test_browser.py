@@ -40,6 +40,19 @@ def test_z_can_be_typed_and_nudged(page, address):
     field.press("ArrowUp")
     expect_another_image(page, before)
     expect(page).to_have_url(re.compile(r"z=1\.3000%2C0\.0000"))
+    link = page.get_by_role("link", name="ELBO")
+    link.dispatch_event("pointerdown", {"bubbles": True})
+    expect(link).to_have_attribute("href", re.compile(r"elbo\?.*z=1\.3000%2C0\.0000"))  # for whoever opens it beside this page
+
+
+def test_what_the_address_asked_for_in_vain_is_forgotten_with_the_next_point(page, address):
+    page.goto(f"{address}/?z=here")
+    wait_for_plane(page)
+    expect(page.locator(".stAlert")).to_have_count(1)
+    page.get_by_label("z1").fill("1.2")
+    page.get_by_label("z1").press("Enter")
+    expect(page.locator(".stAlert")).to_have_count(0)
+    expect(page).to_have_url(re.compile(r"z=1\.2000%2C0\.0000"))
 
 
 @pytest.mark.parametrize(

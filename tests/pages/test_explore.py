@@ -77,6 +77,12 @@ def test_typing_z_decodes_there(runs):
     assert told(app)["place"] == [1.5, 0] and (pixels(told(app)["image"]) == image).all()
 
 
+def test_an_emptied_box_leaves_the_point_where_it_is(runs):
+    app = open_page(z="0.5,0.25")
+    app.number_input(key="z1").set_value(None).run()
+    assert not app.exception and address(app)["z"] == "0.5000,0.2500" and app.number_input(key="z1").value == 0.5
+
+
 def test_an_inputs_three_decimals_do_not_move_a_point(runs):
     app = open_page(z="0.1234,0.5678")
     app.number_input(key="z1").set_value(0.123).run()

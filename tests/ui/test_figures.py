@@ -131,3 +131,12 @@ def test_a_curves_last_values_are_within_its_range():
     low, high = figures.y_range(train, [-300.0, -160.0, -150.0, -145.0, -100.0])
     assert low < train[-1] < high and low < -100 < high
     assert low > -500
+
+
+def test_long_class_names_have_room():
+    places, labels, names = torch.zeros(10, 2), torch.arange(10), [f"a long name {label}" for label in range(10)]
+    short = figures.scatter(places, labels, [str(label) for label in range(10)], figures.Axes(("z1", "z2"), 3.0))
+    long = figures.scatter(places, labels, names, figures.Axes(("z1", "z2"), 3.0))
+    assert long.layout.margin.t >= short.layout.margin.t + figures.FONT_SIZE  # a second row of the legend
+    strip = figures.scatter(places, labels, names, figures.Axes(("z1", ""), 3.0, strip=True))
+    assert strip.layout.margin.l >= len(names[0]) * figures.FONT_SIZE / 2

@@ -1,6 +1,7 @@
 """The view is made to fit the run."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 from tests.conftest import small_config
 from tests.ui.conftest import scene_of, version_of
 from ui import resources, state
+from ui.figures import plane_extent
 from ui.resources import RunVersion
 from ui.scene import own_image, settle
 from ui.state import View
@@ -138,3 +140,26 @@ def test_without_the_data_set_an_images_story_is_the_frames(digits_run, monkeypa
 def test_an_own_image_is_read_row_by_row():
     grey = np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)
     assert (own_image(grey.tobytes())[0, 0].numpy() == grey).all()
+
+
+def test_codes_appear_once_the_data_set_is_there(tmp_path, monkeypatch):
+    folder = RunFolder.create(tmp_path / "bare", small_config())
+    version, there = RunVersion.now(folder), resources.held_out
+    monkeypatch.setattr(resources, "held_out", lambda dataset, split: None)
+    assert resources.frame_of(version) is None and resources.extent(version, "1,2") == 3
+    monkeypatch.setattr(resources, "held_out", there)
+    assert len(resources.frame_of(version).labels) == 364
+    assert resources.extent(version, "1,2") == plane_extent(resources.places(version, "1,2"))
+
+
+def test_a_part_of_a_page_is_not_drawn_with_other_weights_than_the_rest(session, monkeypatch):
+    again = []
+    monkeypatch.setattr(resources.st, "rerun", lambda: again.append(True))
+    first, second, third = (RunVersion(Path("run"), stamp) for stamp in (1, 2, 3))
+    resources.stay_current(first, first)  # the page
+    resources.stay_current(first, first)  # a click
+    resources.stay_current(second, second)  # the page, with new weights
+    resources.stay_current(third, RunVersion(Path("run"), 4))  # the page, while a training saves all the time
+    assert not again
+    resources.stay_current(third, RunVersion(Path("run"), 4))  # a click
+    assert again

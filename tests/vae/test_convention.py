@@ -222,3 +222,11 @@ def test_a_size_beyond_reason_is_refused_by_the_header(size, monkeypatch):
 def test_other_kinds_of_file_are_not_opened():
     with pytest.raises(PictureError, match="no picture that can be read"):
         read_picture(file_of(seven(), "PPM"))
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_a_few_specks_far_apart_are_no_picture(dataset):
+    paper = np.full((512, 512), 255, np.uint8)
+    paper[[40, 60, 450, 470], [30, 480, 20, 500]] = 0
+    with pytest.raises(PictureError, match="Nothing stands out"):
+        to_convention(read_picture(file_of(paper)), dataset)
