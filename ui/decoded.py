@@ -135,13 +135,13 @@ def _number_inputs(scene: Scene) -> None:
             key = f"z{index + 1}"
             st.session_state[key] = round(value, 3)  # what it shows: the browser reports any other value as typed
             limits = (-state.FARTHEST, state.FARTHEST)
-            more = {"step": 0.1, "format": "%.3f", "on_change": _typed, "args": (scene.view.z,)}
-            st.number_input(key, *limits, None, key=key, **more)  # None: by default an empty field would be the lower limit
+            st.number_input(key, *limits, step=0.1, format="%.3f", key=key, on_change=_typed, args=(scene.view.z,))
 
 
 def _typed(before: tuple[float, ...]) -> None:
     typed = (st.session_state[f"z{index + 1}"] for index in range(len(before)))
-    typed = tuple(round(old, 3) if new is None else new for old, new in zip(before, typed, strict=True))
+    # An emptied box tells its lower limit.
+    typed = tuple(round(old, 3) if new == -state.FARTHEST else new for old, new in zip(before, typed, strict=True))
     if typed != tuple(round(value, 3) for value in before):
         state.pin(typed)
 

@@ -114,7 +114,7 @@ def scatter(
     legend = {
         "orientation": "h", "x": -0.02, "xanchor": "left", "y": 1.01, "yanchor": "bottom",
         "font_size": FONT_SIZE, "itemsizing": "constant",
-        "entrywidthmode": "fraction", "entrywidth": 0.092 if short and legend_rows == 1 else 0.17 if short else 0.19,
+        "entrywidthmode": "fraction", "entrywidth": 0.092 if legend_rows == 1 else 0.17,
     }  # fmt: skip
     figure.update_layout(legend=legend)
     figure = _strip(figure, axes, class_names) if axes.strip else _plane(figure, axes)

@@ -40,6 +40,9 @@ def test_z_can_be_typed_and_nudged(page, address):
     field.press("ArrowUp")
     expect_another_image(page, before)
     expect(page).to_have_url(re.compile(r"z=1\.3000%2C0\.0000"))
+    field.fill("")
+    field.press("Tab")
+    expect(field).to_have_value("1.300")
     link = page.get_by_role("link", name="ELBO")
     link.dispatch_event("pointerdown", {"bubbles": True})
     expect(link).to_have_attribute("href", re.compile(r"elbo\?.*z=1\.3000%2C0\.0000"))  # for whoever opens it beside this page
