@@ -140,7 +140,8 @@ const drawPrior = (context, view, centre) => {
     drawSpread(context, view, centre, UNIT, radius, PRIOR, 2.5, [8, 6]);
     const [x, y] = view.pixelOf([centre[0], centre[1] - radius]);
     if (view.strip || (unit < LINE_OF_TEXT && radius < 3)) continue; // an autoencoder's plane is so wide that words would overlap
-    drawText(context, `${radius} sigma`, x, y + 5);
+    const cut = Math.abs(y - view.height) < LINE_OF_TEXT; // the border is at 3 sigma where no code is farther
+    drawText(context, `${radius} sigma`, x, cut ? view.height - 6 : y + 5);
   }
 };
 
