@@ -111,7 +111,7 @@ def test_the_page_opens_on_the_shipped_trio_or_on_the_chosen_run_and_others(pair
 def test_names_that_are_not_there_are_one_sentence(pair):
     app = open_page(PAGE, runs="small,../../etc,gone")
     assert not app.exception and len(app.warning) == 1
-    assert "There are no runs called '../../etc' and 'gone' here" in app.warning[0].value
+    assert "There are no runs called `../../etc` and `gone` here" in app.warning[0].value
     assert app.multiselect(key="compared").value == ["small"]
     app = open_page(PAGE, runs="gone")
     assert len(app.warning) == 1 and set(app.multiselect(key="compared").value) == {"small", "auto"}
