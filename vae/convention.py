@@ -99,7 +99,7 @@ def to_convention(picture: np.ndarray, dataset: str) -> Tensor:
         fitted = _enlarge(_averages(content, convention.cells), convention.box)
     else:
         fitted = _fit(content, convention.box)
-    if not fitted.any():  # a few specks, far apart
+    if fitted.max() < LEAST_CONTRAST:  # a few specks, far apart
         raise PictureError(NOTHING)
     top, left = (_offset(fitted, axis, convention.centred_by) for axis in (0, 1))
     image = np.zeros((SIZE, SIZE), np.uint8)
