@@ -14,8 +14,6 @@ from vae.errors import RunError
 from vae.latent import Codes
 from vae.model import IMAGE_SHAPE, Posterior
 
-FLOAT = {torch.float32}
-
 
 @dataclass(frozen=True)
 class Frame:
@@ -55,7 +53,7 @@ def read(path: Path) -> Frame:
     except KeyError as error:
         raise RunError(f"{path} lacks {error}, so it is no frame; delete it or copy the run again.") from error
     fits = mean.ndim == 2 and mean.shape == log_variance.shape and labels.shape == reconstruction.shape == mean.shape[:1]
-    fits = fits and {mean.dtype, log_variance.dtype, reconstruction.dtype} == FLOAT
+    fits = fits and {mean.dtype, log_variance.dtype, reconstruction.dtype} == {torch.float32}
     fits = fits and (grid is None or (grid.shape[1:] == IMAGE_SHAPE and grid.dtype == torch.uint8))
     if not fits or not files.all_finite({"m": mean, "v": log_variance, "r": reconstruction}):
         raise RunError(f"{path} holds no frame of this run; delete it or copy the run again.")
