@@ -101,10 +101,23 @@ def test_noise_becomes_the_digits_of_a_class(page, address, runs):
     assert len(set(map(tuple, places(state(page)).round(2)))) > 100
 
 
+def wait_for_rest(page: Page) -> None:
+    """Until the plane keeps its size: what stands above it may come later, and take a few pixels of it."""
+    sizes = []
+
+    def at_rest() -> bool:
+        page.wait_for_timeout(200)
+        page.evaluate(FRAMES)
+        sizes.append(rgba(page.locator(".st-key-particles .points")).shape)
+        return len(sizes) > 4 and len(set(sizes[-5:])) == 1
+
+    wait_until(at_rest, "a plane that keeps its size", 30)
+
+
 def test_arrows_and_trajectories_are_drawn_on_demand(page, address):
     open_page(page, address, "run=mnist-beta0&direction=backward")
     page.evaluate("() => window.vaeParticles.seek(40)")
-    page.evaluate(FRAMES)
+    wait_for_rest(page)
     plain = rgba(page.locator(".st-key-particles .points"))
     for name in ("score, as arrows", "trajectories"):
         page.get_by_label(name).check()
