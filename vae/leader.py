@@ -21,7 +21,7 @@ from vae.latent import decode_points, make_grid
 from vae.report import Report
 from vae.run import RunFolder
 from vae.status import Status
-from vae.steering import BY_HAND, Steering
+from vae.steering import Steering
 from vae.training import Trainer
 from vae.turn import take_turn
 
@@ -78,11 +78,10 @@ class Leader:
 
     def _wait_for_turn(self) -> bool:
         """Wait until no run beside this one is running and none asked earlier; False when asked to stop meanwhile."""
-        with self._heartbeat():
-            while not self._stop_is_asked():
-                if self.ranks.told(self.ranks.led(lambda: take_turn(self.folder, self.status, self._start))):
-                    return True
-                time.sleep(0.3)
+        while not self._stop_is_asked():
+            if self.ranks.told(self.ranks.led(lambda: take_turn(self.folder, self.status, self._start))):
+                return True
+            time.sleep(0.3)
         return False
 
     def _start(self) -> None:
@@ -151,7 +150,7 @@ class Leader:
         return state
 
     def _go_on_from(self, step: int) -> None:
-        self.folder.steer_where_unasked(**{name: getattr(self.steering, name) for name in BY_HAND})
+        self.folder.steer_where_unasked(**self.steering.by_hand())
         self.folder.keep_metrics_until(step)
         self.folder.keep_frames_until(step)
 
@@ -269,7 +268,7 @@ class Leader:
 
     @contextlib.contextmanager
     def _heartbeat(self) -> Iterator[None]:
-        """Keep the status fresh while something takes its time: a turn in the queue, a download."""
+        """Keep the status fresh while a data set takes its time, and nobody looks at what is asked for."""
         done = threading.Event()
 
         def beat() -> None:

@@ -33,9 +33,9 @@ class SteeredFolder(WatchedFolder):
             self._write_steering(dataclasses.replace(before, **changes))
 
     def steer_where_unasked(self, **changes: object) -> None:
-        """Ask for what nobody has asked otherwise, fields of `Steering`; None is not asked for."""
+        """Ask for what nobody has asked otherwise, fields of `Steering`."""
         with self._changing_steering() as before:
-            asked = {name: value for name, value in changes.items() if value is not None and getattr(before, name) is None}
+            asked = {name: value for name, value in changes.items() if getattr(before, name) is None}
             if asked:
                 self._write_steering(dataclasses.replace(before, **asked))
 

@@ -52,6 +52,10 @@ class Steering:
             raise ConfigError(f"A training cannot be asked for {', '.join(sorted(map(str, unknown)))[:80]}.")
         return cls(**fields)
 
+    def by_hand(self) -> dict[str, float]:
+        """What takes the place of a schedule, by name."""
+        return {name: value for name in BY_HAND if (value := getattr(self, name)) is not None}
+
     def words(self, before: Steering) -> str:
         """What is new beside an earlier wish for beta and the learning rate, in words for the curves."""
         changes = []

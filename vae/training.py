@@ -247,7 +247,7 @@ class Trainer:
         for index, state in self.stepper.state().items():
             tensors |= {f"optimiser.{index}.{name}": value for name, value in state.items()}
         tensors |= {"noise": self.noise.get_state(), "terms": self._terms.rows}
-        by_hand = _numbers("", self.steering) | _numbers(TOLD, self._told)
+        by_hand = self.steering.by_hand() | {TOLD + name: value for name, value in self._told.by_hand().items()}
         return tensors, by_hand | {"step": self.step, "reported": self._reported, "seconds": self.seconds}
 
     def restore(self, tensors: dict[str, Tensor], numbers: dict[str, float]) -> None:
@@ -275,12 +275,6 @@ class Trainer:
 def order_of_epoch(images: int, seed: int, epoch: int) -> Tensor:
     """So many training images in an order that depends on seed and epoch alone, so that resuming needs no memory of it."""
     return torch.randperm(images, generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch))
-
-
-def _numbers(prefix: str, steering: Steering) -> dict[str, float]:
-    """What is set by hand, by name."""
-    by_hand = {prefix + name: getattr(steering, name) for name in BY_HAND}
-    return {name: value for name, value in by_hand.items() if value is not None}
 
 
 def _steering(numbers: dict[str, float]) -> Steering:
