@@ -115,7 +115,7 @@ def settle(folders: Sequence[RunFolder]) -> tuple[list[RunFolder], str | None]:
     missing = [name for name in asked if name not in known]
     chosen = tuple(name for name in asked if name in known) or _default(list(known))
     if chosen != asked:
-        state.change(runs=chosen)
+        state.settle(runs=chosen)
     return [known[name] for name in chosen], _sentence(missing, chosen) if missing else None
 
 

@@ -84,7 +84,7 @@ def _buttons() -> None:
     """Presenting, the address to copy, and the theme."""
     presenting = state.view().presenting
     st.button(
-        "End presenting" if presenting else "Present", key="present", shortcut="p", on_click=state.change,
+        "End presenting" if presenting else "Present", key="present", shortcut="p", on_click=state.settle,
         kwargs={"presenting": not presenting}, help="Large type for a lecture hall; the key p does it too",
     )  # fmt: skip
     _bar()(key="bar_buttons", width="content")
@@ -101,7 +101,7 @@ def _settle_choice(folders: dict[str, RunFolder], opens_on: str) -> str | None:
         if asked not in folders and asked is not None:
             name = state.literally(asked[:64])
             problem = f"There is no run called {name} here, so this is another one; choose a run at the top."
-        state.choose_run(preferred, by_default=True)
+        state.settle_run(preferred)
     st.session_state["run_picker"] = state.chosen_run()
     return problem
 

@@ -92,7 +92,7 @@ def _settle_axes(latent: int, frame: Frame | None) -> None:
     axes = state.view().axes
     fits = frame is not None if axes == PRINCIPAL else max(map(int, axes.split(","))) <= latent
     if axes != View.axes and (latent < 3 or not fits):
-        state.change(axes=View.axes)
+        state.settle(axes=View.axes)
 
 
 def _settle_point(run: vae.Run, frame: Frame | None, latent: int) -> None:
@@ -103,18 +103,18 @@ def _settle_point(run: vae.Run, frame: Frame | None, latent: int) -> None:
         with torch.no_grad():
             mean = run.model.encode(own_image(view.own) / 255).mean[0]
         if mean.isfinite().all():
-            state.change(z=tuple(mean.tolist()), probe=None)
+            state.settle(z=tuple(mean.tolist()), probe=None)
         else:
-            state.change(z=z, probe=None, own=None)
+            state.settle(z=z, probe=None, own=None)
             state.report("The encoder of this run gives no finite numbers for your image; choose another run.")
     elif view.probe is not None and frame is not None and view.probe < len(frame.labels):
-        state.change(z=tuple(frame.codes.posterior.mean[view.probe].tolist()))
+        state.settle(z=tuple(frame.codes.posterior.mean[view.probe].tolist()))
     elif z != view.z or view.probe is not None:
-        state.change(z=z, probe=None)
+        state.settle(z=z, probe=None)
 
 
 def _settle_road(latent: int) -> None:
     for end in ("start", "end"):
         point = getattr(state.view(), end)
         if point is not None and len(point) != latent:
-            state.change(**{end: None})
+            state.settle(**{end: None})

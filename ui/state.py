@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-RUN, VIEW, PROBLEM, BY_DEFAULT = "chosen_run", "view", "address_problem", "run_by_default"
+RUN, VIEW, PROBLEM, UNTOUCHED = "chosen_run", "view", "address_problem", "untouched"
 FARTHEST = 1e6
 """No code is this far out, not even an autoencoder's; addresses beyond it are a slip."""
 
@@ -93,34 +93,47 @@ def chosen_run() -> str | None:
 
 
 def is_untouched() -> bool:
-    """Whether neither the run nor anything of the view was chosen by the visitor yet."""
-    return bool(st.session_state.get(BY_DEFAULT)) and view() == View()
+    """Whether neither the run nor anything of the view was chosen by the visitor or the address yet."""
+    view()  # which reads the address
+    return st.session_state.get(UNTOUCHED, False)
 
 
-def choose_run(name: str, by_default: bool = False) -> None:
+def choose_run(name: str) -> None:
     """Look at another run. The pinned point stays where it is, but is no longer any image's code."""
+    st.session_state[PROBLEM], st.session_state[UNTOUCHED] = None, False
+    settle_run(name)
+
+
+def settle_run(name: str) -> None:
+    """As `choose_run`, by the page and not by the visitor."""
     before = st.session_state.get(RUN)
-    st.session_state[RUN], st.session_state[BY_DEFAULT] = name, by_default
+    st.session_state[RUN] = name
     if before not in (None, name):
-        change(probe=None, own=None, start=None, end=None, q=None, axes=View.axes, epoch=None)
+        settle(probe=None, own=None, start=None, end=None, q=None, axes=View.axes, epoch=None)
 
 
 def view() -> View:
     """The view, from this session or else from the address (defaults where the address makes no sense)."""
     if VIEW not in st.session_state:
         st.session_state[VIEW], st.session_state[PROBLEM] = read_address(st.query_params.to_dict())
+        st.session_state[UNTOUCHED] = st.session_state[VIEW] == View() and chosen_run() is None
     return st.session_state[VIEW]
 
 
 def change(**changes: object) -> None:
-    """Change what is looked at."""
+    """Change what is looked at, as the visitor asks."""
+    settle(**changes)
+    st.session_state[PROBLEM], st.session_state[UNTOUCHED] = None, False
+
+
+def settle(**changes: object) -> None:
+    """Change what is looked at where the visitor asked for nothing, or for nothing that is about this run."""
     st.session_state[VIEW] = dataclasses.replace(view(), **changes)
 
 
 def pin(z: Point, probe: int | None = None, own: bytes | None = None, exactly: bool = False) -> None:
     """Pin a point: an image's code, or else to the four decimals that the address and the page show unless `exactly`."""
     exactly = exactly or probe is not None or own is not None
-    st.session_state[PROBLEM] = None
     change(z=tuple(float(value) if exactly else round(float(value), 4) for value in z), probe=probe, own=own, q=None)
 
 
