@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-from ui import palette
+from ui import palette, standing
 from ui.columns import Column, Known
 from ui.overlay import DASHES
 from ui.pictures import signed
@@ -82,7 +82,8 @@ def headings(columns: Sequence[Column], shape: tuple[float, float]) -> str:
     letters are.
     """
     settings = differing_settings([column.known.config for column in columns if column.known])
-    states = [_state(column.known) for column in columns]
+    known = [column.known for column in columns]
+    states = [run and standing.brief(run.status, run.config.training.epochs) for run in known]
     blocks, rank, letters = [], 0, 1
     for place, column in enumerate(columns):
         special, terms = "", "&nbsp;"
@@ -107,13 +108,6 @@ def _special(settings: Sequence[Setting], rank: int, beta_by_hand: str | None) -
     words = {"dataset": "{}", "latent": "{}-D", "likelihood": "{}"}
     special = [words.get(s.field, f"{s.name} {{}}").format(html.escape(s.values[rank])) for s in settings]
     return special if beta_by_hand is None else [*special, f"beta {html.escape(beta_by_hand)} by hand"]
-
-
-def _state(run: Known | None) -> str:
-    """Where a training stands that is not finished."""
-    if run is None or run.status.state == "finished":
-        return ""
-    return f"{run.status.state}, epoch {run.status.epoch:,} of {run.config.training.epochs:,}"
 
 
 def _terms(run: Known) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import streamlit as st
 import torch
 
-from ui import figures, pictures, resources, steer
-from ui.ask import duration
+from ui import figures, pictures, resources, standing, steer
 from ui.live_chart import bring_plotly, live_chart
 from vae.config import RunConfig
 from vae.errors import ExplorerError
@@ -57,31 +56,20 @@ def _headline(folder: RunFolder, config: RunConfig, status: Status) -> None:
     """Where the training stands; beside it, where it has ended, what can be done with it."""
     share = status.step / status.total_steps if status.total_steps else 0.0
     if status.active:
-        st.progress(min(share, 1.0), text=_where(config, status))
+        st.progress(min(share, 1.0), text=standing.headline(status, config.training.epochs))
         return
     words, button = st.columns([1, 0.3], vertical_alignment="center")
-    words.progress(min(share, 1.0), text=_where(config, status))
+    words.progress(min(share, 1.0), text=standing.headline(status, config.training.epochs))
     with button:
         if status.state == "finished" and st.button("Explore it", type="primary", width="stretch", key="explore"):
             st.switch_page("app.py")
         elif status.state in ("stopped", "failed"):
-            steer.go_on(folder)
+            if status.step == 0 or folder.can_go_on():
+                steer.go_on(folder)
+            else:
+                st.caption("It was thinned and cannot go on.")
     if status.state == "failed":
         st.error(status.message)
-
-
-def _where(config: RunConfig, status: Status) -> str:
-    epochs = f"epoch {min(status.epoch + status.active, config.training.epochs)} of {config.training.epochs}"
-    if status.state == "queued":
-        return "**queued**: starting, or waiting for its turn"
-    if status.state == "paused":
-        return f"**paused** after step {status.step:,} of {status.total_steps:,}, in epoch {epochs.removeprefix('epoch ')}"
-    if status.state == "running" and status.message:
-        return f"**training**: {status.message}"
-    if status.state == "running":
-        speed = f"{status.images_per_second:,.0f} images a second"
-        return f"**training** on {status.device}: {epochs}, {speed}, {duration(status.seconds_left)} left"
-    return f"**{status.state}**: {epochs}. {status.message if status.state == 'stopped' else ''}"
 
 
 def _plane(folder: RunFolder, class_names: tuple[str, ...]) -> None:
@@ -91,7 +79,7 @@ def _plane(folder: RunFolder, class_names: tuple[str, ...]) -> None:
     except ExplorerError as error:
         st.error(str(error))
         return
-    if frame is None:
+    if frame is None or not len(frame.labels):
         st.info("The plane appears here as soon as the training has begun.")
         return
     plane = plane_of_axes(run.config.model.latent)
@@ -106,7 +94,7 @@ def _plane(folder: RunFolder, class_names: tuple[str, ...]) -> None:
             config=figures.CONFIG,
             alt="Codes of the held-out images by class",
         )
-    st.html(_reconstructions(run, frame))
+    _reconstructions(run, frame)
 
 
 def _when(folder: RunFolder, frame: Frame) -> str:
@@ -119,12 +107,16 @@ def _when(folder: RunFolder, frame: Frame) -> str:
     return f"step {frame.step:,}" if epoch is None else f"epoch {epoch}"
 
 
-def _reconstructions(run: Run, frame: Frame) -> str:
+def _reconstructions(run: Run, frame: Frame) -> None:
     """The first held-out image of every class above what the decoder makes of its posterior's mean."""
     labels = frame.labels.tolist()
     first = torch.tensor([labels.index(label) for label in sorted(set(labels))])
     rows = [("decoded", decode_points(run.model, frame.codes.posterior.mean[first]))]
-    images = resources.held_out(run.config.dataset, run.config.held_out)
-    if images is not None:
-        rows.insert(0, ("original", images.images[first]))
-    return "".join(pictures.row(name, tile(images, len(first)).numpy()) for name, images in rows)
+    try:
+        images = resources.held_out(run.config.dataset, run.config.held_out)
+    except ExplorerError as error:
+        st.info(str(error))
+    else:
+        if images is not None:
+            rows.insert(0, ("original", images.images[first]))
+    st.html("".join(pictures.row(name, tile(images, len(first)).numpy()) for name, images in rows))

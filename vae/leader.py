@@ -56,7 +56,8 @@ class Leader:
         before = self._read_status()
         self.was_queued = before.state == "queued"
         where, host = ranks.where(self.device), socket.gethostname()
-        self.status = dataclasses.replace(before, state="queued", device=where, host=host, message="")
+        pace = {"images_per_second": 0.0, "seconds_left": 0.0}  # of this process nothing is known yet
+        self.status = dataclasses.replace(before, state="queued", device=where, host=host, message="", **pace)
 
     def work(self, queue: bool) -> Status:
         """Train to the end or until a stop is asked for, once it is this run's turn, and return how it ended."""

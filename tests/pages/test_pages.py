@@ -5,8 +5,11 @@ import shutil
 import pytest
 
 import vae
-from tests.conftest import small_config, wait_until
+from tests.conftest import ROOT, small_config, wait_until
 from tests.pages.conftest import address, charts, open_page, shown
+from vae.frames import Frame
+from vae.run import RunFolder
+from vae.status import Status
 from vae.steering import Steering
 from vae.worker import start_process, train_run
 
@@ -24,6 +27,58 @@ def test_a_damaged_run_is_one_sentence_and_the_others_stay_usable(runs, page, na
     assert len(app.error) == (0 if only_train_reads_status else 1)
     app.selectbox(key="run_picker").set_value("small").run()
     assert not app.exception and not app.error
+
+
+def test_a_damaged_data_set_takes_no_more_than_the_originals(tmp_path, monkeypatch):
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for split in ("train", "t10k"):
+        for part in ("images-idx3", "labels-idx1"):
+            (raw / f"{split}-{part}-ubyte").write_bytes(b"junk")
+    monkeypatch.setenv("VAE_DATA", str(tmp_path))
+    monkeypatch.setenv("VAE_RUNS", str(ROOT / "checkpoints"))
+    app = open_page("pages/train.py", run="mnist-beta0")
+    assert not app.exception and any("damaged" in info.value for info in app.info)
+    assert "Start training" in [button.label for button in app.button] and "decoded" in shown(app)
+
+
+def test_a_thinned_run_is_not_offered_to_go_on(runs):
+    folder = RunFolder(runs / "small")
+    folder.write_status(Status("stopped", epoch=1, step=12, total_steps=24, message="Stopped."))
+    assert "Go on" in [button.label for button in open_page("pages/train.py", run="small").button]
+    folder.thin(1)
+    app = open_page("pages/train.py", run="small")
+    assert "Go on" not in [button.label for button in app.button] and "thinned" in app.caption[0].value
+
+
+def test_a_frame_without_codes_is_no_plane(runs):
+    folder = RunFolder(runs / "small")
+    frame = folder.read_frame(folder.frame_paths()[-1])
+    folder.write_frame(Frame(frame.epoch, frame.step, frame.codes.first(0), frame.labels[:0], frame.grid))
+    app = open_page("pages/train.py", run="small")
+    assert not app.exception and "Start training" in [button.label for button in app.button]
+
+
+@pytest.mark.parametrize("first", ["app.py", "pages/compare.py", "pages/elbo.py"])
+def test_diffusion_opens_on_its_own_run_for_who_only_looked_around(first, monkeypatch):
+    monkeypatch.setenv("VAE_RUNS", str(ROOT / "checkpoints"))
+    app = open_page(first)
+    app.button(key="present").click().run()
+    app.switch_page("pages/diffusion.py").run()
+    assert app.selectbox(key="run_picker").value == "mnist-beta0"
+    app.switch_page("app.py").run()
+    assert app.selectbox(key="run_picker").value == "mnist"
+    app.selectbox(key="run_picker").set_value("digits").run()
+    app.switch_page("pages/diffusion.py").run()
+    assert app.selectbox(key="run_picker").value == "digits"
+
+
+def test_a_word_about_the_address_goes_with_the_next_choice(runs):
+    shutil.copytree(runs / "small", runs / "other")
+    app = open_page("pages/replay.py", run="small", epoch="last")
+    assert "The address asks for" in app.warning[0].value
+    app.selectbox(key="run_picker").set_value("other").run()
+    assert not app.warning
 
 
 def test_a_run_that_is_not_there_is_told(runs):

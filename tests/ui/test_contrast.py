@@ -66,7 +66,7 @@ def test_what_was_steered_is_told_and_its_beta_takes_the_place_of_the_one_asked_
 def test_headings_tell_what_is_special_and_where_a_training_stands():
     html = contrast.headings([column("a", beta=0.0), BROKEN, column("b", state="running")], (3, 1))
     assert html.count("<section>") == 3 and "beta 0" in html and "beta 1" in html
-    assert html.count('<p class="state">') == 3 and '<p class="state">running, epoch 1 of 2</p>' in html
+    assert html.count('<p class="state">') == 3 and '<p class="state">running, in epoch 2 of 2</p>' in html
     assert "&lt;broken&gt;" in html and "<broken>" not in html
     assert html.count("−150.2") == 2 and html.count("155.8") == 2  # the ELBO is reconstruction - KL
     assert "state" not in contrast.headings([column("a", beta=0.0), BROKEN, column("b")], (3, 1))

@@ -1,0 +1,38 @@
+"""Where a training stands, in words."""
+
+from __future__ import annotations
+
+from ui.ask import duration
+from vae.status import Status
+
+
+def headline(status: Status, epochs: int) -> str:
+    """One line of Markdown about a run of so many epochs."""
+    if status.state == "queued":
+        return "**queued**: starting, or waiting for its turn"
+    if status.state == "paused":
+        return f"**paused** after step {status.step:,} of {status.total_steps:,}, {_place(status, epochs)}"
+    if status.state == "running" and status.message:
+        return f"**training**: {status.message}"
+    if status.state == "running":
+        parts = [_place(status, epochs).removeprefix("in ")]
+        if status.images_per_second:  # known from the first report on
+            parts += [f"{status.images_per_second:,.0f} images a second", f"{duration(status.seconds_left)} left"]
+        return f"**training** on {status.device}: {', '.join(parts)}"
+    message = status.message if status.state == "stopped" else ""
+    return f"**{status.state}**: epoch {status.epoch:,} of {epochs:,}. {message}"
+
+
+def brief(status: Status, epochs: int) -> str:
+    """The same in a few words; empty where there is nothing to say of a run that is finished."""
+    if status.state in ("finished", "queued"):
+        return "" if status.state == "finished" else status.state
+    return f"{status.state}, {_place(status, epochs)}"
+
+
+def _place(status: Status, epochs: int) -> str:
+    """In which epoch it is, or after which where none is begun."""
+    begun = status.total_steps > 0 and status.step * epochs % status.total_steps
+    if status.state == "running" or begun:
+        return f"in epoch {min(status.epoch + 1, epochs):,} of {epochs:,}"
+    return f"after epoch {status.epoch:,} of {epochs:,}"
