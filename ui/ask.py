@@ -74,7 +74,7 @@ def _form() -> Request:
     asked = recipe(start, dataset, architecture)
     fields = _Fields(f"{start}_{dataset}_{architecture}")
     epochs = fields.number(right, "epochs", "Epochs", asked.training.epochs)
-    beta = fields.number(left, "beta", "Beta", asked.training.beta, step=0.5, help="The weight of the KL term")
+    beta = fields.number(left, "beta", "Beta", asked.training.beta, step=0.5, format="%g", help="The weight of the KL term")
     with st.expander("More settings"):
         model, held_out = _model_settings(fields, asked.model)
         training = _training_settings(fields, asked.training, epochs=epochs, beta=beta)
@@ -105,7 +105,7 @@ def _model_settings(fields: _Fields, asked: ModelConfig) -> tuple[ModelConfig, s
     likelihood = fields.choice(right, "likelihood", "Likelihood", LIKELIHOODS, asked.likelihood)
     scale = asked.scale
     if likelihood == "gaussian":
-        scale = fields.number(left, "scale", "Scale", asked.scale, least=0.01, step=0.05)
+        scale = fields.number(left, "scale", "Scale", asked.scale, least=0.01, step=0.05, format="%g")
     activation = fields.choice(right, "activation", "Activation", ACTIVATIONS, asked.activation)
     features = {"help": "sin and cos of z, 2z, 4z, ...", "least": 0}
     fourier = fields.number(left, "fourier", "Fourier features", asked.fourier_features, **features)
@@ -129,7 +129,7 @@ def _training_settings(fields: _Fields, asked: TrainingConfig, **main: object) -
         "beta_schedule": fields.choice(right, "beta_schedule", "Beta's schedule", BETA_SCHEDULES, asked.beta_schedule),
     }
     if settings["beta_schedule"] != "constant":
-        rise = {"step": 0.1, "help": "The share of the run, or of each cycle, in which beta rises from 0"}
+        rise = {"step": 0.1, "format": "%g", "help": "The share of the run, or of each cycle, in which beta rises from 0"}
         settings["beta_rise"] = fields.number(left, "beta_rise", "Beta rises for", asked.beta_rise, **rise)
     if settings["beta_schedule"] == "cyclical":
         settings["beta_cycles"] = fields.number(right, "beta_cycles", "Cycles", asked.beta_cycles)

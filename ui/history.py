@@ -21,7 +21,7 @@ def show(folder: RunFolder, config: RunConfig) -> None:
         st.info("No epoch of this run is finished yet.")
         return
     last = held_out[-1]
-    words = f"After {last.epoch} epochs, in nats per held-out image: reconstruction **{last.reconstruction:.2f}**"
+    words = f"After epoch {last.epoch:,}, in nats per held-out image: reconstruction **{last.reconstruction:.2f}**"
     st.markdown(f"{words}, KL **{last.kl:.2f}**, ELBO **{last.elbo:.2f}**.")
     figure = figures.curves(reports, config.training.epochs, last.step / last.epoch)
     st.plotly_chart(figure, key="history_chart", config=figures.CURVES_CONFIG, height=520, alt="Curves of the ELBO's terms")
