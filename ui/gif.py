@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ui import palette
-from ui.film import Film, Packed, unpack
+from ui.film import Film, unpack
 from ui.names import stand
 
 PLANE, SIDE, GAP, LINE = 440, 280, 16, 30
@@ -38,11 +38,11 @@ GREYS, SHADES = 32, 6
 
 @dataclass(frozen=True)
 class Still:
-    """One picture to be drawn: places (N, 2), the mosaic and the epoch of the frame passed last."""
+    """One picture to be drawn: places (N, 2), and of the frame passed last the mosaic and the words for its epoch."""
 
     places: np.ndarray
     mosaic: np.ndarray | None
-    epoch: int
+    words: str
 
 
 def between(film: Film) -> int:
@@ -50,24 +50,25 @@ def between(film: Film) -> int:
     return max(1, MOST_PICTURES // max(len(film.frames) - 1, 1))
 
 
-def stills(film: Film) -> Iterator[Still]:
-    """Every frame, and between two of them evenly spaced places on straight lines."""
-    count = between(film)
-    unpacked: Iterator[tuple[Packed, tuple]] = ((frame, unpack(frame)) for frame in film.frames)
-    before = None
-    for frame, (places, mosaic) in unpacked:
+def stills(film: Film, words: Sequence[str]) -> Iterator[Still]:
+    """Every frame with its words, and between two of them evenly spaced places on straight lines."""
+    count, before = between(film), None
+    for frame, said in zip(film.frames, words, strict=True):
+        places, mosaic = unpack(frame)
         if before is not None:
             for step in range(1, count):
-                yield Still(before.places + step / count * (places - before.places), before.mosaic, before.epoch)
-        before = Still(places, mosaic, frame.epoch)
+                yield Still(before.places + step / count * (places - before.places), before.mosaic, before.words)
+        before = Still(places, mosaic, said)
         yield before
 
 
-def make_gif(film: Film, class_names: Sequence[str], epochs: int, axes: tuple[str, str], strip: bool, dark: bool) -> bytes:
-    """The film as a GIF that plays for ever; its last picture stays longer. Every frame of the film is in it."""
+def make_gif(
+    film: Film, words: Sequence[str], class_names: Sequence[str], axes: tuple[str, str], strip: bool, dark: bool
+) -> bytes:
+    """The film as a GIF that plays for ever; its last picture stays longer. Every frame is in it, with its words."""
     colours = _palette(dark)
-    painter = _Painter(film, class_names, epochs, axes, strip, dark)
-    pictures = [painter.paint(still).quantize(palette=colours, dither=Image.Dither.NONE) for still in stills(film)]
+    painter = _Painter(film, class_names, axes, strip, dark)
+    pictures = [painter.paint(still).quantize(palette=colours, dither=Image.Dither.NONE) for still in stills(film, words)]
     each = max(SHORTEST, min(1.0 / between(film), SECONDS / len(pictures)))
     durations = [round(each * 1000)] * (len(pictures) - 1) + [round(LAST_SECONDS * 1000)]
     content = io.BytesIO()
@@ -92,10 +93,8 @@ def _palette(dark: bool) -> Image.Image:
 class _Painter:
     """Draws the stills of one film, all with the same axes."""
 
-    def __init__(
-        self, film: Film, class_names: Sequence[str], epochs: int, axes: tuple[str, str], strip: bool, dark: bool
-    ) -> None:
-        self.film, self.names, self.epochs, self.strip = film, class_names, epochs, strip
+    def __init__(self, film: Film, class_names: Sequence[str], axes: tuple[str, str], strip: bool, dark: bool) -> None:
+        self.film, self.names, self.strip = film, class_names, strip
         self.labels = film.labels
         self.paper, self.ink = GROUNDS[dark]
         self.colours = np.array([_word(colour) for colour in palette.CLASSES], np.uint32)[
@@ -115,13 +114,13 @@ class _Painter:
         draw = ImageDraw.Draw(image)
         draw.rectangle((GAP, GAP, GAP + PLANE - 1, GAP + PLANE - 1), outline=palette.NEUTRAL)
         self._name_classes(draw, still.places)
-        epoch, below = f"epoch {still.epoch} of {self.epochs}", GAP + PLANE + 8
+        below = GAP + PLANE + 8
         if self.film.has_manifold:
             left = PLANE + 2 * GAP
-            draw.text((left, GAP), epoch, self.ink, self.large)
+            draw.text((left, GAP), still.words, self.ink, self.large)
             self._paste_mosaic(image, draw, still.mosaic, left)
         else:
-            draw.text((self.width - GAP, below + 8), epoch, self.ink, self.large, anchor="rt")
+            draw.text((self.width - GAP, below + 8), still.words, self.ink, self.large, anchor="rt")
         draw.text((GAP, below), self.caption if self.film.has_manifold else self.caption.split(";")[0], self.ink, self.words)
         return image
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,12 +44,18 @@ class Reel:
         """By the status; where it does not say, by the frames."""
         if self.status.total_steps:
             return self.status.total_steps / self.config.training.epochs
-        last = self.film.frames[-1] if self.film.frames else None
-        return max(last.step / last.epoch, 1.0) if last is not None and last.epoch else 1.0
+        return max([1.0, *(frame.step / frame.epoch for frame in self.film.frames if frame.epoch)])
 
     def epochs(self, frame: Packed) -> float:
         """Where a frame stands on the axis of epochs."""
         return frame.step / self.steps_per_epoch
+
+    def word(self, frame: Packed) -> str:
+        """What a frame's epoch is called: "2" at its end, and within it "1.1" to "1.9", never the whole number."""
+        at = self.epochs(frame)
+        if abs(at - round(at)) < 1e-6:
+            return str(round(at))
+        return f"{math.floor(at) + min(max(round(at % 1, 1), 0.1), 0.9):.1f}"
 
 
 def reel_of(folder: RunFolder, axes: str) -> Reel:
@@ -118,7 +125,8 @@ def show_download(folder: RunFolder) -> None:
         reel = reel_of(folder, axes)
         if not reel.film.frames:
             raise RunError(f"{folder.path} has no frames to make a GIF of; choose another run.")
-        return make_gif(reel.film, reel.class_names, reel.config.training.epochs, reel.plane.names, reel.plane.is_strip, dark)
+        words = [f"epoch {reel.word(frame)} of {reel.config.training.epochs}" for frame in reel.film.frames]
+        return make_gif(reel.film, words, reel.class_names, reel.plane.names, reel.plane.is_strip, dark)
 
     st.download_button(
         "GIF", made, f"{folder.name}-replay.gif", "image/gif", key="get_gif", icon=":material/download:", on_click="ignore",
@@ -158,7 +166,8 @@ def described(reel: Reel, reports: Sequence[Report]) -> dict:
 
 def _described_frame(reel: Reel, frame: Packed) -> dict:
     return {
-        "id": _name(reel, frame), "epoch": frame.epoch, "at": reel.epochs(frame), "reach": frame.reach, "cells": frame.cells,
+        "id": _name(reel, frame), "epoch": frame.epoch, "word": reel.word(frame), "at": reel.epochs(frame),
+        "reach": frame.reach, "cells": frame.cells,
         "elbo": frame.elbo, "reconstruction": frame.reconstruction, "kl": frame.kl,
     }  # fmt: skip
 
