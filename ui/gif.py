@@ -23,6 +23,9 @@ MOST_PICTURES = 60
 SECONDS, LAST_SECONDS = 9.0, 2.0
 """How long a film takes at most, and how long its end is seen."""
 
+LARGEST = 34
+"""Size of the font that says the epoch, where that leaves room."""
+
 PADDING = 4
 """Pixels around a class's name."""
 
@@ -67,7 +70,7 @@ def make_gif(
 ) -> bytes:
     """The film as a GIF that plays for ever; its last picture stays longer. Every frame is in it, with its words."""
     colours = _palette(dark)
-    painter = _Painter(film, class_names, axes, strip, dark)
+    painter = _Painter(film, words, class_names, axes, strip, dark)
     pictures = [painter.paint(still).quantize(palette=colours, dither=Image.Dither.NONE) for still in stills(film, words)]
     each = max(SHORTEST, min(1.0 / between(film), SECONDS / len(pictures)))
     durations = [round(each * 1000)] * (len(pictures) - 1) + [round(LAST_SECONDS * 1000)]
@@ -93,7 +96,9 @@ def _palette(dark: bool) -> Image.Image:
 class _Painter:
     """Draws the stills of one film, all with the same axes."""
 
-    def __init__(self, film: Film, class_names: Sequence[str], axes: tuple[str, str], strip: bool, dark: bool) -> None:
+    def __init__(
+        self, film: Film, words: Sequence[str], class_names: Sequence[str], axes: tuple[str, str], strip: bool, dark: bool
+    ) -> None:
         self.film, self.names, self.strip = film, class_names, strip
         self.labels = film.labels
         self.paper, self.ink = GROUNDS[dark]
@@ -104,9 +109,14 @@ class _Painter:
         self.reach = int(radius)
         across, down = np.meshgrid(*[np.arange(-self.reach, self.reach + 1, dtype=np.int32)] * 2)
         self.disc = (across + 2 * PLANE * down)[np.hypot(across, down) <= radius]
-        self.words, self.large, self.bold = (ImageFont.load_default(size) for size in (15, 34, 17))
+        self.words, self.bold = ImageFont.load_default(15), ImageFont.load_default(17)
         self.width = PLANE + 2 * GAP + (SIDE + GAP if film.has_manifold else 0)
         self.caption = f"{axes[0]} across, {'classes' if strip else axes[1]} up; positions between epochs are interpolated"
+        room = SIDE
+        if not film.has_manifold:
+            self.caption = self.caption.split(";")[0]
+            room = PLANE - GAP - self.words.getlength(self.caption)
+        self.large = _fitting(words, room)
 
     def paint(self, still: Still) -> Image.Image:
         image = Image.new("RGB", (self.width, PLANE + 2 * LINE + GAP), self.paper)
@@ -121,7 +131,7 @@ class _Painter:
             self._paste_mosaic(image, draw, still.mosaic, left)
         else:
             draw.text((self.width - GAP, below + 8), still.words, self.ink, self.large, anchor="rt")
-        draw.text((GAP, below), self.caption if self.film.has_manifold else self.caption.split(";")[0], self.ink, self.words)
+        draw.text((GAP, below), self.caption, self.ink, self.words)
         return image
 
     def _paste_mosaic(self, image: Image.Image, draw: ImageDraw.ImageDraw, mosaic: np.ndarray | None, left: int) -> None:
@@ -161,6 +171,12 @@ class _Painter:
             colour, half = palette.of_class(label), boxes[label] / 2
             draw.rectangle((*(middle - half), *(middle + half)), colour, "white")
             draw.text(tuple(middle), self.names[label], palette.ink_on(colour), self.bold, anchor="mm")
+
+
+def _fitting(words: Sequence[str], room: float) -> ImageFont.FreeTypeFont:
+    """The largest font in which all of these fit into a room of so many pixels."""
+    widest = max(map(ImageFont.load_default(LARGEST).getlength, words))
+    return ImageFont.load_default(int(LARGEST * min(1.0, room / widest)))
 
 
 def _rgb(colour: str) -> tuple[int, int, int]:

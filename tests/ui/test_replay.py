@@ -233,3 +233,15 @@ def test_a_gif_opens_plays_for_ever_and_has_its_paper(dark):
         image.seek(number)
         assert image.convert("RGB").getpixel((2, 2)) == paper
     assert image.info["duration"] == 2000
+
+
+@pytest.mark.parametrize("cells", [0, 4])
+@pytest.mark.parametrize("words", ["epoch 7 of 9", "epoch 999.5 of 1000", "epoch 12000 of 20000"])
+def test_the_words_for_the_epoch_stay_in_the_picture_and_off_the_caption(cells, words):
+    film = film_of(1, cells)
+    painter = gif._Painter(film, [words], NAMES, ("PC1", "PC2"), strip=False, dark=False)
+    with_words, without = (painter.paint(dataclasses.replace(next(gif.stills(film, [words])), words=w)) for w in (words, ""))
+    columns = np.nonzero((np.asarray(with_words) != np.asarray(without)).any((0, 2)))[0]
+    caption = 0 if cells else gif.GAP + painter.words.getlength(painter.caption)
+    assert caption + 8 <= columns.min() and columns.max() < painter.width - gif.GAP
+    assert (painter.large.size == gif.LARGEST) == (words == "epoch 7 of 9")
