@@ -64,17 +64,15 @@ def reel_of(folder: RunFolder, axes: str) -> Reel:
     status = folder.read_status()
     paths = sorted(folder.frame_paths(), key=lambda path: int(path.stem))
     plane_name, plane = _plane(folder, config.model.latent, axes, paths, status.active)
-    packed = [(path.name, _packed(path, plane_name, plane)) for path in film.thin(paths)]
-    name = f"{folder.path} {plane_name}"
-    return Reel(name, film.join(packed), plane, config, class_names, status, len(paths))
+    packed = [(path.name, _packed(path, len(class_names), plane_name, plane)) for path in film.thin(paths)]
+    return Reel(f"{folder.path} {plane_name}", film.join(packed), plane, config, class_names, status, len(paths))
 
 
-def _packed(path: Path, plane_name: str, plane: Plane) -> Packed | None:
+def _packed(path: Path, classes: int, plane_name: str, plane: Plane) -> Packed | None:
     try:
-        stamp = path.stat().st_mtime_ns
-    except OSError:  # taken away by a training that begins anew, just now
+        return resources.packed_frame(path, path.stat().st_mtime_ns, classes, plane_name, plane)
+    except (OSError, RunError):  # taken away by a training that begins anew, or out of reach for the moment
         return None
-    return resources.packed_frame(path, stamp, plane_name, plane)
 
 
 def _plane(folder: RunFolder, latent: int, axes: str, paths: Sequence[Path], growing: bool) -> tuple[str, Plane]:
@@ -82,13 +80,13 @@ def _plane(folder: RunFolder, latent: int, axes: str, paths: Sequence[Path], gro
     if axes == PRINCIPAL and latent > 2 and paths and not growing:
         try:
             means = folder.read_frame(paths[-1]).codes.posterior.mean
-            return f"{PRINCIPAL} {paths[-1].stat().st_mtime_ns}", plane_of_principal_components(means)
+            return f"{PRINCIPAL} {paths[-1].stat().st_mtime_ns} of {latent}", plane_of_principal_components(means)
         except RunError:
             pass
     first, second = (1, 2) if axes == PRINCIPAL or latent < 3 else map(int, axes.split(","))
     if max(first, second) > latent:
         first, second = 1, 2
-    return f"{first},{second}", plane_of_axes(latent, first - 1, second - 1)
+    return f"{first},{second} of {latent}", plane_of_axes(latent, first - 1, second - 1)
 
 
 def show(folder: RunFolder) -> None:

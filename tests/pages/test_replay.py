@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
+import safetensors
 import torch
 from streamlit.testing.v1 import AppTest
 
@@ -71,6 +73,37 @@ def test_a_damaged_frame_is_one_sentence_and_the_others_play(runs):
         path.write_bytes(b"junk")
     app = open_page(PAGE, run="small")
     assert not app.exception and len(app.error) == 1 and "nothing to play" in app.error[0].value
+
+
+def test_frames_play_again_once_run_json_is_put_right(runs):
+    path = runs / "small" / "run.json"
+    right = path.read_text()
+    fields = json.loads(right)
+    path.write_text(json.dumps(fields | {"class_names": fields["class_names"][:5]}))
+    app = open_page(PAGE, run="small")
+    assert not app.exception and "nothing to play" in app.error[0].value
+    path.write_text(right)
+    app.run()
+    assert not app.exception and not app.error and len(film(app)["frames"]) == 3 and "damaged" not in notes(app)
+
+
+def test_frames_out_of_reach_are_looked_for_again_and_damaged_ones_are_not(runs, monkeypatch):
+    folder = vae.RunFolder(runs / "small")
+    folder.frame_paths()[1].write_bytes(b"junk")
+    asked, open_file = [], safetensors.safe_open
+
+    def fail(path: Path, **options: object) -> object:
+        asked.append(path.stem)
+        if path.stem == "0002" and asked.count("0002") == 1:
+            raise OSError(23, "Too many open files in system")
+        return open_file(path, **options)
+
+    monkeypatch.setattr(safetensors, "safe_open", fail)
+    app = open_page(PAGE, run="small")
+    assert len(film(app)["frames"]) == 1 and "2 frames (0001.safetensors, 0002.safetensors) are damaged" in notes(app)
+    app.run().run()
+    assert len(film(app)["frames"]) == 2 and "The frame 0001.safetensors is damaged" in notes(app)
+    assert asked == ["0000", "0001", "0002", "0002"]
 
 
 def test_frames_without_a_manifold_play_and_say_so(runs):
