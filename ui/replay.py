@@ -29,7 +29,7 @@ MOST_CURVE_POINTS = 250
 
 @dataclass(frozen=True)
 class Reel:
-    """A film with all that belongs to it. `name` tells films on different planes apart, `files` counts the frames there are."""
+    """A film with all that belongs to it. `name` tells films of other planes or other images apart, `files` counts frames."""
 
     name: str
     film: Film
@@ -65,7 +65,10 @@ def reel_of(folder: RunFolder, axes: str) -> Reel:
     paths = sorted(folder.frame_paths(), key=lambda path: int(path.stem))
     plane_name, plane = _plane(folder, config.model.latent, axes, paths, status.active)
     packed = [(path.name, _packed(path, len(class_names), plane_name, plane)) for path in film.thin(paths)]
-    return Reel(f"{folder.path} {plane_name}", film.join(packed), plane, config, class_names, status, len(paths))
+    joined = film.join(packed)
+    probes = zlib.crc32(repr((joined.labels.tobytes(), class_names)).encode())
+    name = f"{folder.path} {plane_name} {probes:x}"
+    return Reel(name, joined, plane, config, class_names, status, len(paths))
 
 
 def _packed(path: Path, classes: int, plane_name: str, plane: Plane) -> Packed | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -113,6 +114,27 @@ def test_frames_without_a_manifold_play_and_say_so(runs):
         folder.write_frame(vae.frames.Frame(frame.epoch, frame.step, frame.codes, frame.labels, None))
     app = open_page(PAGE, run="small")
     assert not app.exception and not film(app)["manifold"] and "have no manifold grid" in notes(app)
+
+
+def test_a_run_trained_anew_under_its_name_on_other_images_is_another_film(runs):
+    folder = vae.RunFolder(runs / "small")
+    app = open_page(PAGE, run="small")
+    first = film(app)["film"]
+    app.run()
+    assert film(app)["film"] == first
+    for path in folder.frame_paths():  # as with another data set or held-out split
+        frame = folder.read_frame(path)
+        folder.write_frame(dataclasses.replace(frame, labels=frame.labels.flip(0)))
+    app.run()
+    second = film(app)["film"]
+    fields = json.loads((folder.path / "run.json").read_text())
+    (folder.path / "run.json").write_text(json.dumps(fields | {"class_names": list("abcdefghij")}))
+    app.run()
+    assert len({first, second, film(app)["film"]}) == 3
+    shutil.rmtree(folder.path)
+    train_run(vae.RunFolder.create(folder.path, small_config(latent=1, epochs=1)))
+    app.run()
+    assert film(app)["strip"] and film(app)["film"] != first  # of the same images
 
 
 def test_weights_and_data_are_not_needed(runs, tmp_path, monkeypatch):
