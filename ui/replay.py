@@ -17,7 +17,7 @@ from ui.gif import make_gif
 from ui.projector import projector
 from ui.state import PRINCIPAL
 from vae.config import RunConfig
-from vae.errors import RunError
+from vae.errors import ExplorerError, RunError
 from vae.plane import Plane, plane_of_axes, plane_of_principal_components
 from vae.run import RunFolder, Status
 from vae.training import Report
@@ -29,7 +29,10 @@ MOST_CURVE_POINTS = 250
 
 @dataclass(frozen=True)
 class Reel:
-    """A film with all that belongs to it. `name` tells films of other planes or other images apart, `files` counts frames."""
+    """A film with all that belongs to it. `name` tells films of other planes or other images apart, `files` counts frames.
+
+    `instead` says in a sentence why the plane is another one than was asked for, where it is.
+    """
 
     name: str
     film: Film
@@ -38,6 +41,7 @@ class Reel:
     class_names: tuple[str, ...]
     status: Status
     files: int
+    instead: str | None
 
     @property
     def steps_per_epoch(self) -> float:
@@ -63,12 +67,12 @@ def reel_of(folder: RunFolder, axes: str) -> Reel:
     config, class_names = folder.read_config()
     status = folder.read_status()
     paths = sorted(folder.frame_paths(), key=lambda path: int(path.stem))
-    plane_name, plane = _plane(folder, config.model.latent, axes, paths, status.active)
+    plane_name, plane, instead = _plane(folder, config.model.latent, axes, paths, status.active)
     packed = [(path.name, _packed(path, len(class_names), plane_name, plane)) for path in film.thin(paths)]
     joined = film.join(packed)
     probes = zlib.crc32(repr((joined.labels.tobytes(), class_names)).encode())
     name = f"{folder.path} {plane_name} {probes:x}"
-    return Reel(name, joined, plane, config, class_names, status, len(paths))
+    return Reel(name, joined, plane, config, class_names, status, len(paths), instead)
 
 
 def _packed(path: Path, classes: int, plane_name: str, plane: Plane) -> Packed | None:
@@ -78,18 +82,24 @@ def _packed(path: Path, classes: int, plane_name: str, plane: Plane) -> Packed |
         return None
 
 
-def _plane(folder: RunFolder, latent: int, axes: str, paths: Sequence[Path], growing: bool) -> tuple[str, Plane]:
-    """One plane for all frames. Principal components are those of the last frame, so they wait for the training's end."""
-    if axes == PRINCIPAL and latent > 2 and paths and not growing:
+def _plane(folder: RunFolder, latent: int, axes: str, paths: Sequence[Path], growing: bool) -> tuple[str, Plane, str | None]:
+    """One plane for all frames, its name, and why it is another one than was asked for.
+
+    Principal components are those of the last frame, so they wait for the training's end.
+    """
+    instead = None
+    if axes == PRINCIPAL and latent > 2 and growing:
+        instead = "The principal components are those of the last frame, so they come at the training's end."
+    elif axes == PRINCIPAL and latent > 2 and paths:
         try:
-            means = folder.read_frame(paths[-1]).codes.posterior.mean
-            return f"{PRINCIPAL} {paths[-1].stat().st_mtime_ns} of {latent}", plane_of_principal_components(means)
-        except RunError:
-            pass
+            stamp, means = paths[-1].stat().st_mtime_ns, folder.read_frame(paths[-1]).codes.posterior.mean
+            return f"{PRINCIPAL} {stamp} of {latent}", plane_of_principal_components(means), None
+        except (OSError, ExplorerError):
+            instead = "Principal components need a last frame that can be read and holds two codes or more."
     first, second = (1, 2) if axes == PRINCIPAL or latent < 3 else map(int, axes.split(","))
     if max(first, second) > latent:
         first, second = 1, 2
-    return f"{first},{second} of {latent}", plane_of_axes(latent, first - 1, second - 1)
+    return f"{first},{second} of {latent}", plane_of_axes(latent, first - 1, second - 1), instead
 
 
 def show(folder: RunFolder) -> None:
@@ -210,6 +220,8 @@ def notes(reel: Reel, has_curves: bool) -> list[str]:
         said.append(f"<b>{_left_out(reel.film.left_out, 'The others play.')}</b>")
     if len(reel.film.frames) == 1 and not reel.status.active:
         said.append("This run has one frame, so nothing moves; a training writes one after every epoch.")
+    if reel.instead:
+        said.append(f"<b>{reel.instead}</b>")
     every = film.stride(reel.files)
     if every > 1:
         said.append(f"{reel.files:,} frames are too many to hold: every {_ordinal(every)} is played, and the last.")

@@ -177,6 +177,25 @@ def test_the_axes_can_be_chosen_for_more_dimensions(runs):
     assert not app.exception and torch.tensor(film(app)["extent"]) >= 3
 
 
+def test_principal_components_that_are_not_there_are_a_sentence_and_the_first_axes_are_shown(runs):
+    folder = vae.RunFolder.create(runs / "wide", small_config(latent=4, epochs=1))
+    train_run(folder)
+    status = folder.read_status()
+    folder.write_status(dataclasses.replace(status, state="running"))
+    with folder.lock():
+        app = open_page(PAGE, run="wide", axes="pca")
+        assert not app.exception and film(app)["axes"] == ["z1", "z2"] and "they come at the training's end" in notes(app)
+    folder.write_status(status)
+    app = open_page(PAGE, run="wide", axes="pca")
+    assert film(app)["axes"] == ["PC1", "PC2"] and "principal components" not in notes(app)
+    for path in folder.frame_paths():
+        frame = folder.read_frame(path)
+        folder.write_frame(dataclasses.replace(frame, codes=frame.codes.first(1), labels=frame.labels[:1]))
+    app = open_page(PAGE, run="wide", axes="pca")
+    assert not app.exception and not app.error and film(app)["axes"] == ["z1", "z2"]
+    assert "Principal components need a last frame that can be read and holds two codes" in notes(app)
+
+
 def test_no_runs_at_all(tmp_path, monkeypatch):
     monkeypatch.setenv("VAE_RUNS", str(tmp_path / "none"))
     app = open_page(PAGE)
