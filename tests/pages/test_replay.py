@@ -177,6 +177,16 @@ def test_the_axes_can_be_chosen_for_more_dimensions(runs):
     assert not app.exception and torch.tensor(film(app)["extent"]) >= 3
 
 
+@pytest.mark.parametrize(("run", "axes"), [("wide", "9,12"), ("wide", "1,9"), ("small", "1,3"), ("small", "pca")])
+def test_axes_that_the_run_does_not_have_become_the_default_in_the_address_too(runs, run, axes):
+    train_run(vae.RunFolder.create(runs / "wide", small_config(latent=4, epochs=1)))
+    app = open_page(PAGE, run=run, axes=axes)
+    assert not app.exception and film(app)["axes"] == ["z1", "z2"] and address(app) == {"run": run}
+    if run == "wide":
+        app.selectbox(key="axis_1").set_value(3).run()
+        assert film(app)["axes"] == ["z3", "z2"] and address(app)["axes"] == "3,2"
+
+
 def test_principal_components_that_are_not_there_are_a_sentence_and_the_first_axes_are_shown(runs):
     folder = vae.RunFolder.create(runs / "wide", small_config(latent=4, epochs=1))
     train_run(folder)
