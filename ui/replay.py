@@ -135,13 +135,14 @@ def show_download(folder: RunFolder) -> None:
     def made() -> bytes:
         reel = reel_of(folder, axes)
         if not reel.film.frames:
-            raise RunError(f"{folder.path} has no frames to make a GIF of; choose another run.")
+            raise RunError(f"{folder.path} has no frames to make a GIF of; wait for its first one or choose another run.")
         words = [f"epoch {reel.word(frame)} of {reel.config.training.epochs}" for frame in reel.film.frames]
         return make_gif(reel.film, words, reel.class_names, reel.plane.names, reel.plane.is_strip, dark)
 
     st.download_button(
         "GIF", made, f"{folder.name}-replay.gif", "image/gif", key="get_gif", icon=":material/download:", on_click="ignore",
-        disabled=not folder.frame_paths(), help="Plane, manifold and epoch for your slides; made in some seconds",
+        disabled=not (resources.is_active(folder) or folder.frame_paths()),  # asked once, and a training will have frames
+        help="Plane, manifold and epoch for your slides; made in some seconds",
     )  # fmt: skip
 
 

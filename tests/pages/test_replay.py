@@ -57,6 +57,16 @@ def test_a_run_without_frames_says_so(runs):
     assert app.get("download_button")[0].proto.disabled
 
 
+def test_a_gif_can_be_had_of_a_training_that_had_no_frame_when_the_page_was_drawn(runs):
+    folder = vae.RunFolder(runs / "small")
+    shutil.rmtree(runs / "small" / "frames")
+    folder.write_status(dataclasses.replace(folder.read_status(), state="running", step=0, epoch=0))
+    with folder.lock():
+        app = open_page(PAGE, run="small")
+        assert not app.exception and "The film begins here" in shown(app)
+        assert not app.get("download_button")[0].proto.disabled
+
+
 def test_one_frame_is_shown_and_said_to_be_the_only_one(runs):
     for path in vae.RunFolder(runs / "small").frame_paths()[1:]:
         path.unlink()
