@@ -106,7 +106,7 @@ def planes(panels: Sequence[Panel], picture: str = "both", shared: bool = True) 
             partner = 1 if shared else column + 1
             _axes(figure, panel, number, partner, _square(column, len(panels), row, len(rows)), row == len(rows) - 1)
             if panel.sentence is not None and (what == "codes" or panel.manifold is None):
-                _say(figure, panel, panel.sentence if row == 0 else "", number, 96 // len(panels))
+                _say(figure, panel, panel.sentence if row == 0 else "", number, min(96 // len(panels), 40))
                 continue
             if what == "codes":
                 _codes(figure, panel, number, large=len(rows) == 1)
