@@ -20,7 +20,9 @@ def main() -> None:
     if state.problem():
         st.warning(state.problem())
     try:
-        say(folder)
+        latent = folder.read_config()[0].model.latent
+        controls.settle_axes(latent, with_codes=True)
+        say(folder, latent)
         with st.container(key="replay"):
             replay.show(folder)
     except ExplorerError as error:
@@ -29,10 +31,9 @@ def main() -> None:
     state.write_address()
 
 
-def say(folder: RunFolder) -> None:
+def say(folder: RunFolder, latent: int) -> None:
     """What to do here, and the few things to choose."""
     lead = TRAINED_NOW if resources.is_active(folder) else INVITATION
-    latent = folder.read_config()[0].model.latent
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="say"):
         st.html(f'<p class="lead">{lead}</p>', width="content")
         with st.container(horizontal=True, vertical_alignment="center", width="content", key="controls"):

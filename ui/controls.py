@@ -8,7 +8,7 @@ import streamlit as st
 
 import vae
 from ui import state
-from ui.state import CELLS, COLOURS, PRINCIPAL, SCALES
+from ui.state import CELLS, COLOURS, PRINCIPAL, SCALES, View
 
 COLOUR_NAMES = {"class": "Class", "kl": "KL term", "reconstruction": "Reconstruction"}
 COLOUR_SENTENCES = {
@@ -44,6 +44,14 @@ def _take(name: str) -> None:
     value = st.session_state[name]
     if value is not None:
         state.change(**{name: value})
+
+
+def settle_axes(latent: int, with_codes: bool) -> None:
+    """Axes that the run does not have become the default; principal components need its codes."""
+    axes = state.view().axes
+    fits = with_codes if axes == PRINCIPAL else max(map(int, axes.split(","))) <= latent
+    if axes != View.axes and (latent < 3 or not fits):
+        state.settle(axes=View.axes)
 
 
 def choose_axes(latent: int, with_codes: bool) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ui import palette
-from ui.film import Film, Packed, unpack
+from ui.film import Film, unpack
 from ui.names import stand
 
 PLANE, SIDE, GAP, LINE = 440, 280, 16, 30
@@ -22,6 +22,9 @@ MOST_PICTURES = 60
 
 SECONDS, LAST_SECONDS = 9.0, 2.0
 """How long a film takes at most, and how long its end is seen."""
+
+LARGEST = 34
+"""Size of the font that says the epoch, where that leaves room."""
 
 PADDING = 4
 """Pixels around a class's name."""
@@ -38,11 +41,11 @@ GREYS, SHADES = 32, 6
 
 @dataclass(frozen=True)
 class Still:
-    """One picture to be drawn: places (N, 2), the mosaic and the epoch of the frame passed last."""
+    """One picture to be drawn: places (N, 2), and of the frame passed last the mosaic and the words for its epoch."""
 
     places: np.ndarray
     mosaic: np.ndarray | None
-    epoch: int
+    words: str
 
 
 def between(film: Film) -> int:
@@ -50,24 +53,25 @@ def between(film: Film) -> int:
     return max(1, MOST_PICTURES // max(len(film.frames) - 1, 1))
 
 
-def stills(film: Film) -> Iterator[Still]:
-    """Every frame, and between two of them evenly spaced places on straight lines."""
-    count = between(film)
-    unpacked: Iterator[tuple[Packed, tuple]] = ((frame, unpack(frame)) for frame in film.frames)
-    before = None
-    for frame, (places, mosaic) in unpacked:
+def stills(film: Film, words: Sequence[str]) -> Iterator[Still]:
+    """Every frame with its words, and between two of them evenly spaced places on straight lines."""
+    count, before = between(film), None
+    for frame, said in zip(film.frames, words, strict=True):
+        places, mosaic = unpack(frame)
         if before is not None:
             for step in range(1, count):
-                yield Still(before.places + step / count * (places - before.places), before.mosaic, before.epoch)
-        before = Still(places, mosaic, frame.epoch)
+                yield Still(before.places + step / count * (places - before.places), before.mosaic, before.words)
+        before = Still(places, mosaic, said)
         yield before
 
 
-def make_gif(film: Film, class_names: Sequence[str], epochs: int, axes: tuple[str, str], strip: bool, dark: bool) -> bytes:
-    """The film as a GIF that plays for ever; its last picture stays longer. Every frame of the film is in it."""
+def make_gif(
+    film: Film, words: Sequence[str], class_names: Sequence[str], axes: tuple[str, str], strip: bool, dark: bool
+) -> bytes:
+    """The film as a GIF that plays for ever; its last picture stays longer. Every frame is in it, with its words."""
     colours = _palette(dark)
-    painter = _Painter(film, class_names, epochs, axes, strip, dark)
-    pictures = [painter.paint(still).quantize(palette=colours, dither=Image.Dither.NONE) for still in stills(film)]
+    painter = _Painter(film, words, class_names, axes, strip, dark)
+    pictures = [painter.paint(still).quantize(palette=colours, dither=Image.Dither.NONE) for still in stills(film, words)]
     each = max(SHORTEST, min(1.0 / between(film), SECONDS / len(pictures)))
     durations = [round(each * 1000)] * (len(pictures) - 1) + [round(LAST_SECONDS * 1000)]
     content = io.BytesIO()
@@ -93,9 +97,9 @@ class _Painter:
     """Draws the stills of one film, all with the same axes."""
 
     def __init__(
-        self, film: Film, class_names: Sequence[str], epochs: int, axes: tuple[str, str], strip: bool, dark: bool
+        self, film: Film, words: Sequence[str], class_names: Sequence[str], axes: tuple[str, str], strip: bool, dark: bool
     ) -> None:
-        self.film, self.names, self.epochs, self.strip = film, class_names, epochs, strip
+        self.film, self.names, self.strip = film, class_names, strip
         self.labels = film.labels
         self.paper, self.ink = GROUNDS[dark]
         self.colours = np.array([_word(colour) for colour in palette.CLASSES], np.uint32)[
@@ -105,9 +109,14 @@ class _Painter:
         self.reach = int(radius)
         across, down = np.meshgrid(*[np.arange(-self.reach, self.reach + 1, dtype=np.int32)] * 2)
         self.disc = (across + 2 * PLANE * down)[np.hypot(across, down) <= radius]
-        self.words, self.large, self.bold = (ImageFont.load_default(size) for size in (15, 34, 17))
+        self.words, self.bold = ImageFont.load_default(15), ImageFont.load_default(17)
         self.width = PLANE + 2 * GAP + (SIDE + GAP if film.has_manifold else 0)
         self.caption = f"{axes[0]} across, {'classes' if strip else axes[1]} up; positions between epochs are interpolated"
+        room = SIDE
+        if not film.has_manifold:
+            self.caption = self.caption.split(";")[0]
+            room = PLANE - GAP - self.words.getlength(self.caption)
+        self.large = _fitting(words, room)
 
     def paint(self, still: Still) -> Image.Image:
         image = Image.new("RGB", (self.width, PLANE + 2 * LINE + GAP), self.paper)
@@ -115,14 +124,14 @@ class _Painter:
         draw = ImageDraw.Draw(image)
         draw.rectangle((GAP, GAP, GAP + PLANE - 1, GAP + PLANE - 1), outline=palette.NEUTRAL)
         self._name_classes(draw, still.places)
-        epoch, below = f"epoch {still.epoch} of {self.epochs}", GAP + PLANE + 8
+        below = GAP + PLANE + 8
         if self.film.has_manifold:
             left = PLANE + 2 * GAP
-            draw.text((left, GAP), epoch, self.ink, self.large)
+            draw.text((left, GAP), still.words, self.ink, self.large)
             self._paste_mosaic(image, draw, still.mosaic, left)
         else:
-            draw.text((self.width - GAP, below + 8), epoch, self.ink, self.large, anchor="rt")
-        draw.text((GAP, below), self.caption if self.film.has_manifold else self.caption.split(";")[0], self.ink, self.words)
+            draw.text((self.width - GAP, below + 8), still.words, self.ink, self.large, anchor="rt")
+        draw.text((GAP, below), self.caption, self.ink, self.words)
         return image
 
     def _paste_mosaic(self, image: Image.Image, draw: ImageDraw.ImageDraw, mosaic: np.ndarray | None, left: int) -> None:
@@ -162,6 +171,12 @@ class _Painter:
             colour, half = palette.of_class(label), boxes[label] / 2
             draw.rectangle((*(middle - half), *(middle + half)), colour, "white")
             draw.text(tuple(middle), self.names[label], palette.ink_on(colour), self.bold, anchor="mm")
+
+
+def _fitting(words: Sequence[str], room: float) -> ImageFont.FreeTypeFont:
+    """The largest font in which all of these fit into a room of so many pixels."""
+    widest = max(map(ImageFont.load_default(LARGEST).getlength, words))
+    return ImageFont.load_default(int(LARGEST * min(1.0, room / widest)))
 
 
 def _rgb(colour: str) -> tuple[int, int, int]:

@@ -82,7 +82,8 @@ def _square_around(edges: np.ndarray) -> Window:
 class Panel:
     """One run's plane: codes at `places` (N, 2) with their `labels`, or a `sentence` in place of them.
 
-    The prior is centred at `origin` (2,). `manifold` is the data URL of a picture of the whole window.
+    The prior is centred at `origin` (2,). `manifold` is the data URL of a picture of the whole window; where that is not
+    there either, the sentence stands in place of it too.
     """
 
     names: tuple[str, str]
@@ -104,14 +105,14 @@ def planes(panels: Sequence[Panel], picture: str = "both", shared: bool = True) 
             number = row * len(panels) + column + 1
             partner = 1 if shared else column + 1
             _axes(figure, panel, number, partner, _square(column, len(panels), row, len(rows)), row == len(rows) - 1)
-            if panel.sentence is not None:
-                _say(figure, panel, panel.sentence if row == 0 else "", number, 96 // len(panels))
-            elif what == "codes":
+            if panel.sentence is not None and (what == "codes" or panel.manifold is None):
+                _say(figure, panel, panel.sentence if row == 0 else "", number, min(96 // len(panels), 40))
+                continue
+            if what == "codes":
                 _codes(figure, panel, number, large=len(rows) == 1)
             else:
                 _manifold(figure, panel, number)
-            if panel.sentence is None:
-                _prior(figure, panel, number, PRIOR[what])
+            _prior(figure, panel, number, PRIOR[what])
     figure = framed(figure).update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0}, showlegend=False)
     return figure.update_layout(uirevision=f"{picture} {shared} {[panel.window for panel in panels]}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from ui.gif import make_gif
 from ui.projector import projector
 from ui.state import PRINCIPAL
 from vae.config import RunConfig
-from vae.errors import RunError
+from vae.errors import ExplorerError, RunError
 from vae.plane import Plane, plane_of_axes, plane_of_principal_components
 from vae.run import RunFolder, Status
 from vae.training import Report
@@ -28,7 +29,10 @@ MOST_CURVE_POINTS = 250
 
 @dataclass(frozen=True)
 class Reel:
-    """A film with all that belongs to it. `name` tells films on different planes apart, `files` counts the frames there are."""
+    """A film with all that belongs to it. `name` tells films of other planes or other images apart, `files` counts frames.
+
+    `instead` says in a sentence why the plane is another one than was asked for, where it is.
+    """
 
     name: str
     film: Film
@@ -37,18 +41,25 @@ class Reel:
     class_names: tuple[str, ...]
     status: Status
     files: int
+    instead: str | None
 
     @property
     def steps_per_epoch(self) -> float:
         """By the status; where it does not say, by the frames."""
         if self.status.total_steps:
             return self.status.total_steps / self.config.training.epochs
-        last = self.film.frames[-1] if self.film.frames else None
-        return max(last.step / last.epoch, 1.0) if last is not None and last.epoch else 1.0
+        return max([1.0, *(frame.step / frame.epoch for frame in self.film.frames if frame.epoch)])
 
     def epochs(self, frame: Packed) -> float:
         """Where a frame stands on the axis of epochs."""
         return frame.step / self.steps_per_epoch
+
+    def word(self, frame: Packed) -> str:
+        """What a frame's epoch is called: "2" at its end, and within it "1.1" to "1.9", never the whole number."""
+        at = self.epochs(frame)
+        if abs(at - round(at)) < 1e-6:
+            return str(round(at))
+        return f"{math.floor(at) + min(max(round(at % 1, 1), 0.1), 0.9):.1f}"
 
 
 def reel_of(folder: RunFolder, axes: str) -> Reel:
@@ -56,32 +67,39 @@ def reel_of(folder: RunFolder, axes: str) -> Reel:
     config, class_names = folder.read_config()
     status = folder.read_status()
     paths = sorted(folder.frame_paths(), key=lambda path: int(path.stem))
-    plane_name, plane = _plane(folder, config.model.latent, axes, paths, status.active)
-    packed = [(path.name, _packed(path, plane_name, plane)) for path in film.thin(paths)]
-    name = f"{folder.path} {plane_name}"
-    return Reel(name, film.join(packed), plane, config, class_names, status, len(paths))
+    plane_name, plane, instead = _plane(folder, config.model.latent, axes, paths, status.active)
+    packed = [(path.name, _packed(path, len(class_names), plane_name, plane)) for path in film.thin(paths)]
+    joined = film.join(packed)
+    probes = zlib.crc32(repr((joined.labels.tobytes(), class_names)).encode())
+    name = f"{folder.path} {plane_name} {probes:x}"
+    return Reel(name, joined, plane, config, class_names, status, len(paths), instead)
 
 
-def _packed(path: Path, plane_name: str, plane: Plane) -> Packed | None:
+def _packed(path: Path, classes: int, plane_name: str, plane: Plane) -> Packed | None:
     try:
-        stamp = path.stat().st_mtime_ns
-    except OSError:  # taken away by a training that begins anew, just now
+        return resources.packed_frame(path, path.stat().st_mtime_ns, classes, plane_name, plane)
+    except (OSError, RunError):  # taken away by a training that begins anew, or out of reach for the moment
         return None
-    return resources.packed_frame(path, stamp, plane_name, plane)
 
 
-def _plane(folder: RunFolder, latent: int, axes: str, paths: Sequence[Path], growing: bool) -> tuple[str, Plane]:
-    """One plane for all frames. Principal components are those of the last frame, so they wait for the training's end."""
-    if axes == PRINCIPAL and latent > 2 and paths and not growing:
+def _plane(folder: RunFolder, latent: int, axes: str, paths: Sequence[Path], growing: bool) -> tuple[str, Plane, str | None]:
+    """One plane for all frames, its name, and why it is another one than was asked for.
+
+    Principal components are those of the last frame, so they wait for the training's end.
+    """
+    instead = None
+    if axes == PRINCIPAL and latent > 2 and growing:
+        instead = "The principal components are those of the last frame, so they come at the training's end."
+    elif axes == PRINCIPAL and latent > 2 and paths:
         try:
-            means = folder.read_frame(paths[-1]).codes.posterior.mean
-            return f"{PRINCIPAL} {paths[-1].stat().st_mtime_ns}", plane_of_principal_components(means)
-        except RunError:
-            pass
+            stamp, means = paths[-1].stat().st_mtime_ns, folder.read_frame(paths[-1]).codes.posterior.mean
+            return f"{PRINCIPAL} {stamp} of {latent}", plane_of_principal_components(means), None
+        except (OSError, ExplorerError):
+            instead = "Principal components need a last frame that can be read and holds two codes or more."
     first, second = (1, 2) if axes == PRINCIPAL or latent < 3 else map(int, axes.split(","))
     if max(first, second) > latent:
         first, second = 1, 2
-    return f"{first},{second}", plane_of_axes(latent, first - 1, second - 1)
+    return f"{first},{second} of {latent}", plane_of_axes(latent, first - 1, second - 1), instead
 
 
 def show(folder: RunFolder) -> None:
@@ -117,12 +135,14 @@ def show_download(folder: RunFolder) -> None:
     def made() -> bytes:
         reel = reel_of(folder, axes)
         if not reel.film.frames:
-            raise RunError(f"{folder.path} has no frames to make a GIF of; choose another run.")
-        return make_gif(reel.film, reel.class_names, reel.config.training.epochs, reel.plane.names, reel.plane.is_strip, dark)
+            raise RunError(f"{folder.path} has no frames to make a GIF of; wait for its first one or choose another run.")
+        words = [f"epoch {reel.word(frame)} of {reel.config.training.epochs}" for frame in reel.film.frames]
+        return make_gif(reel.film, words, reel.class_names, reel.plane.names, reel.plane.is_strip, dark)
 
     st.download_button(
         "GIF", made, f"{folder.name}-replay.gif", "image/gif", key="get_gif", icon=":material/download:", on_click="ignore",
-        disabled=not folder.frame_paths(), help="Plane, manifold and epoch for your slides; made in some seconds",
+        disabled=not (resources.is_active(folder) or folder.frame_paths()),  # asked once, and a training will have frames
+        help="Plane, manifold and epoch for your slides; made in some seconds",
     )  # fmt: skip
 
 
@@ -158,7 +178,8 @@ def described(reel: Reel, reports: Sequence[Report]) -> dict:
 
 def _described_frame(reel: Reel, frame: Packed) -> dict:
     return {
-        "id": _name(reel, frame), "epoch": frame.epoch, "at": reel.epochs(frame), "reach": frame.reach, "cells": frame.cells,
+        "id": _name(reel, frame), "epoch": frame.epoch, "word": reel.word(frame), "at": reel.epochs(frame),
+        "reach": frame.reach, "cells": frame.cells,
         "elbo": frame.elbo, "reconstruction": frame.reconstruction, "kl": frame.kl,
     }  # fmt: skip
 
@@ -200,6 +221,8 @@ def notes(reel: Reel, has_curves: bool) -> list[str]:
         said.append(f"<b>{_left_out(reel.film.left_out, 'The others play.')}</b>")
     if len(reel.film.frames) == 1 and not reel.status.active:
         said.append("This run has one frame, so nothing moves; a training writes one after every epoch.")
+    if reel.instead:
+        said.append(f"<b>{reel.instead}</b>")
     every = film.stride(reel.files)
     if every > 1:
         said.append(f"{reel.files:,} frames are too many to hold: every {_ordinal(every)} is played, and the last.")

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 import vae
-from ui import resources, state
+from ui import controls, resources, state
 from ui.resources import RunVersion
-from ui.state import PRINCIPAL, View
+from ui.state import View
 from vae.frames import Frame
 from vae.model import Posterior
 from vae.plane import Plane
@@ -81,18 +81,11 @@ def settle(version: RunVersion) -> Scene:
     """Make the view fit the run, and say what it means."""
     run, frame = resources.load_run(version), resources.frame_of(version)
     latent = run.config.model.latent
-    _settle_axes(latent, frame)
+    controls.settle_axes(latent, frame is not None)
     _settle_point(run, frame, latent)
     _settle_road(latent)
     view = state.view()
     return Scene(version, run, frame, view, resources.plane(version, view.axes), resources.extent(version, view.axes))
-
-
-def _settle_axes(latent: int, frame: Frame | None) -> None:
-    axes = state.view().axes
-    fits = frame is not None if axes == PRINCIPAL else max(map(int, axes.split(","))) <= latent
-    if axes != View.axes and (latent < 3 or not fits):
-        state.settle(axes=View.axes)
 
 
 def _settle_point(run: vae.Run, frame: Frame | None, latent: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -16,10 +17,12 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser.screen import count_messages, new_page, query, rgba
-from tests.conftest import wait_until
+from tests.conftest import small_config, wait_until
+from vae import data
 from vae.frames import Frame
 from vae.latent import tile
 from vae.run import RunFolder
+from vae.worker import train_run
 
 READY = """() => {
     const replay = window.vaeReplay;
@@ -35,6 +38,15 @@ STATE = """() => {
         at: frames.map((frame) => window.vaeReplay.panels.x(frame.at)),
     };
 }"""
+
+HEAR_WORDS = """(() => {
+    window.written = {}; // where words begin that end at the plane
+    const { prototype } = CanvasRenderingContext2D, { fillText } = prototype;
+    prototype.fillText = function (words, x, y) {
+        window.written[words] = x - this.measureText(words).width;
+        fillText.call(this, words, x, y);
+    };
+})()"""
 
 
 def open_replay(page: Page, address: str, words: str) -> None:
@@ -183,6 +195,18 @@ def test_a_run_in_training_gains_frames_and_keeps_its_place(page, address, growi
     page.keyboard.press("Space")
     grow(growing)
     wait_until(lambda: state(page)["place"] == 5, "the film's going on to the new frame", 30)
+
+
+def test_on_a_strip_classes_are_named_in_full_beside_it(page, address, runs):
+    folder = RunFolder.create(runs / "strip", small_config(latent=1, epochs=1))
+    train_run(folder)
+    fields, names = json.loads((folder.path / "run.json").read_text()), data.CLASS_NAMES["fashion-mnist"]
+    (folder.path / "run.json").write_text(json.dumps(fields | {"class_names": names}))
+    page.add_init_script(HEAR_WORDS)
+    open_replay(page, address, "run=strip")
+    written = page.evaluate("() => window.written")
+    assert set(names) <= set(written) and min(written[name] for name in names) >= 0 and "class" not in written
+    shutil.rmtree(folder.path)
 
 
 def test_the_gif_has_all_frames(page, address):

@@ -40,7 +40,8 @@ def table(app) -> dict[str, list[str]]:
 
 def sentences(app) -> list[str]:
     """What stands in planes in place of codes."""
-    return [note["text"].replace("<br>", " ") for note in charts(app)[0]["layout"]["annotations"] if note["name"] == "problem"]
+    notes = charts(app)[0]["layout"].get("annotations", [])
+    return [note["text"].replace("<br>", " ") for note in notes if note["name"] == "problem"]
 
 
 def test_figures_and_settings_are_the_runs(pair):
@@ -117,6 +118,16 @@ def test_names_that_are_not_there_are_one_sentence(pair):
     assert len(app.warning) == 1 and set(app.multiselect(key="compared").value) == {"small", "auto"}
     app = open_page(PAGE, runs="small,small")
     assert len(app.warning) == 1 and "which is no list of up to 4 runs" in app.warning[0].value
+
+
+@pytest.mark.parametrize(("picture", "drawn"), [("both", (1, 2, 3)), ("codes", (1, 0, 1)), ("manifold", (0, 2, 2))])
+def test_without_codes_a_run_keeps_its_manifold_and_the_prior_on_it(pair, monkeypatch, picture, drawn):
+    monkeypatch.setattr("vae.data.is_present", lambda name: False)  # digits come with a package
+    shutil.rmtree(pair / "auto" / "frames")
+    app = open_page(PAGE, runs="auto,small", picture=picture)
+    chart = charts(app)[0]
+    priors = [trace for trace in chart["data"] if trace.get("name") == "prior"]
+    assert not app.exception and drawn == (len(sentences(app)), len(chart["layout"].get("images", [])), len(priors))
 
 
 @pytest.mark.parametrize("name", ["run.json", "model.safetensors", "metrics.jsonl", "status.json"])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
+from pathlib import Path
 
 import pytest
+import safetensors
 import torch
 from streamlit.testing.v1 import AppTest
 
@@ -54,6 +57,16 @@ def test_a_run_without_frames_says_so(runs):
     assert app.get("download_button")[0].proto.disabled
 
 
+def test_a_gif_can_be_had_of_a_training_that_had_no_frame_when_the_page_was_drawn(runs):
+    folder = vae.RunFolder(runs / "small")
+    shutil.rmtree(runs / "small" / "frames")
+    folder.write_status(dataclasses.replace(folder.read_status(), state="running", step=0, epoch=0))
+    with folder.lock():
+        app = open_page(PAGE, run="small")
+        assert not app.exception and "The film begins here" in shown(app)
+        assert not app.get("download_button")[0].proto.disabled
+
+
 def test_one_frame_is_shown_and_said_to_be_the_only_one(runs):
     for path in vae.RunFolder(runs / "small").frame_paths()[1:]:
         path.unlink()
@@ -73,6 +86,37 @@ def test_a_damaged_frame_is_one_sentence_and_the_others_play(runs):
     assert not app.exception and len(app.error) == 1 and "nothing to play" in app.error[0].value
 
 
+def test_frames_play_again_once_run_json_is_put_right(runs):
+    path = runs / "small" / "run.json"
+    right = path.read_text()
+    fields = json.loads(right)
+    path.write_text(json.dumps(fields | {"class_names": fields["class_names"][:5]}))
+    app = open_page(PAGE, run="small")
+    assert not app.exception and "nothing to play" in app.error[0].value
+    path.write_text(right)
+    app.run()
+    assert not app.exception and not app.error and len(film(app)["frames"]) == 3 and "damaged" not in notes(app)
+
+
+def test_frames_out_of_reach_are_looked_for_again_and_damaged_ones_are_not(runs, monkeypatch):
+    folder = vae.RunFolder(runs / "small")
+    folder.frame_paths()[1].write_bytes(b"junk")
+    asked, open_file = [], safetensors.safe_open
+
+    def fail(path: Path, **options: object) -> object:
+        asked.append(path.stem)
+        if path.stem == "0002" and asked.count("0002") == 1:
+            raise OSError(23, "Too many open files in system")
+        return open_file(path, **options)
+
+    monkeypatch.setattr(safetensors, "safe_open", fail)
+    app = open_page(PAGE, run="small")
+    assert len(film(app)["frames"]) == 1 and "2 frames (0001.safetensors, 0002.safetensors) are damaged" in notes(app)
+    app.run().run()
+    assert len(film(app)["frames"]) == 2 and "The frame 0001.safetensors is damaged" in notes(app)
+    assert asked == ["0000", "0001", "0002", "0002"]
+
+
 def test_frames_without_a_manifold_play_and_say_so(runs):
     folder = vae.RunFolder(runs / "small")
     for path in folder.frame_paths():
@@ -80,6 +124,27 @@ def test_frames_without_a_manifold_play_and_say_so(runs):
         folder.write_frame(vae.frames.Frame(frame.epoch, frame.step, frame.codes, frame.labels, None))
     app = open_page(PAGE, run="small")
     assert not app.exception and not film(app)["manifold"] and "have no manifold grid" in notes(app)
+
+
+def test_a_run_trained_anew_under_its_name_on_other_images_is_another_film(runs):
+    folder = vae.RunFolder(runs / "small")
+    app = open_page(PAGE, run="small")
+    first = film(app)["film"]
+    app.run()
+    assert film(app)["film"] == first
+    for path in folder.frame_paths():  # as with another data set or held-out split
+        frame = folder.read_frame(path)
+        folder.write_frame(dataclasses.replace(frame, labels=frame.labels.flip(0)))
+    app.run()
+    second = film(app)["film"]
+    fields = json.loads((folder.path / "run.json").read_text())
+    (folder.path / "run.json").write_text(json.dumps(fields | {"class_names": list("abcdefghij")}))
+    app.run()
+    assert len({first, second, film(app)["film"]}) == 3
+    shutil.rmtree(folder.path)
+    train_run(vae.RunFolder.create(folder.path, small_config(latent=1, epochs=1)))
+    app.run()
+    assert film(app)["strip"] and film(app)["film"] != first  # of the same images
 
 
 def test_weights_and_data_are_not_needed(runs, tmp_path, monkeypatch):
@@ -120,6 +185,35 @@ def test_the_axes_can_be_chosen_for_more_dimensions(runs):
     app.selectbox(key="axis_1").set_value(4).run()
     assert film(app)["axes"] == ["z4", "z2"] and address(app)["axes"] == "4,2"
     assert not app.exception and torch.tensor(film(app)["extent"]) >= 3
+
+
+@pytest.mark.parametrize(("run", "axes"), [("wide", "9,12"), ("wide", "1,9"), ("small", "1,3"), ("small", "pca")])
+def test_axes_that_the_run_does_not_have_become_the_default_in_the_address_too(runs, run, axes):
+    train_run(vae.RunFolder.create(runs / "wide", small_config(latent=4, epochs=1)))
+    app = open_page(PAGE, run=run, axes=axes)
+    assert not app.exception and film(app)["axes"] == ["z1", "z2"] and address(app) == {"run": run}
+    if run == "wide":
+        app.selectbox(key="axis_1").set_value(3).run()
+        assert film(app)["axes"] == ["z3", "z2"] and address(app)["axes"] == "3,2"
+
+
+def test_principal_components_that_are_not_there_are_a_sentence_and_the_first_axes_are_shown(runs):
+    folder = vae.RunFolder.create(runs / "wide", small_config(latent=4, epochs=1))
+    train_run(folder)
+    status = folder.read_status()
+    folder.write_status(dataclasses.replace(status, state="running"))
+    with folder.lock():
+        app = open_page(PAGE, run="wide", axes="pca")
+        assert not app.exception and film(app)["axes"] == ["z1", "z2"] and "they come at the training's end" in notes(app)
+    folder.write_status(status)
+    app = open_page(PAGE, run="wide", axes="pca")
+    assert film(app)["axes"] == ["PC1", "PC2"] and "principal components" not in notes(app)
+    for path in folder.frame_paths():
+        frame = folder.read_frame(path)
+        folder.write_frame(dataclasses.replace(frame, codes=frame.codes.first(1), labels=frame.labels[:1]))
+    app = open_page(PAGE, run="wide", axes="pca")
+    assert not app.exception and not app.error and film(app)["axes"] == ["z1", "z2"]
+    assert "Principal components need a last frame that can be read and holds two codes" in notes(app)
 
 
 def test_no_runs_at_all(tmp_path, monkeypatch):

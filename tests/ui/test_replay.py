@@ -129,6 +129,7 @@ def test_every_shipped_run_can_be_described(session, name):
     told = json.loads(json.dumps(replay.described(reel, folder.read_metrics())))
     last = folder.read_frame(folder.frame_paths()[-1])
     assert len(told["frames"]) == 10 and told["frames"][-1]["epoch"] == last.epoch == told["epochs"]
+    assert [frame["word"] for frame in told["frames"]] == [str(frame.epoch) for frame in reel.film.frames]
     assert told["frames"][-1]["elbo"] == pytest.approx(last.codes.terms.elbo.mean().item(), abs=1e-3)
     assert told["range"] == [told["frames"][0]["at"], told["frames"][-1]["at"]] == [0, pytest.approx(told["epochs"])]
     assert told["manifold"] is (name != "mnist-8d") and not reel.film.left_out
@@ -149,6 +150,21 @@ def test_the_principal_components_are_one_plane_for_all_frames():
 @pytest.mark.parametrize("axes", ["7,2", "pca"])
 def test_axes_of_another_run_fall_back(axes):
     assert replay.reel_of(vae.RunFolder(ROOT / "checkpoints" / "digits"), axes).plane.names == ("z1", "z2")
+
+
+@pytest.mark.parametrize(
+    ("step", "word"), [(0, "0"), (1, "0.1"), (16, "1.3"), (12, "1"), (13, "1.1"), (23, "1.9"), (24, "2"), (12_000, "1000")]
+)
+def test_a_frame_within_an_epoch_is_never_called_by_a_whole_number(session, step, word):
+    reel = replay.reel_of(vae.RunFolder(ROOT / "checkpoints" / "digits"), "1,2")
+    frame = dataclasses.replace(reel.film.frames[0], epoch=-(-step // 12), step=step)
+    asked = reel.config.training.epochs
+    for total_steps in (12 * asked, 0):  # where the status does not say, whole epochs of the film do
+        status = dataclasses.replace(reel.status, total_steps=total_steps)
+        whole = dataclasses.replace(frame, epoch=1, step=12)
+        told = dataclasses.replace(reel, status=status, film=Film((whole, frame), ()))
+        assert told.word(frame) == word
+        assert replay.described(told, [])["frames"][1]["word"] == word
 
 
 def report(split: str, step: int) -> Report:
@@ -197,11 +213,11 @@ def film_of(count: int, cells: int = 0) -> Film:
 @pytest.mark.parametrize(("count", "pictures"), [(1, 1), (2, 61), (4, 61), (31, 61), (62, 62)])
 def test_a_gif_has_every_frame_and_dots_on_their_way_between_few(count, pictures):
     film = film_of(count)
-    stills = list(gif.stills(film))
+    stills = list(gif.stills(film, [f"epoch {frame.epoch}" for frame in film.frames]))
     assert len(stills) == pictures
     every = gif.between(film)
     for frame, still in zip(film.frames, stills[::every], strict=True):
-        assert still.epoch == frame.epoch
+        assert still.words == f"epoch {frame.epoch}"
         np.testing.assert_array_equal(still.places, unpack(frame)[0])
     if count > 1 and every > 1:
         np.testing.assert_allclose(stills[1].places, stills[0].places + (stills[every].places - stills[0].places) / every)
@@ -209,7 +225,7 @@ def test_a_gif_has_every_frame_and_dots_on_their_way_between_few(count, pictures
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_gif_opens_plays_for_ever_and_has_its_paper(dark):
-    content = gif.make_gif(film_of(3, cells=4), NAMES, 2, ("z1", "z2"), strip=False, dark=dark)
+    content = gif.make_gif(film_of(3, cells=4), ["0", "1", "1.5"], NAMES, ("z1", "z2"), strip=False, dark=dark)
     image = Image.open(io.BytesIO(content))
     assert image.format == "GIF" and image.info["loop"] == 0 and image.n_frames == 61
     paper = tuple(int(gif.GROUNDS[dark][0][start : start + 2], 16) for start in (1, 3, 5))
@@ -217,3 +233,15 @@ def test_a_gif_opens_plays_for_ever_and_has_its_paper(dark):
         image.seek(number)
         assert image.convert("RGB").getpixel((2, 2)) == paper
     assert image.info["duration"] == 2000
+
+
+@pytest.mark.parametrize("cells", [0, 4])
+@pytest.mark.parametrize("words", ["epoch 7 of 9", "epoch 999.5 of 1000", "epoch 12000 of 20000"])
+def test_the_words_for_the_epoch_stay_in_the_picture_and_off_the_caption(cells, words):
+    film = film_of(1, cells)
+    painter = gif._Painter(film, [words], NAMES, ("PC1", "PC2"), strip=False, dark=False)
+    with_words, without = (painter.paint(dataclasses.replace(next(gif.stills(film, [words])), words=w)) for w in (words, ""))
+    columns = np.nonzero((np.asarray(with_words) != np.asarray(without)).any((0, 2)))[0]
+    caption = 0 if cells else gif.GAP + painter.words.getlength(painter.caption)
+    assert caption + 8 <= columns.min() and columns.max() < painter.width - gif.GAP
+    assert (painter.large.size == gif.LARGEST) == (words == "epoch 7 of 9")

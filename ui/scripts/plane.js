@@ -2,6 +2,7 @@
 
 const NEUTRAL = '#7d8794';
 const MARGIN = { left: 56, right: 8, top: 10, bottom: 54 }; // at a root font of 17 pixels
+const LETTER = 9; // of a class's name beside a strip
 const TICKS_APART = 58; // pixels at least
 
 const number = (value) => String(Number(value.toFixed(6))).replace('-', '\u2212');
@@ -22,8 +23,10 @@ const ticksWithin = (low, high, step) => {
 class Layout {
   constructor(width, height, scale, { extent, strip, names }) {
     const { left, right, top, bottom } = MARGIN;
+    const longest = Math.max(...names.map((name) => name.length));
+    this.titled = !strip || longest < 3; // longer names say themselves that they are classes'
     Object.assign(this, { scale, strip, extent, rows: names.length });
-    this.left = Math.round(left * scale);
+    this.left = Math.round((this.titled ? left : Math.max(left, 16 + LETTER * longest)) * scale);
     this.top = Math.round(top * scale);
     this.width = Math.max(1, Math.round(width - this.left - right * scale));
     this.height = Math.max(1, Math.round(height - this.top - bottom * scale));
@@ -98,7 +101,7 @@ const drawAxes = (context, layout, { axes, names }, { ink, font }) => {
   for (const value of strip ? names.keys() : ticksWithin(...up, step)) {
     const y = Math.round(top + layout.pixelOf([0, value])[1]) + 0.5;
     marks.push([left - 5, y, left, y]);
-    context.fillText(strip ? names[value].slice(0, 7) : number(value), left - 8, y);
+    context.fillText(strip ? names[value] : number(value), left - 8, y);
   }
   context.beginPath();
   for (const [x0, y0, x1, y1] of marks) {
@@ -109,10 +112,11 @@ const drawAxes = (context, layout, { axes, names }, { ink, font }) => {
   drawTitles(context, layout, axes, font);
 };
 
-const drawTitles = (context, { left, top, width, height, scale, strip }, axes, font) => {
+const drawTitles = (context, { left, top, width, height, scale, strip, titled }, axes, font) => {
   context.font = `${18 * scale}px ${font}`;
   [context.textAlign, context.textBaseline] = ['center', 'alphabetic'];
   context.fillText(axes[0], left + width / 2, top + height + 46 * scale);
+  if (!titled) return;
   context.save();
   context.translate(15 * scale, top + height / 2);
   context.rotate(-Math.PI / 2);

@@ -158,8 +158,8 @@ class Stage extends Screen {
     this.say('.where', this.whereabouts());
     if (this.drawn.frame === frame) return;
     this.drawn.frame = frame;
-    this.say('.epoch b', frame.epoch);
-    slider.setAttribute('aria-valuetext', `epoch ${frame.epoch}`);
+    this.say('.epoch b', frame.word);
+    slider.setAttribute('aria-valuetext', `epoch ${frame.word}`);
     this.data.curves.forEach(({ term, range }, panel) => {
       this.values[panel].textContent = signed(frame[term], 2);
       const y = panels.y(panel, clamp(frame[term], ...range), range);
@@ -170,7 +170,7 @@ class Stage extends Screen {
   whereabouts() {
     if (!this.unpackedAt(this.index)) return 'on its way \u2026';
     if (this.playing && this.atEnd && this.data.active) return 'the newest frame; the next one is awaited';
-    if (this.place - this.index > 1e-3 && !this.still.matches) return `on the way to epoch ${this.frames[this.index + 1].epoch}`;
+    if (this.place - this.index > 1e-3 && !this.still.matches) return `on the way to epoch ${this.frames[this.index + 1].word}`;
     return `frame ${this.index + 1} of ${this.frames.length}`;
   }
 
