@@ -49,8 +49,9 @@ def test_a_training_writes_the_whole_folder(small_run):
     assert last.elbo == pytest.approx(frame.codes.terms.elbo.mean().item(), rel=1e-5)
 
 
-def test_stopped_and_resumed_is_as_if_never_stopped(tmp_path):
-    config = small_config(epochs=4, schedule="one-cycle")
+@pytest.mark.parametrize("model", [{}, {"architecture": "conv"}, {"encoder_channels": (4, 6)}])
+def test_stopped_and_resumed_is_as_if_never_stopped(model, tmp_path):
+    config = small_config(epochs=4, schedule="one-cycle", **model)
     whole = RunFolder.create(tmp_path / "whole", config)
     train_run(whole, device="cpu")
     parts = RunFolder.create(tmp_path / "parts", config)
