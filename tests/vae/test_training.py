@@ -181,6 +181,21 @@ def test_a_state_of_another_model_is_refused(digits):
         Trainer(small_config(latent=3), digits).restore(*state)
 
 
+def test_a_state_of_another_kind_of_device_is_gone_on_from_with_new_noise(digits):
+    """A GPU's generator has a state of 16 bytes."""
+    config, curves = small_config(epochs=2, report_every=5), []
+    first = Trainer(config, digits)
+    list(first.reports(lambda: first.step >= 7))
+    tensors, numbers = first.state()
+    tensors["noise"] = torch.zeros(16, dtype=torch.uint8)
+    for _ in range(2):
+        second = Trainer(config, digits)
+        second.restore({name: tensor.clone() for name, tensor in tensors.items()}, numbers)
+        assert second.step == 7
+        curves.append(without_seconds(second.reports()))
+    assert second.finished and curves[0] == curves[1]
+
+
 def test_a_loss_that_is_not_finite_says_at_which_step(digits):
     trainer = Trainer(small_config(learning_rate=1e-3, report_every=4), digits)
     reports = trainer.reports()
