@@ -62,11 +62,17 @@ def runs_folder() -> Path:
 def list_runs(root: str | Path | None = None) -> list[RunFolder]:
     """Every folder under `root` (the runs' folder) that looks like a run, damaged ones too, by name."""
     try:
-        folders = [path for path in Path(root or runs_folder()).iterdir() if not path.name.startswith(".") and path.is_dir()]
+        paths = sorted(Path(root or runs_folder()).iterdir())
     except OSError:
         return []
-    looks = [path for path in folders if any((path / name).exists() for name in ("run.json", "model.safetensors"))]
-    return [RunFolder(path) for path in sorted(looks)]
+    return [RunFolder(path) for path in paths if not path.name.startswith(".") and _looks_like_a_run(path)]
+
+
+def _looks_like_a_run(path: Path) -> bool:
+    try:
+        return any((path / name).exists() for name in ("run.json", "model.safetensors"))
+    except OSError:  # nobody else may look into it, as into lost+found
+        return False
 
 
 def check_name(name: str) -> str:
