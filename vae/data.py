@@ -179,8 +179,14 @@ def _check_name(name: str) -> None:
 
 
 def _torchvision_class(name: str) -> type:
-    from torchvision import datasets  # takes a second to import, and the explorer works without it
-
+    try:
+        from torchvision import datasets  # takes a second to import, and the explorer works without it
+    except (ImportError, AttributeError, OSError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise DataError(
+            f"torchvision, which reads {name}, cannot be imported beside this torch ({reason}); install torch and torchvision "
+            "anew as a pair, from the same index."
+        ) from error
     return {"mnist": datasets.MNIST, "fashion-mnist": datasets.FashionMNIST, "kmnist": datasets.KMNIST}[name]
 
 

@@ -1,4 +1,5 @@
 import socket
+import sys
 import threading
 from pathlib import Path
 
@@ -87,6 +88,21 @@ def test_a_missing_data_set_says_how_to_get_it(tmp_path):
         data.load("fashion-mnist", folder=tmp_path)
     assert not data.is_present("kmnist", tmp_path)
     assert data.is_present("digits", tmp_path)
+
+
+@pytest.mark.parametrize("ask", [data.load, data.ensure])
+@pytest.mark.parametrize("error", [ImportError("no such file"), RuntimeError("operator torchvision::nms does not exist\n...")])
+def test_a_torchvision_that_is_not_of_this_torch_is_not_taken_for_damaged_files(written_mnist, monkeypatch, ask, error):
+    class Refuses:
+        def find_spec(self, name, path=None, target=None):
+            if name == "torchvision":
+                raise error
+
+    monkeypatch.delitem(sys.modules, "torchvision", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Refuses(), *sys.meta_path])
+    folder = written_mnist if ask is data.load else written_mnist / "elsewhere"
+    with pytest.raises(DataError, match="install torch and torchvision anew as a pair"):
+        ask("mnist", folder=folder)
 
 
 def test_an_unknown_data_set_names_the_known_ones():
