@@ -156,9 +156,10 @@ def ensure(name: str, folder: Path | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".download-", dir=folder) as temporary:
             dataset(temporary, download=True)
-            shutil.rmtree(target, ignore_errors=True)
-            target.parent.mkdir(exist_ok=True)
-            os.replace(_raw_folder(name, Path(temporary)), target)
+            if not is_present(name, folder):  # else another has fetched it meanwhile, and may be reading it
+                shutil.rmtree(target, ignore_errors=True)
+                target.parent.mkdir(exist_ok=True)
+                os.replace(_raw_folder(name, Path(temporary)), target)
     except (OSError, RuntimeError) as error:
         raise DataError(f"The download of {name} into {folder.resolve()} failed ({error}); try again.") from error
     finally:

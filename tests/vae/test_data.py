@@ -1,3 +1,5 @@
+import os
+import shutil
 import socket
 import sys
 import threading
@@ -164,6 +166,24 @@ def test_a_download_ends_in_its_place(tmp_path, written_mnist, monkeypatch):
     target = tmp_path / "elsewhere"
     data.ensure("mnist", target)
     assert data.is_present("mnist", target)
+    assert [path.name for path in target.iterdir()] == ["MNIST"]
+
+
+def test_of_two_downloads_at_once_the_second_leaves_what_the_first_has_put_there(tmp_path, written_mnist, monkeypatch):
+    target, first = tmp_path / "elsewhere", []
+
+    class IsOvertaken:
+        mirrors = ("http://somewhere/",)
+
+        def __init__(self, folder, download):
+            shutil.copytree(written_mnist / "MNIST", Path(folder) / "MNIST")
+            shutil.copytree(written_mnist / "MNIST", target / "MNIST")
+            first.append((target / "MNIST" / "raw").stat())
+
+    monkeypatch.setattr(data, "_torchvision_class", lambda name: IsOvertaken)
+    monkeypatch.setattr(data, "_answers", lambda mirror: True)
+    data.ensure("mnist", target)
+    assert os.path.samestat((target / "MNIST" / "raw").stat(), first[0])
     assert [path.name for path in target.iterdir()] == ["MNIST"]
 
 
