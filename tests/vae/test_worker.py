@@ -203,6 +203,38 @@ def test_killed_at_any_moment_it_loads_and_resumes(tmp_path):
     assert steps == sorted(set(steps))
 
 
+def test_weights_saved_after_the_trainers_state_are_taken_back_with_their_frame(tmp_path, monkeypatch):
+    monkeypatch.setattr(vae.leader, "SECONDS_BETWEEN_TRAINER_STATES", 1e9)  # at the first save alone
+
+    def end_at(step: int) -> None:
+        """As a kill would: nothing more is saved."""
+
+        def end(report) -> None:
+            if report.step >= step:
+                raise SystemExit
+
+        with pytest.raises(SystemExit):
+            train_run(folder, device="cpu", on_report=end)
+
+    folder = RunFolder.create(tmp_path / "run", small_config(epochs=50))
+    train_run(folder, device="cpu", should_stop=lambda: step_of_last_report(folder) >= 13)
+    end_at(50)
+    assert (load_run(folder.path).step, folder.read_trainer()[1]["step"]) == (48, 24)
+    end_at(0)
+    assert (load_run(folder.path).step, folder.read_trainer()[1]["step"]) == (24, 24)
+    assert folder.frame_of_step(24) is not None
+    assert [path.stem for path in folder.frame_paths()] == ["0000", "0001", "0002"]
+
+
+def test_weights_that_are_gone_are_written_anew_by_going_on(small_run):
+    """With their frame, before a step is taken."""
+    small_run.lengthen(3)
+    (small_run.path / "model.safetensors").unlink()
+    train_run(small_run, device="cpu", should_stop=lambda: True)
+    assert load_run(small_run.path).step == 24
+    assert small_run.frame_of_step(24) is not None
+
+
 def test_two_started_at_once_are_trained_one_after_the_other(tmp_path):
     folders = [RunFolder.create(tmp_path / name, small_config(epochs=60)) for name in ("first", "second")]
     seen = []
