@@ -39,6 +39,9 @@ CLASS_NAMES = {
 SIZES = {"mnist": (60_000, 10_000), "digits": (1_433, 364), "fashion-mnist": (60_000, 10_000), "kmnist": (60_000, 10_000)}
 """How many images each data set has to train on and held out."""
 
+ONE_IN_VALIDATION = 6
+"""Every so many-th training image of a class is held out for validation, where that is asked for."""
+
 
 @dataclass(frozen=True)
 class Split:
@@ -94,7 +97,7 @@ def load(name: str, held_out: str = "test", *, download: bool = False, folder: P
         ensure(name, folder)
     if held_out == "validation":
         everything = load_split(name, "train", folder)
-        mask = every_nth_of_each_class(everything.labels, 6)
+        mask = every_nth_of_each_class(everything.labels, ONE_IN_VALIDATION)
         train, held = everything.select(~mask), everything.select(mask)
     else:
         train, held = load_split(name, "train", folder), load_split(name, "held_out", folder)

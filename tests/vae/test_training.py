@@ -13,7 +13,6 @@ from vae.data import Dataset, pixels
 from vae.device import choose_device, tune_process, uses_bf16
 from vae.elbo import one_sample_terms
 from vae.errors import ConfigError, TrainingError
-from vae.estimate import estimate_seconds
 from vae.model import build_model
 from vae.schedule import beta_at, learning_rate_at
 from vae.steering import Steering
@@ -286,12 +285,6 @@ def test_auto_chooses_a_device_that_is_there_and_others_are_refused():
     assert choose_device("cpu") == torch.device("cpu")
     with pytest.raises(ConfigError, match="choose auto or one of"):
         choose_device("abacus")
-
-
-@pytest.mark.parametrize("architecture", ["mlp", "conv"])
-def test_the_estimate_is_a_time_and_grows_with_the_epochs(architecture):
-    one, many = (estimate_seconds(small_config(architecture=architecture, epochs=n), "cpu", 0.1) for n in (1, 50))
-    assert 0 < one < many < math.inf
 
 
 def test_cosine_is_torchs():
