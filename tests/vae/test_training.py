@@ -283,8 +283,18 @@ def test_constant_is_constant_and_one_cycle_works_for_one_step():
 def test_auto_chooses_a_device_that_is_there_and_others_are_refused():
     assert choose_device("auto").type in ("cuda", "mps", "cpu")
     assert choose_device("cpu") == torch.device("cpu")
-    with pytest.raises(ConfigError, match="choose auto or one of"):
-        choose_device("abacus")
+    for name in ("abacus", "", "cpu:", "cpu:x", "cuda:x"):
+        with pytest.raises(ConfigError, match="choose auto or one of"):
+            choose_device(name)
+
+
+def test_a_gpu_that_is_not_among_those_here_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert [choose_device(name).index for name in ("cuda", "cuda:0", "cuda:1")] == [None, 0, 1]
+    for name in ("cuda:2", "cuda:7", "cuda:256"):  # torch takes the last for cuda:0
+        with pytest.raises(ConfigError, match=f"'{name}' is not available here; choose auto or one of cuda:0 to cuda:1,.* cpu"):
+            choose_device(name)
 
 
 def test_cosine_is_torchs():
