@@ -153,10 +153,11 @@ class RunFolder(SteeredFolder):
             raise RunError(f"{self.path} has {config.training.epochs} epochs already; ask for more than that.")
         if not self.can_go_on():
             raise RunError(f"{self.path} was thinned and has no trainer's state to go on from; start a new run.")
-        self.rewrite_config(config.lasting(epochs))
         steps = status.total_steps * epochs // config.training.epochs
         message = f"Lengthened to {epochs} epochs."
+        # The status first: a run that is longer and finished could neither go on nor be lengthened again.
         self.write_status(dataclasses.replace(status, state="stopped", total_steps=steps, message=message))
+        self.rewrite_config(config.lasting(epochs))
 
     # What was measured
 
