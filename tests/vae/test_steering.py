@@ -334,6 +334,8 @@ def test_the_command_line_steers(training):
     training.until("paused")
     assert folder.read_steering() == Steering(beta=3.0, pause_at=0)
     assert command("steer", folder.path, "--beta", "-1").returncode == 2
+    no_longer = command("steer", folder.path, "--epochs", 5000)
+    assert no_longer.returncode == 2 and "5000 epochs already" in no_longer.stderr
     training.end()
     refused = command("steer", folder.path, "--go-on")
     assert refused.returncode == 2 and "is stopped" in refused.stderr
