@@ -3,9 +3,9 @@
     python -m benchmarks.time_to_elbo --elbo -152                      against the textbook mlp
     python -m benchmarks.time_to_elbo --elbo -152 --against mlp conv   and against the textbook conv
 
-One after the other on the same device, ours in a process of its own, set up as that of a real training. Held-out images are
-looked at after every epoch; that is not counted. A textbook loop that takes more than --most times as long as ours is ended
-there, and the ratio is at least that.
+One after the other on the same device, both by the clock, ours in a process of its own, set up as that of a real training.
+Held-out images are looked at after every epoch; that is not counted. A textbook loop that takes more than --most times as long
+as ours is ended there, and the ratio is at least that.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 
 from benchmarks.processes import new_process
 from benchmarks.textbook import TextbookLoop
-from benchmarks.training import held_out_elbo
+from benchmarks.training import held_out_elbo, take_epoch
 from vae import data
 from vae.config import ARCHITECTURES, ModelConfig
 from vae.device import choose_device, tune_process
@@ -30,12 +30,13 @@ def our_seconds(device: torch.device, target: float) -> float | None:
     config = recipe("fast", "mnist", "mlp")
     tune_process(config.training.precision, device)
     print(f"ours: {config.model}\n      {config.training}", flush=True)
-    trainer = Trainer(config, data.load("mnist"), device)
-    for report in trainer.reports():
-        if report.split == "held_out":
-            print(f"  epoch {report.epoch:>3}: {report.elbo:8.2f} nats after {report.seconds:7.1f} s", flush=True)
-            if report.elbo >= target:
-                return report.seconds
+    reports, seconds = Trainer(config, data.load("mnist"), device).reports(), 0.0
+    for _ in range(config.training.epochs):
+        more, held_out = take_epoch(reports)
+        seconds += more
+        print(f"  epoch {held_out.epoch:>3}: {held_out.elbo:8.2f} nats after {seconds:7.1f} s", flush=True)
+        if held_out.elbo >= target:
+            return seconds
     return None
 
 

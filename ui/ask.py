@@ -63,7 +63,7 @@ def show() -> None:
     try:
         expectation.markdown(_expectation(request))
     except (ExplorerError, RuntimeError) as error:  # a model that does not fit into memory, say
-        expectation.error(str(error))
+        expectation.error(describe(error))
 
 
 def _form() -> Request:

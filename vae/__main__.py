@@ -153,6 +153,9 @@ def _steer(options: argparse.Namespace) -> None:
     status = folder.read_status()
     if not status.active:
         raise RunError(f"{folder.path} is {status.state}, so nothing steers it; train it on: python -m vae train --resume")
+    epochs = folder.read_config()[0].training.epochs
+    if options.epochs is not None and options.epochs <= epochs:
+        raise ConfigError(f"{folder.path} has {epochs} epochs already and is never made shorter; ask for more than that.")
     changes: dict[str, object] = dict.fromkeys(("beta", "learning_rate")) if options.as_scheduled else {}
     given = {name: getattr(options, name) for name in ("beta", "learning_rate", "epochs")}
     changes |= {name: value for name, value in given.items() if value is not None}

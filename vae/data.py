@@ -39,6 +39,9 @@ CLASS_NAMES = {
 SIZES = {"mnist": (60_000, 10_000), "digits": (1_433, 364), "fashion-mnist": (60_000, 10_000), "kmnist": (60_000, 10_000)}
 """How many images each data set has to train on and held out."""
 
+ONE_IN_VALIDATION = 6
+"""Every so many-th training image of a class is held out for validation, where that is asked for."""
+
 
 @dataclass(frozen=True)
 class Split:
@@ -94,7 +97,7 @@ def load(name: str, held_out: str = "test", *, download: bool = False, folder: P
         ensure(name, folder)
     if held_out == "validation":
         everything = load_split(name, "train", folder)
-        mask = every_nth_of_each_class(everything.labels, 6)
+        mask = every_nth_of_each_class(everything.labels, ONE_IN_VALIDATION)
         train, held = everything.select(~mask), everything.select(mask)
     else:
         train, held = load_split(name, "train", folder), load_split(name, "held_out", folder)
@@ -156,9 +159,10 @@ def ensure(name: str, folder: Path | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".download-", dir=folder) as temporary:
             dataset(temporary, download=True)
-            shutil.rmtree(target, ignore_errors=True)
-            target.parent.mkdir(exist_ok=True)
-            os.replace(_raw_folder(name, Path(temporary)), target)
+            if not is_present(name, folder):  # else another has fetched it meanwhile, and may be reading it
+                shutil.rmtree(target, ignore_errors=True)
+                target.parent.mkdir(exist_ok=True)
+                os.replace(_raw_folder(name, Path(temporary)), target)
     except (OSError, RuntimeError) as error:
         raise DataError(f"The download of {name} into {folder.resolve()} failed ({error}); try again.") from error
     finally:
@@ -179,8 +183,14 @@ def _check_name(name: str) -> None:
 
 
 def _torchvision_class(name: str) -> type:
-    from torchvision import datasets  # takes a second to import, and the explorer works without it
-
+    try:
+        from torchvision import datasets  # takes a second to import, and the explorer works without it
+    except (ImportError, AttributeError, OSError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise DataError(
+            f"torchvision, which reads {name}, cannot be imported beside this torch ({reason}); install torch and torchvision "
+            "anew as a pair, from the same index."
+        ) from error
     return {"mnist": datasets.MNIST, "fashion-mnist": datasets.FashionMNIST, "kmnist": datasets.KMNIST}[name]
 
 

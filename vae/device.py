@@ -16,16 +16,17 @@ MALLOPT_TRIM_THRESHOLD, MALLOPT_MMAP_THRESHOLD = -1, -3
 
 def choose_device(name: str = "auto") -> torch.device:
     """The device called `name`; `auto` takes CUDA, then Apple's MPS, then the CPU. Raises `ConfigError`."""
-    available = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
+    counts = {
+        "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
+        "mps": int(torch.backends.mps.is_available()),
+        "cpu": 1,
     }
+    there = {kind: count for kind, count in counts.items() if count}
     if name == "auto":
-        name = next(device for device, there in available.items() if there)
-    if not available.get(name.split(":")[0], False):
-        there = ", ".join(device for device, present in available.items() if present)
-        raise ConfigError(f"The device {name!r} is not available here; choose auto or one of {there}.")
+        name = next(iter(there))
+    if name not in there and name not in {f"{kind}:{index}" for kind, count in there.items() for index in range(count)}:
+        choice = ", ".join(kind if count == 1 else f"{kind}:0 to {kind}:{count - 1}" for kind, count in there.items())
+        raise ConfigError(f"The device {name!r} is not available here; choose auto or one of {choice}.")
     return torch.device(name)
 
 

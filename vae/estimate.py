@@ -3,24 +3,46 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable
 
 import torch
 
 from vae.config import RunConfig
-from vae.data import SIZES, Dataset, Split
+from vae.data import ONE_IN_VALIDATION, SIZES, Dataset, Split
 from vae.model import IMAGE_SHAPE
 from vae.training import Trainer
 
 SECONDS_TO_SAVE = 0.05
 """What writing weights and a frame takes after each epoch, roughly."""
 
+MOST_IMAGES = 1024
+"""At a time; a larger batch is taken for several of so many, as a training's memory is not to be had for an estimate."""
+
+_ONE_AT_A_TIME = threading.Lock()
+"""Two measured together would be slow, and a process records CUDA graphs one by one."""
+
 
 def estimate_seconds(config: RunConfig, device: torch.device | str, probe_seconds: float = 0.4) -> float:
     """About how long a training will take on this machine, measured on random images; getting the data set not counted."""
-    train_images, held_out_images = SIZES[config.dataset]
-    size = min(config.training.batch_size, train_images)
+    train_images, held_out_images = _images_of(config)
+    size = min(config.training.batch_size, train_images, MOST_IMAGES)
+    with _ONE_AT_A_TIME:
+        step, evaluation = _measure(config, device, size, probe_seconds)
+    per_epoch = math.ceil(train_images / size) * step + held_out_images / size * evaluation
+    return config.training.epochs * (per_epoch + SECONDS_TO_SAVE)
+
+
+def _images_of(config: RunConfig) -> tuple[int, int]:
+    """About how many images are trained on and held out."""
+    train, held_out = SIZES[config.dataset]
+    validation = train // ONE_IN_VALIDATION
+    return (train - validation, validation) if config.held_out == "validation" else (train, held_out)
+
+
+def _measure(config: RunConfig, device: torch.device | str, size: int, probe_seconds: float) -> tuple[float, float]:
+    """Seconds of one step on `size` images, and of evaluating as many."""
     noise = Split(torch.randint(0, 256, (size, *IMAGE_SHAPE), dtype=torch.uint8), torch.zeros(size, dtype=torch.long))
     trainer = Trainer(config, Dataset(config.dataset, noise, noise, ()), device)
     index, epsilon = torch.arange(size), torch.zeros(size, trainer.stepper.numbers)
@@ -37,6 +59,4 @@ def estimate_seconds(config: RunConfig, device: torch.device | str, probe_second
             times += 1
         return (time.perf_counter() - began) / times
 
-    steps = math.ceil(train_images / size)
-    per_epoch = steps * seconds_of(take_step) + held_out_images / size * seconds_of(trainer.evaluate)
-    return config.training.epochs * (per_epoch + SECONDS_TO_SAVE)
+    return seconds_of(take_step), seconds_of(trainer.evaluate)

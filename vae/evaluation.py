@@ -15,7 +15,8 @@ from vae.evidence import TILES_FOR_A_DATA_SET, TOLERANCE, PlaneQuadrature
 from vae.importance import importance_log_evidence
 from vae.run import Run
 
-BATCH = 250
+BATCH, DRAWS = 250, 16
+"""Images at a time, and draws of z for each of them at a time: more would need more memory."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,12 @@ def evaluate_run(run: Run, samples: int = 16, seed: int = 0, progress: Callable[
     device = run.model.device
     split = data.load_held_out(run.config.dataset, run.config.held_out)
     generator = torch.Generator(device=device).manual_seed(seed)
+    parts = [min(DRAWS, samples - first) for first in range(0, samples, DRAWS)]
     reconstruction = kl = variance = 0.0
     for images in progress(split.images.split(BATCH)):
         x = pixels(images.to(device))
         posterior = run.model.encode(x)
-        draws = reconstruction_samples(run.model, posterior, x, samples, generator).cpu().double()
+        draws = torch.cat([reconstruction_samples(run.model, posterior, x, part, generator).cpu() for part in parts]).double()
         reconstruction += draws.mean(0).sum().item()
         kl += kl_to_prior(posterior).cpu().double().sum().item()
         if samples > 1:

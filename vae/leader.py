@@ -140,9 +140,7 @@ class Leader:
         elif self.config.training.start_from:
             weights = self.ranks.led(lambda: self.folder.read_model(self.config)[0].state_dict())
             trainer.model.load_state_dict(self.ranks.told_tensors(weights or {}))
-        self._go_on_from(trainer.step)
-        if trainer.step == 0:
-            self._save_as_it_is(trainer)
+        self._go_on_from(trainer)
 
     def _read_trainer(self) -> tuple[dict, dict] | None:
         state = self.folder.read_trainer()
@@ -150,10 +148,20 @@ class Leader:
             raise TrainingError(f"{self.folder.path} was thinned and has no trainer's state to go on from; start a new run.")
         return state
 
-    def _go_on_from(self, step: int) -> None:
+    def _go_on_from(self, trainer: Trainer) -> None:
+        """Take the folder back to where the trainer is: first the weights, as theirs may be a frame that is then deleted."""
+        if trainer.step == 0 or not self._weights_are_of(trainer.step):
+            self._save_as_it_is(trainer)
         self.folder.steer_where_unasked(**self.steering.by_hand())
-        self.folder.keep_metrics_until(step)
-        self.folder.keep_frames_until(step)
+        self.folder.keep_metrics_until(trainer.step)
+        self.folder.keep_frames_until(trainer.step)
+
+    def _weights_are_of(self, step: int) -> bool:
+        """Whether those in the folder are; a training that was killed may have saved them after its trainer's state."""
+        try:
+            return self.folder.read_model(self.config)[1] == step
+        except RunError:  # they are written anew
+            return False
 
     def _save(self, trainer: Trainer, whole: bool = False) -> None:
         """Frame first, weights last: weights on disk always have their frame beside them."""

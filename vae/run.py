@@ -62,11 +62,17 @@ def runs_folder() -> Path:
 def list_runs(root: str | Path | None = None) -> list[RunFolder]:
     """Every folder under `root` (the runs' folder) that looks like a run, damaged ones too, by name."""
     try:
-        folders = [path for path in Path(root or runs_folder()).iterdir() if not path.name.startswith(".") and path.is_dir()]
+        paths = sorted(Path(root or runs_folder()).iterdir())
     except OSError:
         return []
-    looks = [path for path in folders if any((path / name).exists() for name in ("run.json", "model.safetensors"))]
-    return [RunFolder(path) for path in sorted(looks)]
+    return [RunFolder(path) for path in paths if not path.name.startswith(".") and _looks_like_a_run(path)]
+
+
+def _looks_like_a_run(path: Path) -> bool:
+    try:
+        return any((path / name).exists() for name in ("run.json", "model.safetensors"))
+    except OSError:  # nobody else may look into it, as into lost+found
+        return False
 
 
 def check_name(name: str) -> str:
@@ -147,10 +153,11 @@ class RunFolder(SteeredFolder):
             raise RunError(f"{self.path} has {config.training.epochs} epochs already; ask for more than that.")
         if not self.can_go_on():
             raise RunError(f"{self.path} was thinned and has no trainer's state to go on from; start a new run.")
-        self.rewrite_config(config.lasting(epochs))
         steps = status.total_steps * epochs // config.training.epochs
         message = f"Lengthened to {epochs} epochs."
+        # The status first: a run that is longer and finished could neither go on nor be lengthened again.
         self.write_status(dataclasses.replace(status, state="stopped", total_steps=steps, message=message))
+        self.rewrite_config(config.lasting(epochs))
 
     # What was measured
 

@@ -86,5 +86,11 @@ class Stepper:
         return self.optimiser.state_dict()["state"]
 
     def load_state(self, state: dict[int, dict[str, Tensor]]) -> None:
-        """Go on with the optimiser's state that `state` gave."""
+        """Go on with the optimiser's state that `state` gave.
+
+        Each moment is laid out as its weights are, whatever way it came: the fused update goes through memory, not by index.
+        """
         self.optimiser.load_state_dict(self.optimiser.state_dict() | {"state": state})
+        for parameter, values in self.optimiser.state.items():
+            moments = {name: value for name, value in values.items() if value.shape == parameter.shape}
+            values |= {name: torch.empty_like(parameter).copy_(value) for name, value in moments.items()}

@@ -277,14 +277,21 @@ class Trainer:
                 index, part = name.split(".")
                 optimiser.setdefault(int(index), {})[part] = value
             self.stepper.load_state(optimiser)
-            self.noise.set_state(tensors["noise"].cpu())
             self.step, self.seconds = int(numbers["step"]), float(numbers["seconds"])
+            self._restore_noise(tensors["noise"].cpu())
             place = self.step % self.steps_per_epoch
             self._terms.restore(tensors["terms"], place)
             self._reported = int(numbers.get("reported", place - place % self.report_every))
             self.steering, self._told = (_steering(_under(prefix, numbers)) for prefix in ("", TOLD))
         except (KeyError, ValueError, RuntimeError, TypeError, ConfigError) as error:
             raise TrainingError("The trainer's state does not fit this model and data set; start a new run.") from error
+
+    def _restore_noise(self, state: Tensor) -> None:
+        """Go on with the noise of `state`, or anew from seed and step where it is of another kind of device."""
+        if state.shape == self.noise.get_state().shape:
+            self.noise.set_state(state)
+        else:
+            self.noise.manual_seed(self.config.training.seed * 1_000_003 + self.step)
 
 
 def order_of_epoch(images: int, seed: int, epoch: int) -> Tensor:

@@ -27,6 +27,8 @@ def warp(images: Tensor, numbers: Tensor, strength: float = 1.0) -> Tensor:
     `numbers` are (N, NUMBERS). The first one says how much, uniformly from 0 to `strength`, which multiplies all standard
     deviations: many images stay close to what they were. Pixels from outside are 0.
     """
+    if not len(images):
+        return images  # a process's share of a small batch may be empty, which grid_sample refuses
     height, width = images.shape[2:]
     much = strength * torch.special.ndtr(numbers[:, :1])
     angle, shear, right, down, across, along = (much * numbers[:, 1:7]).unbind(1)

@@ -3,10 +3,12 @@
 import shutil
 
 import pytest
+import torch
 
 import vae
 from tests.conftest import ROOT, small_config, wait_until
 from tests.pages.conftest import address, charts, open_page, shown
+from ui import resources
 from vae.frames import Frame
 from vae.run import RunFolder
 from vae.status import Status
@@ -141,6 +143,15 @@ def test_the_form_says_what_it_cannot_do(runs):
     assert not app.error
     app.number_input(key="ask_rate_fast_digits_mlp").set_value(0.0).run()
     assert "learning rate is 0.0" in app.error[0].value
+
+
+def test_a_model_that_does_not_fit_into_memory_is_told_in_one_sentence(runs, monkeypatch):
+    def fill_up(config):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+
+    monkeypatch.setattr(resources, "estimated_seconds", fill_up)
+    app = open_page("pages/train.py")
+    assert [error.value[:25] for error in app.error] == ["The GPU's memory is full;"]
 
 
 def test_a_training_started_in_the_page_ends_in_the_picker(runs):

@@ -1,4 +1,7 @@
+import os
+import shutil
 import socket
+import sys
 import threading
 from pathlib import Path
 
@@ -89,6 +92,21 @@ def test_a_missing_data_set_says_how_to_get_it(tmp_path):
     assert data.is_present("digits", tmp_path)
 
 
+@pytest.mark.parametrize("ask", [data.load, data.ensure])
+@pytest.mark.parametrize("error", [ImportError("no such file"), RuntimeError("operator torchvision::nms does not exist\n...")])
+def test_a_torchvision_that_is_not_of_this_torch_is_not_taken_for_damaged_files(written_mnist, monkeypatch, ask, error):
+    class Refuses:
+        def find_spec(self, name, path=None, target=None):
+            if name == "torchvision":
+                raise error
+
+    monkeypatch.delitem(sys.modules, "torchvision", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Refuses(), *sys.meta_path])
+    folder = written_mnist if ask is data.load else written_mnist / "elsewhere"
+    with pytest.raises(DataError, match="install torch and torchvision anew as a pair"):
+        ask("mnist", folder=folder)
+
+
 def test_an_unknown_data_set_names_the_known_ones():
     with pytest.raises(DataError, match="mnist, digits, fashion-mnist, kmnist"):
         data.load("cifar")
@@ -148,6 +166,24 @@ def test_a_download_ends_in_its_place(tmp_path, written_mnist, monkeypatch):
     target = tmp_path / "elsewhere"
     data.ensure("mnist", target)
     assert data.is_present("mnist", target)
+    assert [path.name for path in target.iterdir()] == ["MNIST"]
+
+
+def test_of_two_downloads_at_once_the_second_leaves_what_the_first_has_put_there(tmp_path, written_mnist, monkeypatch):
+    target, first = tmp_path / "elsewhere", []
+
+    class IsOvertaken:
+        mirrors = ("http://somewhere/",)
+
+        def __init__(self, folder, download):
+            shutil.copytree(written_mnist / "MNIST", Path(folder) / "MNIST")
+            shutil.copytree(written_mnist / "MNIST", target / "MNIST")
+            first.append((target / "MNIST" / "raw").stat())
+
+    monkeypatch.setattr(data, "_torchvision_class", lambda name: IsOvertaken)
+    monkeypatch.setattr(data, "_answers", lambda mirror: True)
+    data.ensure("mnist", target)
+    assert os.path.samestat((target / "MNIST" / "raw").stat(), first[0])
     assert [path.name for path in target.iterdir()] == ["MNIST"]
 
 

@@ -81,7 +81,7 @@ def test_torchrun_trains_what_one_process_trains(tmp_path):
 
 def test_pause_and_stop_are_obeyed_by_all_and_resumed(tmp_path):
     """A batch of 716 leaves one image for the last step: the second process has none."""
-    config = small_config(epochs=5, batch_size=716, report_every=1)
+    config = small_config(epochs=5, batch_size=716, report_every=1, warped=0.5)
     one, two = (RunFolder.create(tmp_path / name, config) for name in ("one", "two"))
     train_run(one, device="cpu")
     processes = start_two(two)

@@ -155,8 +155,9 @@ def test_recorded_steps_are_steered(digits):
 
 
 @on_gpu
-def test_recorded_steps_are_resumed(digits):
-    config = small_config(**CONFIG)
+@pytest.mark.parametrize("architecture", ["mlp", "conv"])
+def test_recorded_steps_are_resumed(architecture, digits):
+    config = small_config(architecture=architecture, **CONFIG)
     _, expected = trained_with(GraphStepper, config, digits, "cuda")
     first = Trainer(config, digits, "cuda")
     reports = list(first.reports(lambda: first.step >= 11))

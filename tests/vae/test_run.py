@@ -5,6 +5,7 @@ import re
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
@@ -282,6 +283,19 @@ def test_listing_passes_over_what_is_no_run(tmp_path):
     RunFolder.create(tmp_path / "real", small_config())
     assert [folder.name for folder in list_runs(tmp_path)] == ["real"]
     assert list_runs(tmp_path / "nowhere") == []
+
+
+def test_listing_passes_over_a_folder_that_cannot_be_looked_into(small_run, monkeypatch):
+    (small_run.path.parent / "lost+found").mkdir()
+    exists = Path.exists
+
+    def refuse(path: Path) -> bool:
+        if path.parent.name == "lost+found":
+            raise PermissionError(13, "Permission denied")
+        return exists(path)
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    assert [folder.name for folder in list_runs(small_run.path.parent)] == ["small"]
 
 
 def test_thinning_keeps_the_first_and_the_last_frame_and_drops_the_trainer(small_run):

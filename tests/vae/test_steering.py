@@ -10,6 +10,7 @@ import torch
 
 import vae
 from tests.conftest import command, small_config, wait_until
+from vae import files
 from vae.errors import ConfigError, RunError, TrainingError
 from vae.run import RunFolder, load_run
 from vae.steering import Steering
@@ -219,6 +220,25 @@ def test_it_is_lengthened_while_it_runs_and_after_its_end(tmp_path):
         folder.lengthen(5)
 
 
+@pytest.mark.parametrize("written", [0, 1])
+def test_a_run_whose_lengthening_was_interrupted_can_be_lengthened_again(written, small_run, monkeypatch):
+    write, left = files.write_json, [None] * written
+
+    def interrupt(*arguments) -> None:
+        if not left:
+            raise KeyboardInterrupt
+        left.pop()
+        write(*arguments)
+
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(files, "write_json", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            small_run.lengthen(3)
+    small_run.lengthen(3)
+    status = train_run(small_run, device="cpu")
+    assert (status.state, status.epoch, status.total_steps) == ("finished", 3, 36)
+
+
 @pytest.mark.parametrize(
     ("wish", "words"),
     [
@@ -314,6 +334,8 @@ def test_the_command_line_steers(training):
     training.until("paused")
     assert folder.read_steering() == Steering(beta=3.0, pause_at=0)
     assert command("steer", folder.path, "--beta", "-1").returncode == 2
+    no_longer = command("steer", folder.path, "--epochs", 5000)
+    assert no_longer.returncode == 2 and "5000 epochs already" in no_longer.stderr
     training.end()
     refused = command("steer", folder.path, "--go-on")
     assert refused.returncode == 2 and "is stopped" in refused.stderr

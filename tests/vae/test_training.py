@@ -13,7 +13,6 @@ from vae.data import Dataset, pixels
 from vae.device import choose_device, tune_process, uses_bf16
 from vae.elbo import one_sample_terms
 from vae.errors import ConfigError, TrainingError
-from vae.estimate import estimate_seconds
 from vae.model import build_model
 from vae.schedule import beta_at, learning_rate_at
 from vae.steering import Steering
@@ -207,6 +206,21 @@ def test_a_state_of_another_model_is_refused(digits):
         Trainer(small_config(latent=3), digits).restore(*state)
 
 
+def test_a_state_of_another_kind_of_device_is_gone_on_from_with_new_noise(digits):
+    """A GPU's generator has a state of 16 bytes."""
+    config, curves = small_config(epochs=2, report_every=5), []
+    first = Trainer(config, digits)
+    list(first.reports(lambda: first.step >= 7))
+    tensors, numbers = first.state()
+    tensors["noise"] = torch.zeros(16, dtype=torch.uint8)
+    for _ in range(2):
+        second = Trainer(config, digits)
+        second.restore({name: tensor.clone() for name, tensor in tensors.items()}, numbers)
+        assert second.step == 7
+        curves.append(without_seconds(second.reports()))
+    assert second.finished and curves[0] == curves[1]
+
+
 def test_a_loss_that_is_not_finite_says_at_which_step(digits):
     trainer = Trainer(small_config(learning_rate=1e-3, report_every=4), digits)
     reports = trainer.reports()
@@ -295,14 +309,18 @@ def test_constant_is_constant_and_one_cycle_works_for_one_step():
 def test_auto_chooses_a_device_that_is_there_and_others_are_refused():
     assert choose_device("auto").type in ("cuda", "mps", "cpu")
     assert choose_device("cpu") == torch.device("cpu")
-    with pytest.raises(ConfigError, match="choose auto or one of"):
-        choose_device("abacus")
+    for name in ("abacus", "", "cpu:", "cpu:x", "cuda:x"):
+        with pytest.raises(ConfigError, match="choose auto or one of"):
+            choose_device(name)
 
 
-@pytest.mark.parametrize("architecture", ["mlp", "conv"])
-def test_the_estimate_is_a_time_and_grows_with_the_epochs(architecture):
-    one, many = (estimate_seconds(small_config(architecture=architecture, epochs=n), "cpu", 0.1) for n in (1, 50))
-    assert 0 < one < many < math.inf
+def test_a_gpu_that_is_not_among_those_here_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert [choose_device(name).index for name in ("cuda", "cuda:0", "cuda:1")] == [None, 0, 1]
+    for name in ("cuda:2", "cuda:7", "cuda:256"):  # torch takes the last for cuda:0
+        with pytest.raises(ConfigError, match=f"'{name}' is not available here; choose auto or one of cuda:0 to cuda:1,.* cpu"):
+            choose_device(name)
 
 
 def test_cosine_is_torchs():

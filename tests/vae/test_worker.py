@@ -49,8 +49,9 @@ def test_a_training_writes_the_whole_folder(small_run):
     assert last.elbo == pytest.approx(frame.codes.terms.elbo.mean().item(), rel=1e-5)
 
 
-def test_stopped_and_resumed_is_as_if_never_stopped(tmp_path):
-    config = small_config(epochs=4, schedule="one-cycle")
+@pytest.mark.parametrize("model", [{}, {"architecture": "conv"}, {"encoder_channels": (4, 6)}])
+def test_stopped_and_resumed_is_as_if_never_stopped(model, tmp_path):
+    config = small_config(epochs=4, schedule="one-cycle", **model)
     whole = RunFolder.create(tmp_path / "whole", config)
     train_run(whole, device="cpu")
     parts = RunFolder.create(tmp_path / "parts", config)
@@ -200,6 +201,38 @@ def test_killed_at_any_moment_it_loads_and_resumes(tmp_path):
     assert folder.read_status().state == "stopped"
     steps = [report.step for report in folder.read_metrics() if report.scope == "steps"]
     assert steps == sorted(set(steps))
+
+
+def test_weights_saved_after_the_trainers_state_are_taken_back_with_their_frame(tmp_path, monkeypatch):
+    monkeypatch.setattr(vae.leader, "SECONDS_BETWEEN_TRAINER_STATES", 1e9)  # at the first save alone
+
+    def end_at(step: int) -> None:
+        """As a kill would: nothing more is saved."""
+
+        def end(report) -> None:
+            if report.step >= step:
+                raise SystemExit
+
+        with pytest.raises(SystemExit):
+            train_run(folder, device="cpu", on_report=end)
+
+    folder = RunFolder.create(tmp_path / "run", small_config(epochs=50))
+    train_run(folder, device="cpu", should_stop=lambda: step_of_last_report(folder) >= 13)
+    end_at(50)
+    assert (load_run(folder.path).step, folder.read_trainer()[1]["step"]) == (48, 24)
+    end_at(0)
+    assert (load_run(folder.path).step, folder.read_trainer()[1]["step"]) == (24, 24)
+    assert folder.frame_of_step(24) is not None
+    assert [path.stem for path in folder.frame_paths()] == ["0000", "0001", "0002"]
+
+
+def test_weights_that_are_gone_are_written_anew_by_going_on(small_run):
+    """With their frame, before a step is taken."""
+    small_run.lengthen(3)
+    (small_run.path / "model.safetensors").unlink()
+    train_run(small_run, device="cpu", should_stop=lambda: True)
+    assert load_run(small_run.path).step == 24
+    assert small_run.frame_of_step(24) is not None
 
 
 def test_two_started_at_once_are_trained_one_after_the_other(tmp_path):
