@@ -15,7 +15,6 @@ from torch import Tensor
 
 from ui import palette
 from ui.names import box_of, middles_of, stand
-from vae.config import TrainingConfig
 from vae.report import Report
 
 CONFIG = {
@@ -211,11 +210,10 @@ def styled(figure: go.Figure, **layout: object) -> go.Figure:
     return figure.update_layout(font_size=FONT_SIZE, uirevision="keep", hoverlabel=hover, **transparent, **layout)
 
 
-def curves(reports: Sequence[Report], training: TrainingConfig, steps_per_epoch: float) -> go.Figure:
+def curves(reports: Sequence[Report], epochs: int, steps_per_epoch: float) -> go.Figure:
     """The ELBO and its two terms over the epochs: solid as training saw them, dashed on the held-out images.
 
     The horizontal axis spans the whole training from the start, so that a live curve grows and its axis stands still.
-    Vertical lines mark what was changed by hand, and where the encoder begins to learn alone.
     """
     figure = make_subplots(rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.05)
     train = thin_out([report for report in reports if report.split == "train" and report.scope == "steps"])
@@ -238,8 +236,6 @@ def curves(reports: Sequence[Report], training: TrainingConfig, steps_per_epoch:
             title={"text": f"<b>{name}</b>", "font_color": color, "standoff": 8}, range=[low, high], nticks=5, row=row, col=1
         )
     marks = steering_marks(reports, steps_per_epoch)
-    if 0 < (training.decoder_epochs or 0) < training.epochs:
-        marks.append((training.decoder_epochs, "encoder alone"))
     lines = [{"type": "line", "x0": epoch, "x1": epoch, "y0": 0, "y1": 1, "yref": "paper", "line": MARK} for epoch, _ in marks]
     labels = [
         {
@@ -249,7 +245,7 @@ def curves(reports: Sequence[Report], training: TrainingConfig, steps_per_epoch:
         for mark, (epoch, words) in enumerate(marks)
     ]  # fmt: skip
     figure.update_layout(shapes=lines, annotations=labels)  # all at once: one by one each would cost more than the one before
-    figure.update_xaxes(range=[0, training.epochs], **line_axis())
+    figure.update_xaxes(range=[0, epochs], **line_axis())
     figure.update_yaxes(**line_axis())
     figure.update_xaxes(title="epoch", row=3, col=1)
     legend = {

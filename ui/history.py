@@ -23,7 +23,7 @@ def show(folder: RunFolder, config: RunConfig) -> None:
     last = held_out[-1]
     words = f"After epoch {last.epoch:,}, in nats per held-out image: reconstruction **{last.reconstruction:.2f}**"
     st.markdown(f"{words}, KL **{last.kl:.2f}**, ELBO **{last.elbo:.2f}**.")
-    figure = figures.curves(reports, config.training, last.step / last.epoch)
+    figure = figures.curves(reports, config.training.epochs, last.step / last.epoch)
     st.plotly_chart(figure, key="history_chart", config=figures.CURVES_CONFIG, height=520, alt="Curves of the ELBO's terms")
     st.markdown("The command that trains a run like it:")
     st.code(command_line(config, Path("checkpoints/NAME")), language="bash", wrap_lines=True)

@@ -45,7 +45,7 @@ def _curves(folder: RunFolder, active: bool) -> None:
     steps_per_epoch = max(status.total_steps / config.training.epochs, 1)
     with st.container(key="curves", height="stretch"):
         live_chart(
-            figures.curves(reports, config.training, steps_per_epoch),
+            figures.curves(reports, config.training.epochs, steps_per_epoch),
             key=f"curves_of_{folder.name}",
             config=figures.CURVES_CONFIG,
             alt="ELBO, reconstruction term and KL term over the epochs",

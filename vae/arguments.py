@@ -63,7 +63,7 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     add("--precision", choices=PRECISIONS, default=training.precision, help="of matrix products (default: auto)")
     add("--seed", type=int, default=training.seed)
     add("--start-from", metavar="RUN", help="begin with this run's weights; only its decoder's where the encoders differ")
-    add("--decoder-epochs", type=int, metavar="N", help="epochs before the decoder is frozen and the encoder learns alone")
+    add("--freeze-decoder", action="store_true", help="train the encoder alone")
     add("--warped", type=float, default=training.warped, metavar="S", help="train it on images bent this much too (default: 0)")
     add("--report-every", type=int, metavar="STEPS", help="(default: a hundred times an epoch)")
 

@@ -31,7 +31,7 @@ WORDS = {
     "fourier_features": "Fourier features",
     "encoder_channels": "convolutions of the encoder",
     "start_from": "weights to begin with",
-    "decoder_epochs": "epochs in which the decoder learns",
+    "freeze_decoder": "frozen decoder",
     "warped": "warping of training images",
     "clip_norm": "greatest gradient norm",
     "schedule": "learning rate's schedule",
@@ -75,8 +75,6 @@ def _values(config: RunConfig) -> dict[str, str]:
         settings["beta_rise"] = None
     if config.training.beta_schedule != "cyclical":
         settings["beta_cycles"] = None
-    if config.training.decoder_epochs is None:
-        settings["decoder_epochs"] = "all"
     return {field: in_words(value) for field, value in settings.items()}
 
 

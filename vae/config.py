@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 
 from vae.errors import ConfigError
 
-FORMAT = 4
+FORMAT = 3
 """Of run.json."""
 
 LATER_FIELDS = {
     2: ("beta_schedule", "beta_rise", "beta_cycles", "precision"),
-    3: ("encoder_channels", "start_from", "warped"),
-    4: ("decoder_epochs",),
+    3: ("encoder_channels", "start_from", "freeze_decoder", "warped"),
 }
 """What each format added; earlier runs were trained by the defaults."""
 
@@ -114,10 +113,9 @@ class TrainingConfig:
     are reported; by default a hundred times an epoch.
 
     `start_from` is the folder of a run whose weights are the initial ones; where its encoder has another shape, they are
-    the decoder's alone. The decoder learns for `decoder_epochs` (by default to the end), then the encoder alone; both schedules
-    begin anew there. With a strength `warped` the encoder learns from images bent at random too (see `vae.warping`), which the
-    decoder does not learn to draw. Where the decoder is frozen the encoder learns from bent images alone, and the training
-    terms are theirs.
+    the decoder's alone. With `freeze_decoder` the encoder alone is trained. With a strength `warped` the encoder learns from
+    images bent at random too (see `vae.warping`), which the decoder does not learn to draw. Where the decoder is frozen the
+    encoder learns from bent images alone, and the training terms are theirs.
     """
 
     epochs: int = 30
@@ -134,7 +132,7 @@ class TrainingConfig:
     beta_cycles: int = 4
     precision: str = "auto"
     start_from: str | None = None
-    decoder_epochs: int | None = None
+    freeze_decoder: bool = False
     warped: float = 0.0
 
     def __post_init__(self) -> None:
@@ -159,19 +157,10 @@ class TrainingConfig:
     def _check_start(self) -> None:
         if self.start_from is not None and not (isinstance(self.start_from, str) and self.start_from):
             raise ConfigError(f"The run to start from is {self.start_from!r}; it has to be the path of a run's folder.")
-        if self.decoder_epochs is not None:
-            _check_integer("number of epochs in which the decoder learns", self.decoder_epochs, 0, MOST_EPOCHS)
-        if self.decoder_epochs == 0 and self.start_from is None:
-            raise ConfigError("A decoder that never learns has to come from a trained run; name one to start from.")
-
-    def decoder_learns(self, epoch: int) -> bool:
-        """Whether it does in an epoch counted from 0."""
-        return self.decoder_epochs is None or epoch < self.decoder_epochs
-
-    def part_of(self, epoch: int) -> tuple[int, int]:
-        """The epochs, from one to before another, of the part that an epoch is in: with the decoder, or the encoder alone."""
-        edge = self.epochs if self.decoder_epochs is None else min(self.decoder_epochs, self.epochs)
-        return (0, edge) if self.decoder_learns(epoch) else (edge, self.epochs)
+        if not isinstance(self.freeze_decoder, bool):
+            raise ConfigError(f"Whether the decoder is frozen is {self.freeze_decoder!r}; it has to be true or false.")
+        if self.freeze_decoder and self.start_from is None:
+            raise ConfigError("A frozen decoder learns nothing, so it has to come from a trained run; name one to start from.")
 
 
 @dataclass(frozen=True)
@@ -211,17 +200,8 @@ class RunConfig:
         for name in LAYERS:
             if isinstance(model.get(name), list):
                 model[name] = tuple(model[name])
-        training = _checked_fields(TrainingConfig, "training", _with_decoder_epochs(fields["training"], format), later)
+        training = _checked_fields(TrainingConfig, "training", fields["training"], later)
         return cls(**{**fields, "model": ModelConfig(**model), "training": TrainingConfig(**training)})
-
-
-def _with_decoder_epochs(training: object, format: int) -> object:
-    """Format 3 told them as `freeze_decoder`: in none, or in all."""
-    if format != 3 or not isinstance(training, dict) or not isinstance(training.get("freeze_decoder"), bool):
-        return training
-    frozen = training["freeze_decoder"]
-    rest = {name: value for name, value in training.items() if name != "freeze_decoder"}
-    return rest | {"decoder_epochs": 0 if frozen else None}
 
 
 def _checked_fields(cls: type, name: str, fields: object, later: tuple[str, ...] = ()) -> dict:

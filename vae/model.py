@@ -140,11 +140,6 @@ class VAE(nn.Module):
         """Where the weights are."""
         return self.mean_head.weight.device
 
-    @property
-    def decoder_learns(self) -> bool:
-        """Whether training adjusts the decoder's weights too."""
-        return next(self.decoder.parameters()).requires_grad
-
     def encode(self, images: Tensor) -> Posterior:
         """q(z given x) of images (N, C, H, W) in [0, 1]; mean and log variance are (N, D)."""
         hidden = self.encoder(images)

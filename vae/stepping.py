@@ -70,7 +70,7 @@ class Stepper:
         images = pixels(self.images.index_select(0, self.ranks.share_of(index)))
         epsilon, bends = self.ranks.share_of(epsilon).tensor_split([self.model.config.latent], 1)
         bent = warp(images, bends, self.config.warped) if self.config.warped else None
-        if bent is not None and not self.model.decoder_learns:
+        if self.config.freeze_decoder and bent is not None:
             images, bent = bent, None
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             terms = Terms(*self.terms(images, epsilon, bent))

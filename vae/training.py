@@ -63,7 +63,8 @@ class Trainer:
         self.steps_per_epoch = math.ceil(len(self.train_split) / config.training.batch_size)
         self.report_every = config.training.report_every or max(1, self.steps_per_epoch // REPORTS_PER_EPOCH)
         self.model: VAE = build_model(config.model, config.training.seed).to(self.device)
-        self.model.decoder.requires_grad_(config.training.decoder_learns(0))
+        if config.training.freeze_decoder:
+            self.model.decoder.requires_grad_(False)
         if config.model.architecture == "conv" or config.model.encoder_channels:
             self.model.to(memory_format=torch.channels_last)  # about 1.5 times as fast on a CPU
         self.stepper = stepper_for(self.model, self.train_split.images, config.training, ranks)
@@ -113,7 +114,6 @@ class Trainer:
         """
         while not self.finished:
             self.model.train()
-            self._begin_part()
             order = self._order_of_epoch(self.epoch)
             first = self.step % self.steps_per_epoch
             self._read_at = (first, self.seconds)
@@ -172,16 +172,6 @@ class Trainer:
             return order.pin_memory().to(self.device, non_blocking=True)
         return order.to(self.device)
 
-    def _begin_part(self) -> None:
-        """From here on the decoder learns, or it does not, as the epoch at hand asks."""
-        learns = self.config.training.decoder_learns(self.epoch)
-        if learns == self.model.decoder_learns:
-            return
-        self.model.decoder.requires_grad_(learns)
-        optimiser = self.stepper.state()
-        self.stepper = stepper_for(self.model, self.train_split.images, self.config.training, self.ranks)
-        self.stepper.load_state(optimiser)
-
     def _take_step(self, place: int, order: Tensor) -> None:
         size = self.config.training.batch_size
         index = order[place * size : (place + 1) * size]
@@ -192,16 +182,11 @@ class Trainer:
 
     def _beta(self, step: int) -> float:
         by_hand = self.steering.beta
-        return beta_at(*self._place_in_part(step), self.config.training) if by_hand is None else by_hand
+        return beta_at(step, self.total_steps, self.config.training) if by_hand is None else by_hand
 
     def _learning_rate(self, step: int) -> float:
         by_hand = self.steering.learning_rate
-        return learning_rate_at(*self._place_in_part(step), self.config.training) if by_hand is None else by_hand
-
-    def _place_in_part(self, step: int) -> tuple[int, int]:
-        """Which step of its part of the training this is, and of how many."""
-        first, end = self.config.training.part_of(step // self.steps_per_epoch)
-        return step - first * self.steps_per_epoch, (end - first) * self.steps_per_epoch
+        return learning_rate_at(step, self.total_steps, self.config.training) if by_hand is None else by_hand
 
     def _ends_report(self, last: int) -> bool:
         """Whether a report ends after `last` steps of an epoch."""

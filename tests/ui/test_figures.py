@@ -4,7 +4,6 @@ import torch
 from scipy.stats import norm
 
 from ui import figures, palette
-from vae.config import TrainingConfig
 from vae.report import Report
 
 PLANE = figures.Axes(("z1", "z2"), 3.0)
@@ -104,7 +103,7 @@ def test_the_plane_shows_all_codes_and_at_least_three_sigma():
 
 
 def test_curves_show_the_reports_apart_train_solid_and_held_out_dashed():
-    figure = figures.curves(reports(30), TrainingConfig(epochs=5), steps_per_epoch=10)
+    figure = figures.curves(reports(30), epochs=5, steps_per_epoch=10)
     assert len(figure.data) == 6
     for trace in figure.data:
         held_out = trace.name == "held out"
@@ -116,16 +115,8 @@ def test_curves_show_the_reports_apart_train_solid_and_held_out_dashed():
     assert tuple(figure.layout.xaxis.range) == (0, 5)
 
 
-def test_curves_mark_where_the_encoder_begins_to_learn_alone():
-    for epochs, expected in ((3, [3]), (None, []), (5, []), (0, [])):
-        training = TrainingConfig(epochs=5, start_from="a", decoder_epochs=epochs)
-        layout = figures.curves(reports(30), training, 10).layout
-        assert [line.x0 for line in layout.shapes] == expected
-        assert [note.text for note in layout.annotations] == [" encoder alone"] * len(expected)
-
-
 def test_no_reports_give_empty_axes():
-    assert all(len(trace.x) == 0 for trace in figures.curves([], TrainingConfig(epochs=5), 10).data)
+    assert all(len(trace.x) == 0 for trace in figures.curves([], 5, 10).data)
 
 
 def test_thinning_keeps_first_and_last():

@@ -18,7 +18,7 @@ CONFIGS = [
     ),
     RunConfig(
         model=ModelConfig("mlp", encoder_channels=(8, 9)),
-        training=TrainingConfig(start_from="checkpoints/earlier", decoder_epochs=0, warped=0.5),
+        training=TrainingConfig(start_from="checkpoints/earlier", freeze_decoder=True, warped=0.5),
     ),
 ]
 
@@ -76,11 +76,10 @@ def test_a_model_that_cannot_be_is_refused(change):
         {"report_every": 0},
         {"start_from": ""},
         {"start_from": 3},
-        {"decoder_epochs": 0},
-        {"decoder_epochs": -1, "start_from": "a"},
-        {"decoder_epochs": True, "start_from": "a"},
+        {"freeze_decoder": True},
+        {"freeze_decoder": 1, "start_from": "a"},
         {"warped": -1.0},
-        {"warped": math.nan, "start_from": "a", "decoder_epochs": 0},
+        {"warped": math.nan, "start_from": "a", "freeze_decoder": True},
     ],
 )
 def test_a_training_that_cannot_be_is_refused(change):
@@ -111,25 +110,6 @@ def test_what_an_earlier_format_did_not_have_takes_its_default(format):
     assert RunConfig.from_dict(fields, format - 1) == RunConfig()
     with pytest.raises(ConfigError):
         RunConfig.from_dict(fields, format)
-
-
-@pytest.mark.parametrize(("frozen", "epochs"), [(True, 0), (False, None)])
-def test_the_third_format_told_of_a_frozen_decoder_in_another_way(frozen, epochs):
-    config = RunConfig(training=TrainingConfig(start_from="a", decoder_epochs=epochs))
-    fields = json.loads(json.dumps(config.to_dict()))
-    del fields["training"]["decoder_epochs"]
-    fields["training"]["freeze_decoder"] = frozen
-    assert RunConfig.from_dict(fields, 3) == config
-    with pytest.raises(ConfigError):
-        RunConfig.from_dict(fields)
-
-
-def test_the_decoder_learns_first_and_the_encoder_alone_after_it():
-    training = TrainingConfig(epochs=5, decoder_epochs=3)
-    assert [training.decoder_learns(epoch) for epoch in range(5)] == [True] * 3 + [False] * 2
-    assert [training.part_of(epoch) for epoch in range(6)] == [(0, 3)] * 3 + [(3, 5)] * 3
-    assert TrainingConfig(epochs=5).part_of(4) == TrainingConfig(epochs=5, decoder_epochs=9).part_of(4) == (0, 5)
-    assert TrainingConfig(epochs=5, start_from="a", decoder_epochs=0).part_of(0) == (0, 5)
 
 
 def test_configurations_cannot_be_changed():

@@ -68,7 +68,7 @@ def assert_the_same_training(ours: RunFolder, expected: RunFolder) -> None:
 
 def test_torchrun_trains_what_one_process_trains(tmp_path):
     """1,433 images in batches of 204 leave 5 for the last step of an epoch: shares of 3 and 2."""
-    config = small_config(epochs=3, batch_size=204, clip_norm=500.0, weight_decay=0.01, warped=0.5, decoder_epochs=2)
+    config = small_config(epochs=3, batch_size=204, clip_norm=500.0, weight_decay=0.01, warped=0.5)
     one, two = (RunFolder.create(tmp_path / name, config) for name in ("one", "two"))
     train_run(one, device="cpu")
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]

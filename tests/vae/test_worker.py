@@ -67,7 +67,7 @@ def test_stopped_and_resumed_is_as_if_never_stopped(model, tmp_path):
 
 
 def test_a_run_starts_from_another_and_leaves_a_frozen_decoder_as_it_is(small_run, tmp_path):
-    more = {"start_from": str(small_run.path), "decoder_epochs": 0, "warped": 0.5}
+    more = {"start_from": str(small_run.path), "freeze_decoder": True, "warped": 0.5}
     folder = RunFolder.create(tmp_path / "next", small_config(**more))
     train_run(folder, device="cpu", should_stop=lambda: True)
     first, last = folder.read_frame(folder.frame_paths()[0]), small_run.read_frame(small_run.frame_paths()[-1])
