@@ -7,7 +7,7 @@ import torch
 
 from ui import figures, pictures, resources
 from ui.resources import RunVersion
-from ui.state import View
+from ui.view import View
 from vae.latent import decode_points
 from vae.run import RunFolder, runs_folder
 

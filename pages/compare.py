@@ -9,7 +9,7 @@ import streamlit as st
 from ui import columns, contrast, figures, frame, overlay, planes, resources, state, table
 from ui.columns import Column
 from ui.live_chart import bring_plotly, live_chart
-from ui.state import MOST_RUNS, PICTURES
+from ui.view import MOST_RUNS, PICTURES
 from vae.errors import ExplorerError
 from vae.run import RunFolder, list_runs
 

@@ -6,6 +6,7 @@ import streamlit as st
 
 from ui import chapters, flow, frame, live_prior, particles, prior_resources, resources, state
 from ui.prior_resources import PriorVersion
+from ui.view import CHAIN, GREATEST_WEIGHT, NOISES
 from vae.diffusion.folder import Prior
 from vae.errors import ExplorerError
 from vae.run import RunFolder
@@ -129,7 +130,7 @@ def choose_guidance(class_names: tuple[str, ...]) -> None:
         st.session_state["weight"] = float(state.view().weight)
         st.html("<span>weight</span>", width="content")
         st.number_input(
-            "Weight", 0.0, state.GREATEST_WEIGHT, step=1.0, key="weight", on_change=_take, args=("weight", "weight"), width=120,
+            "Weight", 0.0, GREATEST_WEIGHT, step=1.0, key="weight", on_change=_take, args=("weight", "weight"), width=120,
             label_visibility="collapsed", format="%.3g",
             help="Guidance weight: 0 ignores the class, 1 is the class as it is, more overdoes it",
         )  # fmt: skip
@@ -149,10 +150,10 @@ def led_to(class_names: tuple[str, ...]) -> int | None:
 def choose_steps(backward: bool) -> None:
     """How many steps, by which sampler, on which schedule."""
     st.session_state["chain"] = state.view().chain
-    st.number_input("Steps", *state.CHAIN, key="chain", on_change=_take, args=("chain", "chain"))
+    st.number_input("Steps", *CHAIN, key="chain", on_change=_take, args=("chain", "chain"))
     st.session_state["noise"] = state.view().noise
     st.segmented_control(
-        "Noise schedule", list(state.NOISES), key="noise", required=True, on_change=_take, args=("noise", "noise"),
+        "Noise schedule", list(NOISES), key="noise", required=True, on_change=_take, args=("noise", "noise"),
         help="At which time how much noise there is. One denoiser serves both",
     )  # fmt: skip
     if backward:

@@ -9,6 +9,7 @@ from ui import equation, equation_resources, frame, resources, sections, state, 
 from ui.balance import Numbers
 from ui.pictures import signed
 from ui.resources import RunVersion
+from ui.view import FARTHEST
 from vae.joint import EvidenceError
 
 
@@ -69,10 +70,8 @@ def whole(shown: subject.Subject) -> None:
 
 def without_plane(shown: subject.Subject) -> None:
     """With any other number of dimensions: log p(x) by importance sampling, and what needs no plane."""
-    if not shown.encoder.mean.abs().max() <= state.FARTHEST:
-        raise EvidenceError(
-            f"The encoder puts this image more than {state.FARTHEST:,.0f} from zero, too far for q; train it anew."
-        )
+    if not shown.encoder.mean.abs().max() <= FARTHEST:
+        raise EvidenceError(f"The encoder puts this image more than {FARTHEST:,.0f} from zero, too far for q; train it anew.")
     estimate = equation_resources.importance_of(shown.version, shown.key)
     numbers = equation_resources.numbers_by_sampling(shown.version, shown.key, equation_resources.gaussian_key(shown.q))
     equation.show_numbers(numbers, st.empty())

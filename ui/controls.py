@@ -8,7 +8,7 @@ import streamlit as st
 
 import vae
 from ui import state
-from ui.state import CELLS, COLOURS, PRINCIPAL, SCALES, View
+from ui.view import CELLS, COLOURS, PRINCIPAL, SCALES, View
 
 COLOUR_NAMES = {"class": "Class", "kl": "KL term", "reconstruction": "Reconstruction"}
 COLOUR_SENTENCES = {

@@ -12,6 +12,7 @@ import torch
 from ui import controls, layers, pictures, resources, state
 from ui.lens import Pick, lens
 from ui.scene import Scene
+from ui.view import FARTHEST, LAYERS
 from vae.atlas import AtlasError
 from vae.fields import nearest
 from vae.latent import decode_points, to_uint8
@@ -44,7 +45,7 @@ def _pin(scene: Scene, pick: Pick) -> None:
         state.pin(tuple(scene.frame.codes.posterior.mean[pick.probe].tolist()), probe=pick.probe)
     else:
         z = scene.plane.points(torch.tensor([pick.place]), scene.z)[0]
-        z = z.clamp(-state.FARTHEST, state.FARTHEST)
+        z = z.clamp(-FARTHEST, FARTHEST)
         state.pin(tuple(z.tolist()), exactly=scene.plane.is_slice)  # rounded, it would lie beside the slice
 
 
@@ -134,14 +135,14 @@ def _number_inputs(scene: Scene) -> None:
         for index, value in enumerate(scene.view.z):
             key = f"z{index + 1}"
             st.session_state[key] = round(value, 3)  # what it shows: the browser reports any other value as typed
-            limits = (-state.FARTHEST, state.FARTHEST)
+            limits = (-FARTHEST, FARTHEST)
             st.number_input(key, *limits, step=0.1, format="%.3f", key=key, on_change=_typed, args=(scene.view.z,))
 
 
 def _typed(before: tuple[float, ...]) -> None:
     typed = (st.session_state[f"z{index + 1}"] for index in range(len(before)))
     # An emptied box tells its lower limit.
-    typed = tuple(round(old, 3) if new == -state.FARTHEST else new for old, new in zip(before, typed, strict=True))
+    typed = tuple(round(old, 3) if new == -FARTHEST else new for old, new in zip(before, typed, strict=True))
     if typed != tuple(round(value, 3) for value in before):
         state.pin(typed)
 
@@ -195,7 +196,7 @@ def show_layers(scene: Scene) -> None:
 
 def _choose_layers() -> None:
     chosen = st.session_state["layers"]
-    state.change(layers=tuple(layer for layer in state.LAYERS if layer in chosen))
+    state.change(layers=tuple(layer for layer in LAYERS if layer in chosen))
 
 
 def _range(scene: Scene, layer: str) -> str:

@@ -10,6 +10,7 @@ import streamlit as st
 
 from ui import state
 from ui.scripts import script
+from ui.view import literally
 from vae.errors import RunError
 from vae.run import RunFolder, list_runs, runs_folder
 
@@ -99,7 +100,7 @@ def _settle_choice(folders: dict[str, RunFolder], opens_on: str) -> str | None:
     preferred = next((name for name in (opens_on, OPENS_ON) if name in folders), next(iter(folders)))
     if asked not in folders or (asked != preferred and state.is_untouched()):
         if asked not in folders and asked is not None:
-            name = state.literally(asked[:64])
+            name = literally(asked[:64])
             problem = f"There is no run called {name} here, so this is another one; choose a run at the top."
         state.settle_run(preferred)
     st.session_state["run_picker"] = state.chosen_run()

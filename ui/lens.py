@@ -13,8 +13,8 @@ from functools import cache
 
 import streamlit as st
 
-from ui import state
 from ui.scripts import script
+from ui.view import FARTHEST
 
 KEY = "lens"
 HTML = """
@@ -64,7 +64,7 @@ def _checked(answer: object) -> Pick | None:
     try:
         a, b = (float(value) for value in answer["place"])
         probe = answer.get("probe")
-        fits = all(math.isfinite(value) and abs(value) <= state.FARTHEST for value in (a, b))
+        fits = all(math.isfinite(value) and abs(value) <= FARTHEST for value in (a, b))
         return Pick((a, b), None if probe is None else int(probe)) if fits else None
     except (TypeError, KeyError, ValueError, AttributeError, OverflowError):
         return None

@@ -15,7 +15,7 @@ from ui import figures, film, palette, resources, state
 from ui.film import Film, Packed
 from ui.gif import make_gif
 from ui.projector import projector
-from ui.state import PRINCIPAL
+from ui.view import PRINCIPAL
 from vae.config import RunConfig
 from vae.errors import ExplorerError, RunError
 from vae.plane import Plane, plane_of_axes, plane_of_principal_components

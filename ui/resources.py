@@ -15,7 +15,7 @@ from ui import film
 from ui.figures import plane_extent
 from ui.layers import Picture, change_picture, density_picture
 from ui.pictures import png_url
-from ui.state import PRINCIPAL
+from ui.view import PRINCIPAL
 from vae import data
 from vae.atlas import Atlas, make_atlas
 from vae.comparison import Figures, figures_of

@@ -11,7 +11,7 @@ from torch import Tensor
 import vae
 from ui import controls, resources, state
 from ui.resources import RunVersion
-from ui.state import View
+from ui.view import View
 from vae.frames import Frame
 from vae.model import Posterior
 from vae.plane import Plane

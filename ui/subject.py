@@ -13,6 +13,7 @@ import vae
 from ui import resources, state
 from ui.resources import RunVersion
 from ui.scene import own_image
+from ui.view import Point
 from vae.data import pixels
 from vae.estimators import binarised
 from vae.frames import Frame
@@ -81,7 +82,7 @@ def subject_of(version: RunVersion, run: vae.Run, frame: Frame | None) -> Subjec
     return Subject(version, run, x, encoder, _gaussian_by_hand(view.q, encoder) or encoder, probe, name)
 
 
-def _gaussian_by_hand(q: state.Point | None, encoder: Posterior) -> Posterior | None:
+def _gaussian_by_hand(q: Point | None, encoder: Posterior) -> Posterior | None:
     """q as the address has it, where it fits the run."""
     size = encoder.mean.shape[1]
     if q is None or len(q) != 2 * size:

@@ -11,8 +11,13 @@ from torch import Tensor
 from vae import files
 from vae.elbo import Terms, kl_to_prior
 from vae.errors import RunError
-from vae.latent import Codes
-from vae.model import IMAGE_SHAPE, Posterior
+from vae.latent import Codes, decode_points, make_grid
+from vae.model import IMAGE_SHAPE, VAE, Posterior
+
+PROBES = 10_000
+"""How many held-out images a frame holds at most."""
+
+GRID_SIZE = 20
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,12 @@ class Frame:
     codes: Codes
     labels: Tensor
     grid: Tensor | None
+
+
+def make(model: VAE, codes: Codes, labels: Tensor, epoch: int, step: int) -> Frame:
+    """What the plane looks like by the first of a model's held-out `codes` and their `labels`, and its manifold."""
+    grid = decode_points(model, make_grid(GRID_SIZE).points()) if model.config.latent == 2 else None
+    return Frame(epoch, step, codes.first(PROBES), labels[:PROBES], grid)
 
 
 def write(path: Path, frame: Frame) -> None:

@@ -10,14 +10,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from vae import data
+from vae import data, frames
 from vae.config import RunConfig
 from vae.data import Dataset
 from vae.device import choose_device, tune_process
 from vae.distributed import Ranks, device_of_rank
 from vae.errors import RunError, TrainingError, describe
-from vae.frames import Frame
-from vae.latent import decode_points, make_grid
 from vae.report import Report
 from vae.run import RunFolder
 from vae.status import Status
@@ -25,10 +23,6 @@ from vae.steering import Steering
 from vae.training import Trainer
 from vae.turn import take_turn
 
-PROBES = 10_000
-"""How many held-out images a frame holds at most."""
-
-GRID_SIZE = 20
 SECONDS_BETWEEN_STATUSES = 0.5
 SECONDS_BETWEEN_TRAINER_STATES = 5.0
 SECONDS_BETWEEN_LOOKS, SECONDS_BETWEEN_HEARTBEATS = 0.1, 2.0
@@ -165,7 +159,8 @@ class Leader:
 
     def _save(self, trainer: Trainer, whole: bool = False) -> None:
         """Frame first, weights last: weights on disk always have their frame beside them."""
-        self.folder.write_frame(make_frame(trainer))
+        epoch = math.ceil(trainer.step / trainer.steps_per_epoch)
+        self.folder.write_frame(frames.make(trainer.model, trainer.codes, trainer.held_out.labels, epoch, trainer.step))
         if whole or trainer.finished or time.time() - self.last_trainer_state > SECONDS_BETWEEN_TRAINER_STATES:
             self._save_trainer(trainer)
         self.folder.write_model(trainer.model, trainer.step)
@@ -292,14 +287,6 @@ class Leader:
         finally:
             done.set()
             thread.join()
-
-
-def make_frame(trainer: Trainer) -> Frame:
-    """What the plane looks like by the trainer's held-out codes, and the manifold by its weights."""
-    plane = trainer.config.model.latent == 2
-    grid = decode_points(trainer.model, make_grid(GRID_SIZE).points()) if plane else None
-    epoch = math.ceil(trainer.step / trainer.steps_per_epoch)
-    return Frame(epoch, trainer.step, trainer.codes.first(PROBES), trainer.held_out.labels[:PROBES], grid)
 
 
 def _progress(trainer: Trainer, images_per_second: float) -> dict:

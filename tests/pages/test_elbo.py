@@ -13,7 +13,7 @@ import vae
 from tests.conftest import ROOT, small_config
 from tests.pages.conftest import address, open_page, pictures, shown
 from ui import equation
-from ui.state import SECTIONS
+from ui.view import SECTIONS
 from vae.run import load_run
 from vae.worker import train_run
 

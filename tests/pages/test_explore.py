@@ -16,6 +16,7 @@ import vae
 from tests.conftest import small_config
 from tests.pages.conftest import address, open_page, pictures, pixels, shown, told
 from ui import layers, state
+from ui.view import FARTHEST, LAYERS
 from vae.config import RunConfig
 from vae.run import load_run
 from vae.worker import train_run
@@ -79,7 +80,7 @@ def test_typing_z_decodes_there(runs):
 
 def test_an_emptied_box_leaves_the_point_where_it_is(runs):
     app = open_page(z="0.5,0.25")
-    app.number_input(key="z1").set_value(-state.FARTHEST).run()  # what Streamlit makes of an empty box
+    app.number_input(key="z1").set_value(-FARTHEST).run()  # what Streamlit makes of an empty box
     assert not app.exception and address(app)["z"] == "0.5000,0.2500" and app.number_input(key="z1").value == 0.5
 
 
@@ -166,7 +167,7 @@ def test_the_terms_add_up_as_written(runs):
 def test_every_layer_can_be_switched_and_says_what_to_see(runs):
     app = open_page()
     assert app.pills(key="layers").value == ["clusters", "prior"]
-    for layer in state.LAYERS:
+    for layer in LAYERS:
         app.pills(key="layers").set_value([layer]).run()
         assert not app.exception and address(app).get("layers") == layer
         assert told(app)["layers"] == [layer]
@@ -328,7 +329,7 @@ def test_there_is_a_place_to_draw(runs):
 # Other latent sizes
 
 
-EVERYTHING = {"layers": ",".join(state.LAYERS), "buttons": "on", "colour": "kl"}
+EVERYTHING = {"layers": ",".join(LAYERS), "buttons": "on", "colour": "kl"}
 
 
 @pytest.mark.parametrize("query", [{}, {"image": "5"}, EVERYTHING, EVERYTHING | {"scale": "quantile", "image": "5"}])

@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 from ui import resources, state
 from ui.resources import RunVersion
 from ui.scene import Scene
-from ui.state import View
+from ui.view import View
 
 
 def version_of(name: str) -> RunVersion:

@@ -8,7 +8,7 @@ from ui import decoded, resources, state
 from ui.lens import Pick
 from ui.point import samples_of
 from ui.scene import settle
-from ui.state import View
+from ui.view import FARTHEST, View
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def test_a_click_on_principal_components_lands_where_it_was(session, wide_run):
 def test_far_off_a_click_stays_within_what_an_address_can_say(session, wide_run):
     session(z=(99.0,) * 8, axes="pca")
     decoded._pin(settle(wide_run), Pick((100.0, -100.0), None))
-    assert max(map(abs, state.view().z)) <= state.FARTHEST
+    assert max(map(abs, state.view().z)) <= FARTHEST
 
 
 @pytest.mark.parametrize("axes", ["1,2", "4,7", "pca"])

@@ -6,7 +6,8 @@ import pytest
 import torch
 from PIL import Image
 
-from ui import layers, state
+from ui import layers
+from ui.view import LAYERS
 
 SLOPE = torch.linspace(0.01, 1, 40)[:, None].repeat(1, 40)  # grows upwards: row 0 is the lowest
 PICTURES = {"density": layers.density_picture, "change": layers.change_picture}
@@ -21,11 +22,11 @@ def unpacked(picture: layers.Picture) -> np.ndarray:
 
 
 def test_every_layer_has_a_name_and_a_sentence_of_its_own():
-    assert list(layers.NAMES) == list(layers.SENTENCES) == list(state.LAYERS)
+    assert list(layers.NAMES) == list(layers.SENTENCES) == list(LAYERS)
     for strip in (False, True):
-        sentences = [layers.sentence(layer, strip) for layer in state.LAYERS]
+        sentences = [layers.sentence(layer, strip) for layer in LAYERS]
         assert len(set(sentences)) == len(sentences)
-        assert all(text.startswith(f"**{layers.NAMES[layer]}**") for layer, text in zip(state.LAYERS, sentences, strict=True))
+        assert all(text.startswith(f"**{layers.NAMES[layer]}**") for layer, text in zip(LAYERS, sentences, strict=True))
 
 
 @pytest.mark.parametrize(("strip", "shares"), [(False, (39, 86, 99)), (True, (68, 95, 99.7))])

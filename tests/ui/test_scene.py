@@ -13,7 +13,7 @@ from ui import resources, state
 from ui.figures import plane_extent
 from ui.resources import RunVersion
 from ui.scene import own_image, settle
-from ui.state import View
+from ui.view import View
 from vae.elbo import elbo_terms
 from vae.run import RunFolder
 from vae.worker import train_run

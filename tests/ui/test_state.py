@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from ui import state
-from ui.state import View, read_address
+from ui.view import FIELDS, LAYERS, View, literally, read_address
 
 OWN = np.random.default_rng(0).integers(0, 256, 784, np.uint8).tobytes()
 CHANGED = {
@@ -76,7 +76,7 @@ def test_an_address_reopens_the_view_it_was_written_for(address_of, names):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("layers", ()), ("layers", state.LAYERS), ("axes", "pca"), ("source", "draw"), ("colour", "reconstruction"),
+    [("layers", ()), ("layers", LAYERS), ("axes", "pca"), ("source", "draw"), ("colour", "reconstruction"),
      ("cells", 5), ("cells", 40), ("z", (0.25,)), ("z", (0.5,) * 256), ("z", (-100.0, 100.0)), ("own", bytes(784)),
      ("own", b"\xff" * 784), ("probe", 0),
      ("runs", ("one",)), ("runs", ("a", "b", "c", "d"))],
@@ -148,10 +148,10 @@ MALFORMED = [
 def test_a_malformed_part_is_told_and_costs_only_itself(address_of, name, text):
     query = address_of(View(**CHANGED)) | {name: text}
     view, problem = read_address(query)
-    field = state.FIELDS[name].name
+    field = FIELDS[name].name
     assert view == dataclasses.replace(View(**CHANGED), **{field: getattr(View(), field)})
-    asked = state.literally(f"{name}={text[:60]}")
-    assert problem == f"The address asks for {asked}, which is no {state.FIELDS[name].expected}."
+    asked = literally(f"{name}={text[:60]}")
+    assert problem == f"The address asks for {asked}, which is no {FIELDS[name].expected}."
 
 
 def test_the_first_of_several_malformed_parts_is_told():

@@ -1,0 +1,239 @@
+"""What can be looked at: all of the screen's state with its defaults, and how it reads in an address."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+FARTHEST = 1e6
+"""No code is this far out, not even an autoencoder's; addresses beyond it are a slip."""
+
+MOST_DIMENSIONS = 256
+LAYERS = ("clusters", "manifold", "prior", "density", "change")
+COLOURS = ("class", "kl", "reconstruction")
+SCALES = ("linear", "quantile")
+SOURCES = ("test", "draw", "upload")
+PIXELS = ("grey", "threshold", "random")
+SECTIONS = ("gap", "kl", "samples", "gradients", "derivation")
+DIRECTIONS = ("forward", "backward")
+SAMPLERS = ("ode", "ancestral")
+NOISES = ("cosine", "linear")
+CHAPTERS = ("why", "field", "ledger", "story", "training")
+CHAIN = (1, 1000)
+GREATEST_WEIGHT = 20.0
+MOST_RUNS = 4
+PICTURES = ("both", "codes", "manifold")
+CELLS = (5, 40)
+PRINCIPAL = "pca"
+OWN_PIXELS = 28 * 28
+
+Point = tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class View:
+    """One view of a run.
+
+    `z` is the pinned point, of as many numbers as the run has latent dimensions; empty means the origin. It is the code of
+    held-out image `probe`, or of the visitor's `own` image (784 grey values), or of neither. `axes` is two latent dimensions
+    counted from 1, or "pca". `epsilon` counts how often new epsilons were asked for. `start` and `end` are the road's. `q`
+    holds the means and then the standard deviations of a Gaussian chosen by hand in place of the encoder's, `pixels` says
+    whether the image is binarised, and `section` what the page on the equation shows below it. `epoch` is where the replay
+    stands; None means its end. `runs` are the names of those that are compared (empty: the page chooses), `picture` is what
+    is compared of them, and with `own_scales` each plane has a scale of its own. On the page on diffusion, particles go in a
+    `direction`, are led to class `guide` with a `weight`, and `chain`, `sampler` and `noise` say how; `chapter` stands below.
+    """
+
+    z: Point = ()
+    probe: int | None = None
+    own: bytes | None = None
+    source: str = "test"
+    layers: tuple[str, ...] = ("clusters", "prior")
+    colour: str = "class"
+    axes: str = "1,2"
+    scale: str = "linear"
+    cells: int = 20
+    buttons: bool = False
+    epsilon: int = 0
+    start: Point | None = None
+    end: Point | None = None
+    presenting: bool = False
+    q: Point | None = None
+    pixels: str = "grey"
+    section: str = "gap"
+    runs: tuple[str, ...] = ()
+    picture: str = "both"
+    own_scales: bool = False
+    epoch: int | None = None
+    direction: str = "forward"
+    guide: int | None = None
+    weight: float = 3.0
+    chain: int = 50
+    sampler: str = "ode"
+    noise: str = "cosine"
+    chapter: str = "why"
+
+
+def in_words(view: View) -> dict[str, str]:
+    """The query that asks for this view; defaults are left out."""
+    plain, query = View(), {}
+    for name, field in FIELDS.items():
+        value = getattr(view, field.name)
+        if value != getattr(plain, field.name):
+            query[name] = field.write(value)
+    return query
+
+
+def literally(words: str) -> str:
+    """A visitor's words as Markdown that shows them and does nothing they ask for, such as loading a picture."""
+    return f"`{words.replace('`', ' ')}`"
+
+
+def read_address(query: dict[str, str]) -> tuple[View, str | None]:
+    """The view that an address asks for, and a sentence about the first part of it that makes no sense."""
+    known, problem = {}, None
+    for name, field in FIELDS.items():
+        if name not in query:
+            continue
+        try:
+            known[field.name] = field.read(query[name])
+        except (ValueError, KeyError, binascii.Error, zlib.error):
+            asked = literally(f"{name}={query[name][:60]}")
+            problem = problem or f"The address asks for {asked}, which is no {field.expected}."
+    return View(**known), problem
+
+
+@dataclass(frozen=True)
+class Field:
+    """How one part of the view is written to the address and read from it; `read` raises `ValueError`."""
+
+    name: str
+    expected: str
+    read: Callable[[str], object]
+    write: Callable[[object], str] = str
+
+
+def _read_point(text: str, longest: int = MOST_DIMENSIONS) -> Point:
+    point = tuple(float(part) for part in text.split(","))
+    if len(point) > longest or not all(math.isfinite(value) and abs(value) <= FARTHEST for value in point):
+        raise ValueError(text)
+    return point
+
+
+def _read_gaussian(text: str) -> Point:
+    q = _read_point(text, 2 * MOST_DIMENSIONS)
+    if len(q) % 2 or not all(deviation > 0 for deviation in q[len(q) // 2 :]):
+        raise ValueError(text)
+    return q
+
+
+def _write_point(point: Point) -> str:
+    return ",".join(f"{value:.4f}" for value in point)
+
+
+def _write_gaussian(q: Point) -> str:
+    """Nine digits, however small: an encoder's standard deviations may be below 0.00005, and single precision comes back."""
+    return ",".join(f"{value:.9g}" for value in q)
+
+
+def _read_count(text: str) -> int:
+    count = int(text)
+    if not 0 <= count < 2**31:
+        raise ValueError(text)
+    return count
+
+
+def _read_cells(text: str) -> int:
+    if not CELLS[0] <= int(text) <= CELLS[1]:
+        raise ValueError(text)
+    return int(text)
+
+
+def _read_steps(text: str) -> int:
+    if not CHAIN[0] <= int(text) <= CHAIN[1]:
+        raise ValueError(text)
+    return int(text)
+
+
+def _read_weight(text: str) -> float:
+    if not 0 <= float(text) <= GREATEST_WEIGHT:
+        raise ValueError(text)
+    return float(text)
+
+
+def _one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
+    return lambda text: choices[choices.index(text)]
+
+
+def _read_layers(text: str) -> tuple[str, ...]:
+    chosen = set(map(_one_of(LAYERS), text.split(","))) if text != "none" else set()
+    return tuple(layer for layer in LAYERS if layer in chosen)
+
+
+def _read_axes(text: str) -> str:
+    if text == PRINCIPAL:
+        return text
+    first, second = (int(part) for part in text.split(","))
+    if first == second or not (1 <= first <= MOST_DIMENSIONS and 1 <= second <= MOST_DIMENSIONS):
+        raise ValueError(text)
+    return f"{first},{second}"
+
+
+def _read_runs(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    if not all(names) or not len(set(names)) == len(names) <= MOST_RUNS:
+        raise ValueError(text)
+    return names
+
+
+def _read_own(text: str) -> bytes:
+    packed = base64.urlsafe_b64decode(text.encode("ascii", "replace"))
+    grey = zlib.decompressobj().decompress(packed, OWN_PIXELS + 1)
+    if len(grey) != OWN_PIXELS:
+        raise ValueError(text)
+    return grey
+
+
+def _write_own(grey: bytes) -> str:
+    return base64.urlsafe_b64encode(zlib.compress(grey, 9)).decode()
+
+
+FIELDS = {
+    "z": Field("z", "point; it should read like z=0.5,-1.2", _read_point, _write_point),
+    "image": Field("probe", "number of an image; it should read like image=7", _read_count),
+    "own": Field("own", "image of one's own; copy the whole link", _read_own, _write_own),
+    "original": Field("source", f"source of images; choose one of {', '.join(SOURCES)}", _one_of(SOURCES)),
+    "layers": Field(
+        "layers", f"list of layers; choose of {', '.join(LAYERS)}", _read_layers, lambda layers: ",".join(layers) or "none"
+    ),
+    "colour": Field("colour", f"colouring; choose one of {', '.join(COLOURS)}", _one_of(COLOURS)),
+    "axes": Field("axes", "pair of axes; it should read like axes=1,3 or axes=pca", _read_axes),
+    "scale": Field("scale", f"scale; choose one of {', '.join(SCALES)}", _one_of(SCALES)),
+    "cells": Field("cells", f"number of cells from {CELLS[0]} to {CELLS[1]}", _read_cells),
+    "buttons": Field("buttons", "choice; it should read buttons=on", lambda text: ("on",).index(text) == 0, lambda _: "on"),
+    "epsilon": Field("epsilon", "count; it should read like epsilon=3", _read_count),
+    "a": Field("start", "point; it should read like a=0.5,-1.2", _read_point, _write_point),
+    "b": Field("end", "point; it should read like b=0.5,-1.2", _read_point, _write_point),
+    "q": Field("q", "Gaussian; it should read like q=0.5,-1.2,0.05,0.03", _read_gaussian, _write_gaussian),
+    "pixels": Field("pixels", f"kind of pixels; choose one of {', '.join(PIXELS)}", _one_of(PIXELS)),
+    "section": Field("section", f"section; choose one of {', '.join(SECTIONS)}", _one_of(SECTIONS)),
+    "runs": Field("runs", f"list of up to {MOST_RUNS} runs; it should read like runs=mnist,digits", _read_runs, ",".join),
+    "picture": Field("picture", f"picture of runs; choose one of {', '.join(PICTURES)}", _one_of(PICTURES)),
+    "scales": Field("own_scales", "choice; it should read scales=own", lambda text: ("own",).index(text) == 0, lambda _: "own"),
+    "direction": Field("direction", f"direction; choose one of {', '.join(DIRECTIONS)}", _one_of(DIRECTIONS)),
+    "class": Field("guide", "number of a class; it should read like class=7", _read_count),
+    "weight": Field("weight", f"guidance weight from 0 to {GREATEST_WEIGHT:g}", _read_weight, "{:g}".format),
+    "steps": Field("chain", f"number of steps from {CHAIN[0]} to {CHAIN[1]}", _read_steps),
+    "sampler": Field("sampler", f"sampler; choose one of {', '.join(SAMPLERS)}", _one_of(SAMPLERS)),
+    "noise": Field("noise", f"noise schedule; choose one of {', '.join(NOISES)}", _one_of(NOISES)),
+    "chapter": Field("chapter", f"chapter; choose one of {', '.join(CHAPTERS)}", _one_of(CHAPTERS)),
+    "epoch": Field("epoch", "epoch; it should read like epoch=7", _read_count),
+    "mode": Field(
+        "presenting", "mode; it should read mode=present", lambda text: ("present",).index(text) == 0, lambda _: "present"
+    ),
+}
+"""The address's words."""
