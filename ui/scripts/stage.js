@@ -169,7 +169,7 @@ class Stage extends Screen {
 
   whereabouts() {
     if (!this.unpackedAt(this.index)) return 'on its way \u2026';
-    if (this.playing && this.atEnd && this.data.active) return 'the newest frame; the next one is awaited';
+    if (this.playing && this.atEnd && this.data.active) return 'awaiting the next frame';
     if (this.place - this.index > 1e-3 && !this.still.matches) return `on the way to epoch ${this.frames[this.index + 1].word}`;
     return `frame ${this.index + 1} of ${this.frames.length}`;
   }
