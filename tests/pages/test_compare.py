@@ -165,7 +165,7 @@ def test_other_latent_sizes_are_projected_and_said_to_be(runs, latent):
 def test_a_run_that_waits_for_its_training_is_compared_as_it_is(pair):
     vae.RunFolder.create(pair / "waiting", small_config(beta=4.0))
     app = open_page(PAGE, runs="small,waiting,auto")
-    assert not app.exception and not app.error and "queued, epoch 0 of 2" in shown(app)
+    assert not app.exception and not app.error and '<p class="state">queued</p>' in shown(app)
     assert table(app)["beta"] == ["1", "4", "0"] and table(app)["training"][1] == "0"
     train_run(vae.RunFolder(pair / "waiting"))
     app.run()

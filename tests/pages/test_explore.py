@@ -15,8 +15,8 @@ from streamlit.testing.v1 import AppTest
 import vae
 from tests.conftest import small_config
 from tests.pages.conftest import address, open_page, pictures, pixels, shown, told
-from ui import layers, state
-from ui.view import FARTHEST, LAYERS
+from ui import layers
+from ui.view import FARTHEST, LAYERS, View, in_words
 from vae.config import RunConfig
 from vae.run import load_run
 from vae.worker import train_run
@@ -50,7 +50,7 @@ def fifth(digits: vae.data.Dataset) -> torch.Tensor:
 @pytest.fixture
 def own(digits) -> str:
     """Held-out image 5 as an image of one's own, as an address has it."""
-    return state._write_own(fifth(digits).numpy().tobytes())
+    return in_words(View(own=fifth(digits).numpy().tobytes()))["own"]
 
 
 def test_it_opens(runs):
@@ -282,7 +282,7 @@ def test_an_own_image_is_encoded_and_judged(runs, digits, own):
 
 def test_noise_is_an_unusual_image(runs):
     noise = np.random.default_rng(0).integers(0, 256, 784, np.uint8).tobytes()
-    text = shown(open_page(own=state._write_own(noise)))
+    text = shown(open_page(own=in_words(View(own=noise))["own"]))
     assert "An unusual image" in text and "higher than that of 0 %" in text
 
 
