@@ -34,16 +34,17 @@ class Particles extends Screen {
 
   update(data) {
     const another = this.data?.film !== data.film;
+    const goOn = another && this.playing;
+    if (another) this.pause(false); // while its data are still those of its frames
     this.data = data;
     if (another) this.begin();
+    if (goOn) this.play();
     this.fill();
     this.layOut();
   }
 
   begin() {
     const { data } = this;
-    const goOn = this.playing;
-    this.pause(false);
     this.frames = data.levels.map((_, index) => ({ id: String(index), at: index, epoch: index }));
     this.labels = bytesOf(data.labels);
     this.words = data.colours.map(wordOf);
@@ -59,7 +60,6 @@ class Particles extends Screen {
     this.place = 0;
     this.drawn = {};
     this.fillNames();
-    if (goOn) this.play();
   }
 
   unpackedAt(index) {
