@@ -125,7 +125,7 @@ class Replay extends Stage {
       go(event);
     };
     figure.onpointermove = (event) => figure.hasPointerCapture(event.pointerId) && go(event);
-    figure.onpointerup = () => this.last && this.settle();
+    figure.onpointerup = figure.onpointercancel = () => this.last && this.settle();
   }
 }
 
