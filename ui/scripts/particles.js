@@ -324,5 +324,8 @@ export default function (component) {
     window.vaeParticles = host.particles; // for whoever measures it
   }
   host.particles.update(data);
-  return endedByLatest(host, 'particles', (particles) => particles.stop());
+  return endedByLatest(host, 'particles', (particles) => {
+    particles.stop();
+    if (window.vaeParticles === particles) delete window.vaeParticles;
+  });
 }

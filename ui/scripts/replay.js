@@ -147,5 +147,8 @@ export default function (component) {
   }
   host.replay.send = (epoch) => setTriggerValue('rest', epoch);
   host.replay.update(data);
-  return endedByLatest(host, 'replay', (replay) => replay.stop());
+  return endedByLatest(host, 'replay', (replay) => {
+    replay.stop();
+    if (window.vaeReplay === replay) delete window.vaeReplay;
+  });
 }
