@@ -8,6 +8,9 @@ const STEPS_OF_KEYS = { ArrowLeft: -1, ArrowDown: -1, PageDown: -5, ArrowRight: 
 const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 const element = (tag, properties, parent) => parent.appendChild(Object.assign(document.createElement(tag), properties));
 
+// Pixels that are drawn for one of CSS.
+const sharpness = () => Math.min(window.devicePixelRatio || 1, 2);
+
 class Screen extends Player {
   // Learn the page's sizes and colours; whether there is anything to draw on.
   measure(figure) {
@@ -16,7 +19,7 @@ class Screen extends Player {
     if (!this.data || !figure.clientWidth || !figure.clientHeight) return false;
     const style = getComputedStyle(figure);
     this.style = { ink: style.color, paper: style.getPropertyValue('--st-background-color').trim() || '#ffffff', font: style.fontFamily };
-    this.ratio = Math.min(window.devicePixelRatio || 1, 2);
+    this.ratio = sharpness();
     return true;
   }
 
@@ -72,7 +75,10 @@ const attend = (screen, figures, look, milliseconds) => {
   for (const figure of figures) observer.observe(screen.find(figure));
   window.addEventListener('keydown', onKey);
   window.addEventListener('resize', onResize);
-  const timer = setInterval(() => look(screen), milliseconds);
+  const timer = setInterval(() => {
+    if (screen.ratio !== sharpness()) screen.layOut(); // the window was moved to another screen
+    look(screen);
+  }, milliseconds);
   return () => {
     screen.pause(false);
     observer.disconnect();
