@@ -118,6 +118,27 @@ def test_what_stands_still_is_a_step_and_decoded_where_it_is(page, address, runs
     expect(page.get_by_text("step 248 of 250")).to_be_visible()
 
 
+def test_keys_are_the_page_s_where_a_chapter_is_read(page, address):
+    open_page(page, address, "run=mnist-beta0&direction=backward")
+    page.keyboard.press("ArrowRight")
+    assert state(page)["place"] == 1
+    expect(page.locator(".mosaic img").first).to_be_visible()
+    page.mouse.move(1200, 250)
+    page.mouse.wheel(0, 2000)
+    scrolled = "document.querySelector('[data-testid=stMain]').scrollTop"
+    page.wait_for_function(f"{scrolled} > 400")
+    page.mouse.click(20, 800)
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("PageUp")
+    page.wait_for_function(f"{scrolled} < 100")
+    assert state(page)["place"] == 1 and not state(page)["playing"]
+    page.get_by_role("button", name="Steps").click()
+    page.get_by_role("radio").first.focus()
+    page.keyboard.press("Space")
+    page.wait_for_timeout(200)
+    assert not state(page)["playing"]
+
+
 def test_with_reduced_motion_dots_and_digits_change_together(new_context, address, runs):
     page = new_page(new_context(reduced_motion="reduce"))
     open_page(page, address, "run=mnist-beta0&direction=backward&steps=4")

@@ -1,8 +1,7 @@
 // What the players of films have in common on the screen: sizes, canvases, buttons and keys.
 
 const BELOW = 34; // of the page below all this, in pixels at a root font of 17
-const SPACE_IS_THEIRS = 'button, select, input[type=checkbox], input[type=text], input[type=number], textarea, [role=combobox], a';
-const ARROWS_ARE_THEIRS = 'select, input:not([type=checkbox], .slider), textarea, [role=combobox], [role=slider]';
+const SPACE_IS_THEIRS = 'button, select, input[type=checkbox]'; // of what stands in here
 const STEPS_OF_KEYS = { ArrowLeft: -1, ArrowDown: -1, PageDown: -5, ArrowRight: 1, ArrowUp: 1, PageUp: 5 };
 
 const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
@@ -54,11 +53,18 @@ class Screen extends Player {
     this.find('.speed').onchange = (event) => (this.speed = Number(event.target.value));
   }
 
+  // With the focus in here, or nowhere; and then not where half of the screen shows what stands below: the keys scroll there.
+  hears(event) {
+    if (event.composedPath().includes(this.root)) return true;
+    const { bottom } = this.find('.replay').getBoundingClientRect();
+    return event.target.matches?.('body, [data-testid="stMain"]') && bottom > window.innerHeight / 2;
+  }
+
   onKey(event) {
+    if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented || !this.canPlay || !this.hears(event)) return;
     const target = event.composedPath()[0];
-    if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented || !this.canPlay) return;
     if (event.key === ' ' && !target.closest?.(SPACE_IS_THEIRS)) this.toggle();
-    else if (target.closest?.(ARROWS_ARE_THEIRS)) return;
+    else if (target.closest?.('select')) return;
     else if (event.key in STEPS_OF_KEYS) this.nudge(STEPS_OF_KEYS[event.key]);
     else if (event.key === 'Home') this.nudge(-this.frames.length);
     else if (event.key === 'End') this.nudge(this.frames.length);
