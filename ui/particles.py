@@ -11,7 +11,7 @@ import streamlit as st
 from ui.scripts import script
 
 KEY = "particles"
-SCRIPTS = ("latest", "film", "splats", "plane", "player", "screen", "particles")
+SCRIPTS = ("latest", "film", "splats", "plane", "player", "screen", "arrows", "particles")
 
 HTML = """
 <div class="replay particles">

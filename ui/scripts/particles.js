@@ -232,17 +232,7 @@ class Particles extends Screen {
     const { size, half, times } = this.data.arrows;
     const nearest = times.reduce((best, time, index) => (Math.abs(time - this.noise.time) < Math.abs(times[best] - this.noise.time) ? index : best), 0);
     const field = this.arrows.subarray(nearest * size * size * 2, (nearest + 1) * size * size * 2);
-    const cell = ((2 * half) / size) * this.layout.unit;
-    [context.strokeStyle, context.fillStyle, context.lineCap] = [this.style.ink, this.style.ink, 'round'];
-    context.globalAlpha = 0.75;
-    for (let row = 0; row < size; row++) {
-      for (let column = 0; column < size; column++) {
-        const at = 2 * (row * size + column);
-        const place = [column, row].map((index) => ((index + 0.5) / size) * 2 * half - half);
-        drawArrow(context, this.layout.pixelOf(place), [field[at] * cell, -field[at + 1] * cell], this.scale);
-      }
-    }
-    context.globalAlpha = 1;
+    drawField(context, field, size, half, this.layout, this.style, this.scale);
   }
 
   // The handful that is decoded, lettered.
@@ -307,23 +297,6 @@ class Particles extends Screen {
 const levelAt = (time, schedule, greatest) => {
   const level = schedule === 'cosine' ? Math.abs(Math.tan((Math.PI / 2) * time)) : Math.sqrt(Math.expm1(0.1 * time + 9.95 * time * time));
   return Math.min(level, greatest);
-};
-
-const drawArrow = (context, [x, y], [dx, dy], scale) => {
-  const length = Math.hypot(dx, dy);
-  if (length < 1.5) return;
-  const [endX, endY] = [x + dx, y + dy];
-  const head = Math.min(6 * scale, 0.5 * length);
-  const angle = Math.atan2(dy, dx);
-  context.lineWidth = 1.5 * scale;
-  context.beginPath();
-  context.moveTo(x, y);
-  context.lineTo(endX, endY);
-  for (const turn of [-0.5, 0.5]) {
-    context.moveTo(endX, endY);
-    context.lineTo(endX - head * Math.cos(angle + turn), endY - head * Math.sin(angle + turn));
-  }
-  context.stroke();
 };
 
 const LOOKS_APART = 250; // milliseconds; themes and sizes change without a word
