@@ -47,7 +47,7 @@ button:disabled { opacity: 0.5; cursor: default; }
 
 @cache
 def _component() -> Callable:
-    return st.components.v2.component("draw", html=HTML, css=CSS, js=script("draw"))
+    return st.components.v2.component("draw", html=HTML, css=CSS, js=script("latest", "draw"))
 
 
 def canvas(key: str, on_drawn: Callable[[bytes], None]) -> None:

@@ -27,7 +27,7 @@ HTML = """
 CSS = """
 .lens { font-family: var(--st-font); color: var(--st-text-color); text-align: center; }
 canvas {
-  display: block; box-sizing: border-box; width: min(100%, 50vh - 130px); aspect-ratio: 1; margin: 0 auto;
+  display: block; box-sizing: border-box; width: min(100%, max(9rem, 50vh - 130px)); aspect-ratio: 1; margin: 0 auto;
   image-rendering: pixelated; background: black; border: 1px solid #7d8794; border-radius: 4px;
 }
 p { margin: 0.15rem 0 0; line-height: 1.25; font-size: 1rem; min-height: 1.25em; }

@@ -11,7 +11,7 @@ import streamlit as st
 from ui.scripts import script
 
 KEY = "particles"
-SCRIPTS = ("latest", "film", "splats", "plane", "player", "screen", "particles")
+SCRIPTS = ("latest", "film", "splats", "plane", "player", "screen", "arrows", "particles")
 
 HTML = """
 <div class="replay particles">
@@ -37,7 +37,7 @@ HTML = """
     <div class="now"><p class="time">time t <b></b></p><p class="level">noise level s <b></b></p></div>
     <div class="formula"><span class="shares"></span><span class="step"></span></div>
     <div class="digits"></div>
-    <p class="caption">lettered particles, decoded where they are</p>
+    <p class="caption">lettered particles, decoded at the nearest step</p>
     <div class="choices">
       <label class="ghosts"><input type="checkbox" checked>codes, faint</label>
       <label class="trails"><input type="checkbox">trajectories</label>

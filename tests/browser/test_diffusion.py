@@ -101,6 +101,52 @@ def test_noise_becomes_the_digits_of_a_class(page, address, runs):
     assert len(set(map(tuple, places(state(page)).round(2)))) > 100
 
 
+def test_what_stands_still_is_a_step_and_decoded_where_it_is(page, address, runs):
+    open_page(page, address, "run=mnist-beta0&direction=backward&steps=4")
+    page.get_by_role("button", name="Remove noise").click()
+    page.wait_for_function("() => window.vaeParticles.place > 0.2")
+    page.get_by_role("button", name="Pause").click()
+    assert state(page)["place"] in range(4)
+    expect_decoded(page, runs, "mnist-beta0", range(6))
+    page.get_by_role("slider", name="Time").fill("2.4")
+    assert state(page)["place"] == 2
+    expect_decoded(page, runs, "mnist-beta0", range(6))
+    open_page(page, address, "run=mnist-beta0&direction=backward&steps=250")  # of which a hundred are shown
+    page.keyboard.press("End")
+    expect(page.get_by_text("step 250 of 250")).to_be_visible()
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_text("step 248 of 250")).to_be_visible()
+
+
+def test_keys_are_the_page_s_where_a_chapter_is_read(page, address):
+    open_page(page, address, "run=mnist-beta0&direction=backward")
+    page.keyboard.press("ArrowRight")
+    assert state(page)["place"] == 1
+    expect(page.locator(".mosaic img").first).to_be_visible()
+    page.mouse.move(1200, 250)
+    page.mouse.wheel(0, 2000)
+    scrolled = "document.querySelector('[data-testid=stMain]').scrollTop"
+    page.wait_for_function(f"{scrolled} > 400")
+    page.mouse.click(20, 800)
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("PageUp")
+    page.wait_for_function(f"{scrolled} < 100")
+    assert state(page)["place"] == 1 and not state(page)["playing"]
+    page.get_by_role("button", name="Steps").click()
+    page.get_by_role("radio").first.focus()
+    page.keyboard.press("Space")
+    page.wait_for_timeout(200)
+    assert not state(page)["playing"]
+
+
+def test_with_reduced_motion_dots_and_digits_change_together(new_context, address, runs):
+    page = new_page(new_context(reduced_motion="reduce"))
+    open_page(page, address, "run=mnist-beta0&direction=backward&steps=4")
+    page.evaluate("() => window.vaeParticles.seek(1.6)")
+    expect_decoded(page, runs, "mnist-beta0", range(6))
+    assert state(page)["time"] == 0.5 and page.faults == []
+
+
 def wait_for_rest(page: Page) -> None:
     """Until the plane keeps its size: what stands above it may come later, and take a few pixels of it."""
     sizes = []

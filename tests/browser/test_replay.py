@@ -229,3 +229,19 @@ def test_with_reduced_motion_frames_change_at_once(new_context, address, runs):
     means = frames_of(RunFolder(runs / "digits"))[2].codes.posterior.mean.numpy()
     assert np.array(state(page)["places"]).reshape(-1, 2) == pytest.approx(means, abs=1e-4)
     assert page.faults == []
+
+
+ANOTHER_FILM = """() => {
+    const replay = window.vaeReplay, { data } = replay;
+    replay.update({ ...data, curves: [], active: true });
+    replay.play();
+    const frames = data.frames.map((frame) => ({ ...frame, id: `another ${frame.id}` }));
+    replay.update({ ...data, film: 'another', names: data.names.map((name) => `class ${name}`), frames });
+    return [replay.playing, replay.find('.legend').textContent, replay.values.length];
+}"""
+
+
+def test_another_film_takes_the_place_of_one_that_plays(page, address):
+    open_replay(page, address, "run=digits")
+    names = "".join(f"class {digit}" for digit in range(10))
+    assert page.evaluate(ANOTHER_FILM) == [False, names, 3]

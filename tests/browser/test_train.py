@@ -135,3 +135,12 @@ def test_charts_stand_still_while_they_grow_and_keep_what_was_chosen(page, addre
     shown, size = page.evaluate("[...window.seen]"), page.locator(".st-key-curves .live-chart").bounding_box()
     assert len(shown) == 1 and shown[0].count("true") == 2 and size["height"] > 500
     assert page.evaluate("document.querySelector('.st-key-curves .live-chart')._fullData[1].visible") == "legendonly"
+
+
+def test_the_titles_of_a_finished_run_follow_the_theme(page, address):
+    page.goto(f"{address}/train?run=digits")
+    title = page.locator(".st-key-curves .x3title")
+    expect(title).to_have_css("fill", "rgb(20, 24, 29)")
+    page.wait_for_selector('[data-test-script-state="notRunning"]')
+    page.emulate_media(color_scheme="dark")
+    expect(title).to_have_css("fill", "rgb(242, 245, 248)", timeout=20_000)

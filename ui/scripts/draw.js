@@ -74,5 +74,5 @@ export default function (component) {
   undo.onclick = () => change(drawing.strokes.slice(0, -1));
   clear.onclick = () => change([]);
   show();
-  return () => delete host.drawing;
+  return endedByLatest(host, 'drawing', () => {});
 }

@@ -14,7 +14,8 @@ class LiveChart {
   }
 
   update({ figure, config, alt }) {
-    if (figure === this.figure) return; // the server looked, and there was nothing new
+    const { color } = getComputedStyle(this.graph);
+    if (figure === this.figure && color === this.color) return; // the server looked, and neither figure nor theme is new
     Object.assign(this, JSON.parse(figure), { figure, config });
     this.graph.setAttribute('aria-label', alt);
     this.draw();
@@ -25,6 +26,7 @@ class LiveChart {
     const { clientWidth: width, clientHeight: height } = this.graph;
     if (this.ended || !this.data || !width || !height) return;
     const { color, fontFamily: family } = getComputedStyle(this.graph);
+    this.color = color;
     const font = { ...this.layout.font, color, family };
     const drawn = Plotly.react(this.graph, this.data, { ...this.layout, template: null, font, width, height }, this.config);
     this.drawing = Promise.allSettled([this.drawing, drawn]);

@@ -1,8 +1,8 @@
 // Particles between noise and codes: dots, decoded images, arrows and trajectories move together, and the server is asked for
 // nothing meanwhile. `described` in ui/particles.py says what it says.
 //
-// `place` counts steps of the chain. Forward, z_t = alpha u + sigma epsilon holds at every place; backward, between two steps,
-// dots are on a straight line from the one to the other.
+// `place` counts the steps of the chain that are shown. Forward, z_t = alpha u + sigma epsilon holds at every place; backward,
+// between two steps, dots are on a straight line from the one to the other, and numbers and digits are those of the nearest.
 
 const SECONDS = 10; // of a whole way at speed 1
 const TRAILS = 60; // trajectories that are drawn
@@ -34,16 +34,17 @@ class Particles extends Screen {
 
   update(data) {
     const another = this.data?.film !== data.film;
+    const goOn = another && this.playing;
+    if (another) this.pause(false); // while its data are still those of its frames
     this.data = data;
     if (another) this.begin();
+    if (goOn) this.play();
     this.fill();
     this.layOut();
   }
 
   begin() {
     const { data } = this;
-    const goOn = this.playing;
-    this.pause(false);
     this.frames = data.levels.map((_, index) => ({ id: String(index), at: index, epoch: index }));
     this.labels = bytesOf(data.labels);
     this.words = data.colours.map(wordOf);
@@ -59,7 +60,6 @@ class Particles extends Screen {
     this.place = 0;
     this.drawn = {};
     this.fillNames();
-    if (goOn) this.play();
   }
 
   unpackedAt(index) {
@@ -68,7 +68,10 @@ class Particles extends Screen {
 
   load() {}
 
-  tell() {}
+  // What stands still is a step: the digits are decoded where the particles are then. Nobody has to hear of it.
+  tell() {
+    this.seek(this.nearest);
+  }
 
   get seconds() {
     return SECONDS / Math.max(this.last, 1) / this.speed;
@@ -76,13 +79,20 @@ class Particles extends Screen {
 
   // What the place means
 
+  get nearest() {
+    return Math.round(this.place);
+  }
+
+  get at() {
+    return this.still.matches ? this.nearest : this.place;
+  }
+
   // Noise level s, time t, and alpha and sigma.
   get noise() {
-    const { levels, times } = this.data;
-    const [from, to] = [this.index, Math.min(this.index + 1, this.last)];
-    const share = this.place - this.index;
-    const time = times[from] + share * (times[to] - times[from]);
-    const level = this.data.forward ? levelAt(time, this.data.schedule, this.data.greatest) : levels[share < 0.5 ? from : to];
+    const { forward, levels, times, schedule, greatest } = this.data;
+    const [from, to] = [Math.floor(this.at), Math.ceil(this.at)];
+    const time = forward ? times[from] + (this.at - from) * (times[to] - times[from]) : times[this.nearest];
+    const level = forward ? levelAt(time, schedule, greatest) : levels[this.nearest];
     const alpha = 1 / Math.hypot(1, level);
     return { time, level, alpha, sigma: level * alpha };
   }
@@ -94,8 +104,8 @@ class Particles extends Screen {
       for (let i = 0; i < this.shown.length; i++) this.shown[i] = alpha * codes[i] + sigma * epsilon[i];
       return;
     }
-    const share = this.still.matches ? 0 : this.place - this.index;
-    blend(this.ways[this.index], this.ways[Math.min(this.index + 1, this.last)], share, this.shown);
+    const [from, to] = [Math.floor(this.at), Math.ceil(this.at)];
+    blend(this.ways[from], this.ways[to], this.at - from, this.shown);
   }
 
   // What stands on the page
@@ -113,7 +123,7 @@ class Particles extends Screen {
       const figure = element('figure', {}, this.find('.digits'));
       const canvas = element('canvas', { width: SIDE, height: SIDE }, figure);
       canvas.setAttribute('role', 'img');
-      canvas.setAttribute('aria-label', `Particle ${letterOf(index)}, decoded where it is`);
+      canvas.setAttribute('aria-label', `Particle ${letterOf(index)}, decoded at the nearest step`);
       const label = this.labels[index];
       element('figcaption', { textContent: letterOf(index), style: `background:${colours[label]};color:${this.data.inks[label]}` }, figure);
       return canvas.getContext('2d');
@@ -222,17 +232,7 @@ class Particles extends Screen {
     const { size, half, times } = this.data.arrows;
     const nearest = times.reduce((best, time, index) => (Math.abs(time - this.noise.time) < Math.abs(times[best] - this.noise.time) ? index : best), 0);
     const field = this.arrows.subarray(nearest * size * size * 2, (nearest + 1) * size * size * 2);
-    const cell = ((2 * half) / size) * this.layout.unit;
-    [context.strokeStyle, context.fillStyle, context.lineCap] = [this.style.ink, this.style.ink, 'round'];
-    context.globalAlpha = 0.75;
-    for (let row = 0; row < size; row++) {
-      for (let column = 0; column < size; column++) {
-        const at = 2 * (row * size + column);
-        const place = [column, row].map((index) => ((index + 0.5) / size) * 2 * half - half);
-        drawArrow(context, this.layout.pixelOf(place), [field[at] * cell, -field[at + 1] * cell], this.scale);
-      }
-    }
-    context.globalAlpha = 1;
+    drawField(context, field, size, half, this.layout, this.style, this.scale);
   }
 
   // The handful that is decoded, lettered.
@@ -255,7 +255,7 @@ class Particles extends Screen {
   }
 
   drawDigits() {
-    const step = this.place - this.index < 0.5 ? this.index : Math.min(this.index + 1, this.last);
+    const step = this.nearest;
     if (this.drawn.digits === step || !this.tiles.complete || !this.tiles.naturalWidth) return;
     this.drawn.digits = step;
     this.digits.forEach((context, index) => context.drawImage(this.tiles, index * SIDE, step * SIDE, SIDE, SIDE, 0, 0, SIDE, SIDE));
@@ -270,7 +270,9 @@ class Particles extends Screen {
     this.say('.time b', time.toFixed(2));
     this.say('.level b', level < 10 ? level.toFixed(2) : level.toFixed(1));
     this.say('.shares', `z\u209c = ${alpha.toFixed(2)} u + ${sigma.toFixed(2)} \u03b5`);
-    this.say('.step', `step ${Math.round(this.place)} of ${this.last}`);
+    const { forward, steps, times } = this.data;
+    const step = Math.round(steps * (forward ? times[this.nearest] : 1 - times[this.nearest]));
+    this.say('.step', `step ${step.toLocaleString('en')} of ${steps.toLocaleString('en')}`);
   }
 
   // Hands
@@ -287,6 +289,7 @@ class Particles extends Screen {
       this.pause(false);
       this.seek(Number(slider.value));
     };
+    slider.onchange = () => this.settle();
   }
 }
 
@@ -294,23 +297,6 @@ class Particles extends Screen {
 const levelAt = (time, schedule, greatest) => {
   const level = schedule === 'cosine' ? Math.abs(Math.tan((Math.PI / 2) * time)) : Math.sqrt(Math.expm1(0.1 * time + 9.95 * time * time));
   return Math.min(level, greatest);
-};
-
-const drawArrow = (context, [x, y], [dx, dy], scale) => {
-  const length = Math.hypot(dx, dy);
-  if (length < 1.5) return;
-  const [endX, endY] = [x + dx, y + dy];
-  const head = Math.min(6 * scale, 0.5 * length);
-  const angle = Math.atan2(dy, dx);
-  context.lineWidth = 1.5 * scale;
-  context.beginPath();
-  context.moveTo(x, y);
-  context.lineTo(endX, endY);
-  for (const turn of [-0.5, 0.5]) {
-    context.moveTo(endX, endY);
-    context.lineTo(endX - head * Math.cos(angle + turn), endY - head * Math.sin(angle + turn));
-  }
-  context.stroke();
 };
 
 const LOOKS_APART = 250; // milliseconds; themes and sizes change without a word
@@ -324,5 +310,8 @@ export default function (component) {
     window.vaeParticles = host.particles; // for whoever measures it
   }
   host.particles.update(data);
-  return endedByLatest(host, 'particles', (particles) => particles.stop());
+  return endedByLatest(host, 'particles', (particles) => {
+    particles.stop();
+    if (window.vaeParticles === particles) delete window.vaeParticles;
+  });
 }

@@ -10,6 +10,7 @@ class Replay extends Stage {
   // What the server says: see `described` in ui/replay.py.
   update(data) {
     const another = this.data?.film !== data.film;
+    if (another) this.pause(false); // while its data are still those of its frames
     const epochs = another ? (data.epoch ?? Infinity) : this.epochs;
     this.data = data;
     this.frames = data.frames;
@@ -24,7 +25,6 @@ class Replay extends Stage {
 
   // Another film: nothing of the last one is kept.
   begin() {
-    this.pause(false);
     this.labels = bytesOf(this.data.labels);
     this.words = this.data.colours.map(wordOf);
     this.shown = new Float32Array(2 * this.labels.length);
@@ -125,7 +125,7 @@ class Replay extends Stage {
       go(event);
     };
     figure.onpointermove = (event) => figure.hasPointerCapture(event.pointerId) && go(event);
-    figure.onpointerup = () => this.last && this.settle();
+    figure.onpointerup = figure.onpointercancel = () => this.last && this.settle();
   }
 }
 
@@ -147,5 +147,8 @@ export default function (component) {
   }
   host.replay.send = (epoch) => setTriggerValue('rest', epoch);
   host.replay.update(data);
-  return endedByLatest(host, 'replay', (replay) => replay.stop());
+  return endedByLatest(host, 'replay', (replay) => {
+    replay.stop();
+    if (window.vaeReplay === replay) delete window.vaeReplay;
+  });
 }

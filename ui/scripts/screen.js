@@ -1,12 +1,14 @@
 // What the players of films have in common on the screen: sizes, canvases, buttons and keys.
 
 const BELOW = 34; // of the page below all this, in pixels at a root font of 17
-const SPACE_IS_THEIRS = 'button, select, input[type=checkbox], input[type=text], input[type=number], textarea, [role=combobox], a';
-const ARROWS_ARE_THEIRS = 'select, input:not([type=checkbox], .slider), textarea, [role=combobox], [role=slider]';
+const SPACE_IS_THEIRS = 'button, select, input[type=checkbox]'; // of what stands in here
 const STEPS_OF_KEYS = { ArrowLeft: -1, ArrowDown: -1, PageDown: -5, ArrowRight: 1, ArrowUp: 1, PageUp: 5 };
 
 const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 const element = (tag, properties, parent) => parent.appendChild(Object.assign(document.createElement(tag), properties));
+
+// Pixels that are drawn for one of CSS.
+const sharpness = () => Math.min(window.devicePixelRatio || 1, 2);
 
 class Screen extends Player {
   // Learn the page's sizes and colours; whether there is anything to draw on.
@@ -16,7 +18,7 @@ class Screen extends Player {
     if (!this.data || !figure.clientWidth || !figure.clientHeight) return false;
     const style = getComputedStyle(figure);
     this.style = { ink: style.color, paper: style.getPropertyValue('--st-background-color').trim() || '#ffffff', font: style.fontFamily };
-    this.ratio = Math.min(window.devicePixelRatio || 1, 2);
+    this.ratio = sharpness();
     return true;
   }
 
@@ -51,11 +53,18 @@ class Screen extends Player {
     this.find('.speed').onchange = (event) => (this.speed = Number(event.target.value));
   }
 
+  // With the focus in here, or nowhere; and then not where half of the screen shows what stands below: the keys scroll there.
+  hears(event) {
+    if (event.composedPath().includes(this.root)) return true;
+    const { bottom } = this.find('.replay').getBoundingClientRect();
+    return event.target.matches?.('body, [data-testid="stMain"]') && bottom > window.innerHeight / 2;
+  }
+
   onKey(event) {
+    if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented || !this.canPlay || !this.hears(event)) return;
     const target = event.composedPath()[0];
-    if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented || !this.canPlay) return;
     if (event.key === ' ' && !target.closest?.(SPACE_IS_THEIRS)) this.toggle();
-    else if (target.closest?.(ARROWS_ARE_THEIRS)) return;
+    else if (target.closest?.('select')) return;
     else if (event.key in STEPS_OF_KEYS) this.nudge(STEPS_OF_KEYS[event.key]);
     else if (event.key === 'Home') this.nudge(-this.frames.length);
     else if (event.key === 'End') this.nudge(this.frames.length);
@@ -72,7 +81,10 @@ const attend = (screen, figures, look, milliseconds) => {
   for (const figure of figures) observer.observe(screen.find(figure));
   window.addEventListener('keydown', onKey);
   window.addEventListener('resize', onResize);
-  const timer = setInterval(() => look(screen), milliseconds);
+  const timer = setInterval(() => {
+    if (screen.ratio !== sharpness()) screen.layOut(); // the window was moved to another screen
+    look(screen);
+  }, milliseconds);
   return () => {
     screen.pause(false);
     observer.disconnect();
