@@ -42,6 +42,8 @@ class SteeredFolder(WatchedFolder):
     @contextlib.contextmanager
     def _changing_steering(self) -> Iterator[Steering]:
         """What is asked for now. Several may steer at once, and none may write what another has changed meanwhile."""
+        if not self.path.is_dir():  # a lock would make the folder anew
+            raise RunError(f"{self.path} is there no longer, so nothing can be asked of it; choose another run.")
         try:
             lock = filelock.FileLock(self.path / "control.lock").acquire()
         except OSError as error:

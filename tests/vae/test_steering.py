@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import shutil
 import threading
 
 import pytest
@@ -339,3 +340,10 @@ def test_the_command_line_steers(training):
     training.end()
     refused = command("steer", folder.path, "--go-on")
     assert refused.returncode == 2 and "is stopped" in refused.stderr
+
+
+def test_a_run_that_was_deleted_is_not_steered_into_being(small_run):
+    shutil.rmtree(small_run.path)
+    with pytest.raises(RunError, match="there no longer"):
+        small_run.steer(beta=2.0)
+    assert not small_run.path.exists()
