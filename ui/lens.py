@@ -45,7 +45,8 @@ class Pick:
 
 @cache
 def _component() -> Callable:
-    return st.components.v2.component("lens", html=HTML, css=CSS, js=script("latest", "atlas", "view", "layers", "lens"))
+    scripts = script("latest", "atlas", "view", "layers", "readout", "ears", "lens")
+    return st.components.v2.component("lens", html=HTML, css=CSS, js=scripts)
 
 
 def lens(data: dict, on_pick: Callable[[Pick], None]) -> None:

@@ -5,16 +5,14 @@ const REACH = { mouse: 6, pen: 6, touch: 14 }; // pixels from a code that still 
 const STILL = 5; // a press that moves farther is a pan
 const NUDGES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] };
 
-const signed = (value) => value.toFixed(2).replace('-', '\u2212').padStart(5, '\u2007');
+const UNDER = 'under the pointer';
 
 class Lens {
   constructor(root) {
-    this.screen = new Screen(root.querySelector('canvas'));
-    this.where = root.querySelector('.where');
-    this.what = root.querySelector('.what');
+    this.readout = new Readout(root);
     this.state = { pictures: {}, atlas: null, cursor: null, traveller: null };
     this.press = null;
-    this.inside = false; // whether the pointer is on the plane
+    this.pointer = null; // its pixel of the window, while it is on the plane
   }
 
   // What the server says: the pinned place with its exact image, the layers, and which atlas belongs to them.
@@ -85,7 +83,7 @@ class Lens {
     await image.decode();
     if (image.src !== this.state.image) return;
     this.pinned = image;
-    if (!this.inside && !this.state.cursor) this.rest();
+    if (!this.aims || !this.state.atlas) this.rest();
   }
 
   // Drawing
@@ -100,6 +98,7 @@ class Lens {
     if (!waiting) drawUnder(canvasOn(this.view, 'lens-under', true), this.view, this.state);
     if (atlas) this.drawn = run;
     this.drawOver();
+    if (this.aims) this.settle();
   }
 
   drawOver() {
@@ -110,7 +109,7 @@ class Lens {
   travel({ place, moved }) {
     this.state.traveller = place;
     this.drawOver();
-    if (moved && !this.inside) this.show(place, 'on the road from A to B');
+    if (moved && !this.pointer) this.show(place, 'on the road from A to B');
   }
 
   drawSoon() {
@@ -123,25 +122,32 @@ class Lens {
 
   // Show the image at a place. Only what was decoded is drawn: beyond the atlas, and before it is there, nothing is.
   show(place, words) {
-    const drawn = this.state.atlas?.sample(place, this.screen.grey) ?? false;
-    if (!drawn) this.screen.grey.fill(0);
-    this.screen.show();
-    this.where.textContent = this.nameOf(place);
-    this.what.textContent = drawn ? words : this.state.atlas ? 'beyond the atlas: click to decode it' : 'the lens is on its way';
-  }
-
-  nameOf([a, b]) {
-    const { names, strip, latent } = this.state;
-    if (strip) return `z = ${signed(a)}`;
-    return latent === 2 ? `z = (${signed(a)}, ${signed(b)})` : `${names[0]} ${signed(a)}, ${names[1]} ${signed(b)}`;
+    const { atlas } = this.state;
+    const drawn = atlas?.sample(place, this.readout.grey) ?? false;
+    const empty = atlas ? 'beyond the atlas: click to decode it' : 'the lens is on its way';
+    this.readout.showGrey(drawn);
+    this.readout.say(place, this.state, drawn ? words : empty);
   }
 
   // With no pointer on the plane: the pinned image, as the server decoded it.
   rest() {
     if (!this.pinned) return;
-    this.screen.context.drawImage(this.pinned, 0, 0, SIDE, SIDE);
-    this.where.textContent = this.nameOf(this.state.place);
-    this.what.textContent = this.state.pinned;
+    this.readout.showImage(this.pinned);
+    this.readout.say(this.state.place, this.state, this.state.pinned);
+  }
+
+  // Whether the lens looks at a place of the visitor's choice.
+  get aims() {
+    return Boolean(this.pointer ?? this.state.cursor);
+  }
+
+  // What is to be seen while nothing moves: what lies under the pointer by now, or else at the cursor, or else what is pinned.
+  settle() {
+    if (this.press || !this.view) return;
+    if (this.pointer && !this.view.holds(...this.pointer)) this.pointer = null;
+    const place = this.pointer ? this.view.placeAt(...this.pointer) : this.state.cursor;
+    if (place && this.state.atlas) this.show(place, this.pointer ? UNDER : this.words);
+    else this.rest();
   }
 
   // Pointer and keys
@@ -150,20 +156,20 @@ class Lens {
     if (!this.view) return;
     const mine = this.press || (this.view.holds(event.clientX, event.clientY) && this.container?.contains(event.target));
     if (!mine) return this.leave();
-    this.inside = true;
-    const place = this.view.placeAt(event.clientX, event.clientY);
-    this.show(place, 'under the pointer');
-    if (event.pointerType === 'touch') this.moveCursor(place);
+    this.pointer = [event.clientX, event.clientY];
+    const place = this.view.placeAt(...this.pointer);
+    this.show(place, UNDER);
+    if (event.pointerType === 'touch') this.moveCursor(place, UNDER);
   }
 
   leave() {
-    if (!this.inside) return;
-    this.inside = false;
-    if (!this.state.cursor) this.rest();
+    if (!this.pointer) return;
+    this.pointer = null;
+    this.settle();
   }
 
-  moveCursor(place) {
-    this.state.cursor = place;
+  moveCursor(place, words) {
+    [this.state.cursor, this.words] = [place, words];
     this.drawOver();
   }
 
@@ -185,7 +191,7 @@ class Lens {
   // A finger that is lifted is nowhere, and no move will tell.
   letGo(event) {
     this.press = null;
-    if (event.pointerType === 'touch') this.inside = false;
+    if (event.pointerType === 'touch') this.pointer = null;
   }
 
   pin(clientX, clientY, reach) {
@@ -207,13 +213,15 @@ class Lens {
       const axis = from.map((value, index) => this.view.scale.toAxis(value) + nudge[index] * step);
       const place = axis.map(this.view.scale.fromAxis);
       if (this.state.strip) place[1] = 0;
-      this.moveCursor(place);
-      this.show(place, 'under the arrow keys');
+      this.pointer = null; // until it moves
+      this.moveCursor(place, 'under the arrow keys');
+      this.show(place, this.words);
     } else if (event.key === 'Enter') {
       const [x, y] = this.view.pixelOf(from);
-      this.inside = false;
+      this.pointer = null;
       this.pin(this.view.left + x, this.view.top + y, 2);
     } else if (event.key === 'Escape') {
+      this.pointer = null;
       this.moveCursor(null);
       this.rest();
     } else return;
@@ -234,59 +242,34 @@ class Lens {
     if (!graph?.on || !graph._fullLayout?.xaxis) return;
     if (!graph.hasEars) {
       graph.hasEars = true;
-      for (const name of ['plotly_afterplot', 'plotly_relayout', 'plotly_relayouting', 'plotly_redraw']) {
-        graph.on(name, () => {
-          this.drawSoon();
-          hideNames(graph);
-        });
-      }
+      listenTo(graph, this);
       container.tabIndex = 0;
       container.setAttribute('role', 'application');
       container.setAttribute('aria-label', 'The plane. Arrow keys move the lens, Enter pins what it shows, Escape goes back.');
       hideNames(graph);
       this.draw();
     } else if (!this.view || !graph.querySelector('canvas.lens-over')) this.draw();
-    else if (!this.press) this.look(); // the page may have scrolled or been resized
+    else if (!this.press) this.lookAgain();
+  }
+
+  // The page may have scrolled or been resized.
+  lookAgain() {
+    const before = this.view;
+    if (!this.look() || !before || this.view.state === before.state) return;
+    if (this.aims) this.settle();
+  }
+
+  stop() {
+    this.unlisten();
   }
 }
-
-// A class that the legend hides takes its name off the plane too.
-const hideNames = (graph) => {
-  const hidden = new Set(graph._fullData.filter((trace) => trace.visible !== true).map((trace) => trace.name));
-  graph._fullLayout.annotations.forEach((annotation, index) => {
-    const element = graph.querySelector(`.annotation[data-index="${index}"]`);
-    if (element) element.style.display = hidden.has(annotation.name) ? 'none' : '';
-  });
-};
-
-const listen = (lens) => {
-  const ears = {
-    pointermove: (event) => lens.onMove(event),
-    pointerdown: (event) => lens.onPress(event),
-    pointerup: (event) => lens.onRelease(event),
-    pointercancel: (event) => lens.letGo(event),
-    keydown: (event) => lens.onKey(event),
-    touchstart: (event) => lens.onTouch(event),
-    scroll: () => lens.look(),
-    resize: () => lens.drawSoon(),
-    'vae-travel': (event) => lens.travel(event.detail),
-  };
-  for (const [name, ear] of Object.entries(ears)) {
-    window.addEventListener(name, ear, { capture: true, passive: name !== 'keydown' });
-  }
-  const timer = setInterval(() => lens.attach(), 200);
-  return () => {
-    for (const [name, ear] of Object.entries(ears)) window.removeEventListener(name, ear, true);
-    clearInterval(timer);
-  };
-};
 
 export default function (component) {
   const { data, parentElement, setTriggerValue } = component;
   const host = parentElement.host ?? parentElement;
   if (!host.lens) {
     host.lens = new Lens(parentElement);
-    host.lens.stop = listen(host.lens);
+    host.lens.unlisten = listen(host.lens);
     window.vaeLens = host.lens; // for whoever measures it
   }
   host.lens.send = (picked) => setTriggerValue('pick', picked);

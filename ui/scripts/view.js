@@ -47,6 +47,11 @@ class View {
     this.up = yaxis.range.map(Number);
   }
 
+  // All that says which place is where; two views that say the same are alike.
+  get state() {
+    return [this.left, this.top, this.width, this.height, this.across, this.up].join();
+  }
+
   holds(x, y) {
     return x >= this.left && x <= this.left + this.width && y >= this.top && y <= this.top + this.height;
   }

@@ -1,0 +1,34 @@
+// What the lens shows: an image, the z that it belongs to, and a few words on it.
+
+const signed = (value) => value.toFixed(2).replace('-', '\u2212').padStart(5, '\u2007');
+
+const nameOf = ([a, b], { names, strip, latent }) => {
+  if (strip) return `z = ${signed(a)}`;
+  return latent === 2 ? `z = (${signed(a)}, ${signed(b)})` : `${names[0]} ${signed(a)}, ${names[1]} ${signed(b)}`;
+};
+
+class Readout {
+  constructor(root) {
+    this.screen = new Screen(root.querySelector('canvas'));
+    [this.where, this.what] = ['.where', '.what'].map((name) => root.querySelector(name));
+  }
+
+  // Where the next image is written.
+  get grey() {
+    return this.screen.grey;
+  }
+
+  showGrey(drawn) {
+    if (!drawn) this.grey.fill(0);
+    this.screen.show();
+  }
+
+  showImage(image) {
+    this.screen.context.drawImage(image, 0, 0, SIDE, SIDE);
+  }
+
+  say(place, plane, words) {
+    this.where.textContent = nameOf(place, plane);
+    this.what.textContent = words;
+  }
+}
