@@ -17,6 +17,7 @@ from ui.scripts import script
 from ui.view import FARTHEST
 
 KEY = "lens"
+ANSWERED = "lens_answered"
 HTML = """
 <div class="lens">
   <canvas width="28" height="28" role="img" aria-label="The decoded image"></canvas>
@@ -37,10 +38,14 @@ p { margin: 0.15rem 0 0; line-height: 1.25; font-size: 1rem; min-height: 1.25em;
 
 @dataclass(frozen=True)
 class Pick:
-    """What the visitor pinned: coordinates on the plane, or the held-out image whose code was clicked."""
+    """What the visitor pinned: coordinates on the plane, or the held-out image whose code was clicked.
+
+    `click` is the browser's number for this click, by which it knows the answer.
+    """
 
     place: tuple[float, float]
     probe: int | None
+    click: float = 0.0
 
 
 @cache
@@ -55,8 +60,10 @@ def lens(data: dict, on_pick: Callable[[Pick], None]) -> None:
     def picked() -> None:
         pick = _checked(st.session_state[KEY].get("pick"))
         if pick is not None:
+            st.session_state[ANSWERED] = pick.click
             on_pick(pick)
 
+    data = data | {"answered": st.session_state.get(ANSWERED, 0.0)}
     _component()(key=KEY, data=data, on_pick_change=picked)
 
 
@@ -64,8 +71,8 @@ def _checked(answer: object) -> Pick | None:
     """What the browser sent, when it is a place: anybody can send anything over a websocket."""
     try:
         a, b = (float(value) for value in answer["place"])
-        probe = answer.get("probe")
-        fits = all(math.isfinite(value) and abs(value) <= FARTHEST for value in (a, b))
-        return Pick((a, b), None if probe is None else int(probe)) if fits else None
+        probe, click = answer.get("probe"), float(answer.get("click", 0))
+        fits = all(math.isfinite(value) and abs(value) <= FARTHEST for value in (a, b)) and math.isfinite(click)
+        return Pick((a, b), None if probe is None else int(probe), click) if fits else None
     except (TypeError, KeyError, ValueError, AttributeError, OverflowError):
         return None

@@ -5,6 +5,7 @@ const REACH = { mouse: 6, pen: 6, touch: 14 }; // pixels from a code that still 
 const STILL = 5; // a press that moves farther is a pan
 const NUDGES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] };
 
+const PATIENCE = 5000; // milliseconds that a click waits for the server
 const UNDER = 'under the pointer';
 
 class Lens {
@@ -13,6 +14,7 @@ class Lens {
     this.state = { pictures: {}, atlas: null, cursor: null, traveller: null };
     this.press = null;
     this.pointer = null; // its pixel of the window, while it is on the plane
+    this.asked = null; // the click that the server has not answered yet
   }
 
   // What the server says: the pinned place with its exact image, the layers, and which atlas belongs to them.
@@ -29,6 +31,8 @@ class Lens {
       traveller: same ? this.state.traveller : null,
     };
     if (chart) this.view = null;
+    this.readout.silent = false;
+    if (this.asked && (moved || this.asked.click === data.answered)) this.hear();
     this.loadFields();
     this.loadPinned();
     this.draw();
@@ -78,11 +82,12 @@ class Lens {
   }
 
   async loadPinned() {
+    const { place, pinned: words } = this.state;
     const image = new Image();
     image.src = this.state.image;
     await image.decode();
     if (image.src !== this.state.image) return;
-    this.pinned = image;
+    this.pinned = { image, place, words };
     if (!this.aims || !this.state.atlas) this.rest();
   }
 
@@ -102,7 +107,9 @@ class Lens {
   }
 
   drawOver() {
-    if (this.view) drawOver(canvasOn(this.view, 'lens-over', false), this.view, this.state);
+    if (!this.view) return;
+    const asked = this.asked && { place: this.asked.place, posterior: null, neighbours: [] };
+    drawOver(canvasOn(this.view, 'lens-over', false), this.view, { ...this.state, ...asked });
   }
 
   // The player of the road says where it is.
@@ -132,8 +139,9 @@ class Lens {
   // With no pointer on the plane: the pinned image, as the server decoded it.
   rest() {
     if (!this.pinned) return;
-    this.readout.showImage(this.pinned);
-    this.readout.say(this.state.place, this.state, this.state.pinned);
+    const { image, place, words } = this.pinned;
+    this.readout.showImage(image);
+    this.readout.say(place, this.state, words);
   }
 
   // Whether the lens looks at a place of the visitor's choice.
@@ -199,15 +207,31 @@ class Lens {
     const code = this.state.layers.includes('clusters') ? this.view.codeNear(clientX, clientY, reach) : null;
     const picked = code ?? { place, probe: null };
     if (!picked.place.every(Number.isFinite)) return;
-    Object.assign(this.state, { place: picked.place, posterior: null, neighbours: [], cursor: null });
+    this.hear();
+    this.readout.silent = false;
+    this.state.cursor = null;
+    this.asked = { ...picked, click: Date.now(), timer: setTimeout(() => this.giveUp(), PATIENCE) };
     this.drawOver(); // the mark answers at once, the exact image as soon as the server has decoded it
-    this.send(picked);
+    this.send({ ...picked, click: this.asked.click });
+  }
+
+  // The answer to a click is there; the server names the click, for the same z twice would tell nothing new.
+  hear() {
+    if (this.asked) clearTimeout(this.asked.timer);
+    this.asked = null;
+  }
+
+  // No answer came: the mark goes back to what is pinned.
+  giveUp() {
+    this.hear();
+    this.readout.giveUp();
+    this.drawOver();
   }
 
   onKey(event) {
     if (document.activeElement !== this.container || !this.look()) return;
     const nudge = NUDGES[event.key];
-    const from = this.state.cursor ?? this.state.place;
+    const from = this.state.cursor ?? this.asked?.place ?? this.state.place;
     if (nudge) {
       const step = (this.view.across[1] - this.view.across[0]) / (event.shiftKey ? 400 : 60);
       const axis = from.map((value, index) => this.view.scale.toAxis(value) + nudge[index] * step);
@@ -260,6 +284,7 @@ class Lens {
   }
 
   stop() {
+    this.hear();
     this.unlisten();
   }
 }

@@ -1,5 +1,7 @@
 // What the lens shows: an image, the z that it belongs to, and a few words on it.
 
+const SILENCE = 'the server did not answer: click again';
+
 const signed = (value) => value.toFixed(2).replace('-', '\u2212').padStart(5, '\u2007');
 
 const nameOf = ([a, b], { names, strip, latent }) => {
@@ -11,6 +13,7 @@ class Readout {
   constructor(root) {
     this.screen = new Screen(root.querySelector('canvas'));
     [this.where, this.what] = ['.where', '.what'].map((name) => root.querySelector(name));
+    this.silent = false; // whether a click was left without an answer
   }
 
   // Where the next image is written.
@@ -29,6 +32,11 @@ class Readout {
 
   say(place, plane, words) {
     this.where.textContent = nameOf(place, plane);
-    this.what.textContent = words;
+    this.what.textContent = this.silent ? SILENCE : words;
+  }
+
+  giveUp() {
+    this.silent = true;
+    this.what.textContent = SILENCE;
   }
 }
