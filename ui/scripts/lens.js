@@ -19,7 +19,8 @@ class Lens {
 
   // What the server says: the pinned place with its exact image, the layers, and which atlas belongs to them.
   update(data) {
-    const { pictures, atlas } = this.state;
+    const pictures = this.state.run === data.run ? this.state.pictures : {};
+    const { atlas } = this.state;
     const moved = this.state.place?.join() !== data.place.join();
     const chart = this.state.chart !== data.chart || this.state.scale !== data.scale;
     const same = JSON.stringify(this.state.road) === JSON.stringify(data.road);
@@ -76,6 +77,7 @@ class Lens {
       const image = new Image();
       image.src = picture;
       await image.decode();
+      if (!this.state.fields.some((field) => field.picture === picture)) continue; // another one is wanted by now
       this.state.pictures[layer] = image;
       this.drawSoon();
     }
