@@ -15,19 +15,20 @@ class Lens {
     this.press = null;
     this.pointer = null; // its pixel of the window, while it is on the plane
     this.asked = null; // the click that the server has not answered yet
+    this.last = null; // the atlas that came last, which may be another slice's by now
+    this.expected = true; // whether there will be an atlas
   }
 
   // What the server says: the pinned place with its exact image, the layers, and which atlas belongs to them.
   update(data) {
     const pictures = this.state.run === data.run ? this.state.pictures : {};
-    const { atlas } = this.state;
     const moved = this.state.place?.join() !== data.place.join();
     const chart = this.state.chart !== data.chart || this.state.scale !== data.scale;
     const same = JSON.stringify(this.state.road) === JSON.stringify(data.road);
     this.state = {
       ...data,
       pictures,
-      atlas: atlas?.id === data.atlas_id ? atlas : null,
+      atlas: this.last?.id === data.atlas_id ? this.last : null,
       cursor: moved ? null : this.state.cursor,
       traveller: same ? this.state.traveller : null,
     };
@@ -54,8 +55,14 @@ class Lens {
 
   // Pictures
 
+  // Which plane an atlas is of; slices of one plane differ in the other coordinates.
+  get plane() {
+    return [this.state.run, ...this.state.names].join();
+  }
+
   async loadAtlas() {
     const id = this.state.atlas_id;
+    this.expectAtlas(document.querySelector(`.st-key-no-${CSS.escape(id)}`) === null);
     const image = document.querySelector(`.st-key-atlas img[alt^="${CSS.escape(id)} "]`);
     if (!image || this.state.atlas?.id === id || this.loading === id) return;
     this.loading = id;
@@ -64,11 +71,20 @@ class Lens {
       const [name, size, extent, error] = image.alt.split(' ');
       const atlas = await unpackAtlas(image, Number(size), Number(extent), Number(error));
       if (name !== this.state.atlas_id) return; // another one is wanted by now
-      this.state.atlas = Object.assign(atlas, { id });
+      this.last = this.state.atlas = Object.assign(atlas, { id, plane: this.plane });
       this.draw();
     } finally {
       this.loading = null;
     }
+  }
+
+  // The server says where there is none; the last slice waits for nothing then.
+  expectAtlas(expected) {
+    if (this.expected === expected) return;
+    this.expected = expected;
+    if (expected) return;
+    this.last = null;
+    this.draw();
   }
 
   async loadFields() {
@@ -97,13 +113,13 @@ class Lens {
 
   draw() {
     if (!this.graph || !this.look() || !this.graph.querySelector('.svg-container')) return;
-    const { layers, atlas, run } = this.state;
+    const { layers } = this.state;
     const covered = ['manifold', 'density', 'change'].some((layer) => layers.includes(layer));
     this.container.classList.toggle('without-codes', !layers.includes('clusters'));
     this.container.classList.toggle('faint-codes', covered);
-    const waiting = layers.includes('manifold') && !atlas && this.drawn === run; // the last slice stays until the next is there
-    if (!waiting) drawUnder(canvasOn(this.view, 'lens-under', true), this.view, this.state);
-    if (atlas) this.drawn = run;
+    const last = this.last?.plane === this.plane ? this.last : null; // the last slice stays until the next is there
+    const atlas = this.state.atlas ?? last;
+    drawUnder(canvasOn(this.view, 'lens-under', true), this.view, { ...this.state, atlas });
     this.drawOver();
     if (this.aims) this.settle();
   }
@@ -133,9 +149,9 @@ class Lens {
   show(place, words) {
     const { atlas } = this.state;
     const drawn = atlas?.sample(place, this.readout.grey) ?? false;
-    const empty = atlas ? 'beyond the atlas: click to decode it' : 'the lens is on its way';
+    const empty = this.expected ? 'the lens is on its way' : 'there is no lens on this plane';
     this.readout.showGrey(drawn);
-    this.readout.say(place, this.state, drawn ? words : empty);
+    this.readout.say(place, this.state, drawn ? words : atlas ? 'beyond the atlas: click to decode it' : empty);
   }
 
   // With no pointer on the plane: the pinned image, as the server decoded it.
