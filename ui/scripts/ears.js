@@ -24,6 +24,7 @@ const listen = (lens) => {
     pointerdown: (event) => lens.onPress(event),
     pointerup: (event) => lens.onRelease(event),
     pointercancel: (event) => lens.letGo(event),
+    pointerout: (event) => lens.onOut(event),
     keydown: (event) => lens.onKey(event),
     touchstart: (event) => lens.onTouch(event),
     scroll: () => lens.lookAgain(),

@@ -178,20 +178,31 @@ class Lens {
 
   // Pointer and keys
 
+  // Whether a pointer is felt only where it touches: a finger, and a pen that was never seen to hover.
+  touches({ pointerType }) {
+    return pointerType === 'touch' || (pointerType === 'pen' && !this.penHovers);
+  }
+
   onMove(event) {
+    if (event.pointerType === 'pen' && !event.buttons) this.penHovers = true;
     if (!this.view) return;
     const mine = this.press || (this.view.holds(event.clientX, event.clientY) && this.container?.contains(event.target));
     if (!mine) return this.leave();
     this.pointer = [event.clientX, event.clientY];
     const place = this.view.placeAt(...this.pointer);
     this.show(place, UNDER);
-    if (event.pointerType === 'touch') this.moveCursor(place, UNDER);
+    if (this.touches(event)) this.moveCursor(place, UNDER);
   }
 
   leave() {
     if (!this.pointer) return;
     this.pointer = null;
     this.settle();
+  }
+
+  // Out of the window no move will tell.
+  onOut(event) {
+    if (!event.relatedTarget && !this.press) this.leave();
   }
 
   moveCursor(place, words) {
@@ -204,7 +215,7 @@ class Lens {
     this.press = mine && this.container?.contains(event.target) ? { x: event.clientX, y: event.clientY } : null;
     if (!this.press) return;
     this.look();
-    if (event.pointerType === 'touch') this.onMove(event);
+    if (this.touches(event)) this.onMove(event);
   }
 
   onRelease(event) {
@@ -217,7 +228,7 @@ class Lens {
   // A finger that is lifted is nowhere, and no move will tell.
   letGo(event) {
     this.press = null;
-    if (event.pointerType === 'touch') this.pointer = null;
+    if (this.touches(event)) this.pointer = null;
   }
 
   pin(clientX, clientY, reach) {
