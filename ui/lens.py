@@ -21,18 +21,22 @@ ANSWERED = "lens_answered"
 HTML = """
 <div class="lens">
   <canvas width="28" height="28" role="img" aria-label="The decoded image"></canvas>
-  <p class="where" aria-live="polite"></p>
+  <p class="where"></p>
   <p class="what"></p>
+  <p class="said" aria-live="polite"></p>
 </div>
 """
 CSS = """
-.lens { font-family: var(--st-font); color: var(--st-text-color); text-align: center; }
+.lens { position: relative; font-family: var(--st-font); color: var(--st-text-color); text-align: center; }
 canvas {
   display: block; box-sizing: border-box; width: min(100%, 50vh - 130px); aspect-ratio: 1; margin: 0 auto;
   image-rendering: pixelated; background: black; border: 1px solid #7d8794; border-radius: 4px;
 }
 p { margin: 0.15rem 0 0; line-height: 1.25; font-size: 1rem; min-height: 1.25em; }
 .where { font-variant-numeric: tabular-nums; white-space: pre; font-weight: 700; font-size: 1.15rem; }
+.said {
+  position: absolute; width: 1px; height: 1px; min-height: 0; overflow: hidden; clip-path: inset(50%); white-space: nowrap;
+}
 """
 
 

@@ -34,7 +34,10 @@ class Lens {
     };
     if (chart) this.view = null;
     this.readout.silent = false;
-    if (this.asked && (moved || this.asked.click === data.answered)) this.hear();
+    if (this.asked && (moved || this.asked.click === data.answered)) {
+      this.hear();
+      this.readout.tell(`${nameOf(data.place, data)}, ${data.pinned}`);
+    }
     this.loadFields();
     this.loadPinned();
     this.draw();
@@ -269,6 +272,7 @@ class Lens {
       this.pointer = null; // until it moves
       this.moveCursor(place, 'under the arrow keys');
       this.show(place, this.words);
+      this.readout.tell();
     } else if (event.key === 'Enter') {
       const [x, y] = this.view.pixelOf(from);
       this.pointer = null;
@@ -277,6 +281,7 @@ class Lens {
       this.pointer = null;
       this.moveCursor(null);
       this.rest();
+      this.readout.tell();
     } else return;
     event.preventDefault();
   }

@@ -12,7 +12,7 @@ const nameOf = ([a, b], { names, strip, latent }) => {
 class Readout {
   constructor(root) {
     this.screen = new Screen(root.querySelector('canvas'));
-    [this.where, this.what] = ['.where', '.what'].map((name) => root.querySelector(name));
+    [this.where, this.what, this.said] = ['.where', '.what', '.said'].map((name) => root.querySelector(name));
     this.silent = false; // whether a click was left without an answer
   }
 
@@ -35,8 +35,14 @@ class Readout {
     this.what.textContent = this.silent ? SILENCE : words;
   }
 
+  // For those who listen. What merely follows the pointer would never let them hear the end of it.
+  tell(words = `${this.where.textContent}, ${this.what.textContent}`) {
+    this.said.textContent = words;
+  }
+
   giveUp() {
     this.silent = true;
     this.what.textContent = SILENCE;
+    this.tell(SILENCE);
   }
 }
