@@ -310,11 +310,12 @@ class Lens {
     else if (!this.press) this.lookAgain();
   }
 
-  // The page may have scrolled or been resized.
+  // The page may have scrolled, or moved to a screen of other pixels.
   lookAgain() {
     const before = this.view;
     if (!this.look() || !before || this.view.state === before.state) return;
-    if (this.aims) this.settle();
+    if (this.view.ratio !== before.ratio) this.draw();
+    else if (this.aims) this.settle();
   }
 
   stop() {
