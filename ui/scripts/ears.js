@@ -9,10 +9,11 @@ const hideNames = (graph) => {
   });
 };
 
-const listenTo = (graph, lens) => {
+// A chart that outlives a lens tells the next one.
+const listenTo = (graph) => {
   for (const name of ['plotly_afterplot', 'plotly_relayout', 'plotly_relayouting', 'plotly_redraw']) {
     graph.on(name, () => {
-      lens.drawSoon();
+      graph.ears.drawSoon();
       hideNames(graph);
     });
   }

@@ -298,9 +298,9 @@ class Lens {
     const { graph, container } = this;
     this.loadAtlas();
     if (!graph?.on || !graph._fullLayout?.xaxis) return;
-    if (!graph.hasEars) {
-      graph.hasEars = true;
-      listenTo(graph, this);
+    if (graph.ears !== this) {
+      if (!graph.ears) listenTo(graph);
+      graph.ears = this;
       container.tabIndex = 0;
       container.setAttribute('role', 'application');
       container.setAttribute('aria-label', 'The plane. Arrow keys move the lens, Enter pins what it shows, Escape goes back.');
