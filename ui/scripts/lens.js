@@ -321,6 +321,7 @@ class Lens {
   stop() {
     this.hear();
     this.unlisten();
+    if (window.vaeLens === this) delete window.vaeLens; // it would keep its atlas
   }
 }
 
