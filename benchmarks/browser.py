@@ -82,7 +82,7 @@ def _wait_for(address: str, process: subprocess.Popen) -> None:
 def wait_for_plane(page: Page) -> None:
     """Until the plane listens to the pointer, and the atlas of what it shows is in the browser."""
     page.wait_for_function(
-        "() => window.vaeLens?.graph?.hasEars && window.vaeLens.view && window.vaeLens.state.atlas", timeout=60_000
+        "() => window.vaeLens?.graph?.ears && window.vaeLens.view && window.vaeLens.state.atlas", timeout=60_000
     )
 
 

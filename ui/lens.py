@@ -17,35 +17,45 @@ from ui.scripts import script
 from ui.view import FARTHEST
 
 KEY = "lens"
+ANSWERED = "lens_answered"
 HTML = """
 <div class="lens">
   <canvas width="28" height="28" role="img" aria-label="The decoded image"></canvas>
-  <p class="where" aria-live="polite"></p>
+  <p class="where"></p>
   <p class="what"></p>
+  <p class="said" aria-live="polite"></p>
 </div>
 """
 CSS = """
-.lens { font-family: var(--st-font); color: var(--st-text-color); text-align: center; }
+.lens { position: relative; font-family: var(--st-font); color: var(--st-text-color); text-align: center; }
 canvas {
   display: block; box-sizing: border-box; width: min(100%, max(9rem, 50vh - 130px)); aspect-ratio: 1; margin: 0 auto;
   image-rendering: pixelated; background: black; border: 1px solid #7d8794; border-radius: 4px;
 }
 p { margin: 0.15rem 0 0; line-height: 1.25; font-size: 1rem; min-height: 1.25em; }
 .where { font-variant-numeric: tabular-nums; white-space: pre; font-weight: 700; font-size: 1.15rem; }
+.said {
+  position: absolute; width: 1px; height: 1px; min-height: 0; overflow: hidden; clip-path: inset(50%); white-space: nowrap;
+}
 """
 
 
 @dataclass(frozen=True)
 class Pick:
-    """What the visitor pinned: coordinates on the plane, or the held-out image whose code was clicked."""
+    """What the visitor pinned: coordinates on the plane, or the held-out image whose code was clicked.
+
+    `click` is the browser's number for this click, by which it knows the answer.
+    """
 
     place: tuple[float, float]
     probe: int | None
+    click: float = 0.0
 
 
 @cache
 def _component() -> Callable:
-    return st.components.v2.component("lens", html=HTML, css=CSS, js=script("latest", "atlas", "view", "layers", "lens"))
+    scripts = script("latest", "atlas", "view", "layers", "readout", "ears", "lens")
+    return st.components.v2.component("lens", html=HTML, css=CSS, js=scripts)
 
 
 def lens(data: dict, on_pick: Callable[[Pick], None]) -> None:
@@ -54,8 +64,10 @@ def lens(data: dict, on_pick: Callable[[Pick], None]) -> None:
     def picked() -> None:
         pick = _checked(st.session_state[KEY].get("pick"))
         if pick is not None:
+            st.session_state[ANSWERED] = pick.click
             on_pick(pick)
 
+    data = data | {"answered": st.session_state.get(ANSWERED, 0.0)}
     _component()(key=KEY, data=data, on_pick_change=picked)
 
 
@@ -63,8 +75,8 @@ def _checked(answer: object) -> Pick | None:
     """What the browser sent, when it is a place: anybody can send anything over a websocket."""
     try:
         a, b = (float(value) for value in answer["place"])
-        probe = answer.get("probe")
-        fits = all(math.isfinite(value) and abs(value) <= FARTHEST for value in (a, b))
-        return Pick((a, b), None if probe is None else int(probe)) if fits else None
+        probe, click = answer.get("probe"), float(answer.get("click", 0))
+        fits = all(math.isfinite(value) and abs(value) <= FARTHEST for value in (a, b)) and math.isfinite(click)
+        return Pick((a, b), None if probe is None else int(probe), click) if fits else None
     except (TypeError, KeyError, ValueError, AttributeError, OverflowError):
         return None

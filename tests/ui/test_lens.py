@@ -15,6 +15,7 @@ from ui.lens import Pick
         ({"place": [0.5, -1.25], "probe": None}, Pick((0.5, -1.25), None)),
         ({"place": [1, 2], "probe": 7}, Pick((1.0, 2.0), 7)),
         ({"place": [-100, 100], "more": "words"}, Pick((-100.0, 100.0), None)),
+        ({"place": [1, 2], "click": 1764361200123}, Pick((1.0, 2.0), None, 1764361200123.0)),
     ],
 )
 def test_a_place_is_a_pick(answer, pick):
@@ -27,6 +28,7 @@ def test_a_place_is_a_pick(answer, pick):
         None, "place", 5, [], [0.5, 1], {}, {"place": None}, {"place": [1]}, {"place": [1, 2, 3]}, {"place": ["x", 1]},
         {"place": [float("nan"), 0]}, {"place": [float("inf"), 0]}, {"place": [1000001, 0]}, {"place": [10**400, 0]},
         {"place": {"a": 1}}, {"place": [[1], [2]]}, {"probe": 3}, {"place": [1, 2], "probe": "x"},
+        {"place": [1, 2], "click": "x"}, {"place": [1, 2], "click": float("nan")}, {"place": [1, 2], "click": [3]},
         {"place": [1, 2], "probe": [3]}, {"place": [1, 2], "probe": float("inf")}, {"place": [1, 2], "probe": float("nan")},
     ],
 )  # fmt: skip

@@ -15,7 +15,7 @@ const canvasOn = (view, name, below) => {
     if (below) box.prepend(canvas);
     else box.append(canvas);
   }
-  const ratio = window.devicePixelRatio || 1;
+  const { ratio } = view;
   const [width, height] = [Math.round(view.width * ratio), Math.round(view.height * ratio)];
   if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
   canvas.style.cssText = `position:absolute;left:${view.offset[0]}px;top:${view.offset[1]}px;

@@ -5,32 +5,39 @@ const REACH = { mouse: 6, pen: 6, touch: 14 }; // pixels from a code that still 
 const STILL = 5; // a press that moves farther is a pan
 const NUDGES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] };
 
-const signed = (value) => value.toFixed(2).replace('-', '\u2212').padStart(5, '\u2007');
+const PATIENCE = 5000; // milliseconds that a click waits for the server
+const UNDER = 'under the pointer';
 
 class Lens {
   constructor(root) {
-    this.screen = new Screen(root.querySelector('canvas'));
-    this.where = root.querySelector('.where');
-    this.what = root.querySelector('.what');
+    this.readout = new Readout(root);
     this.state = { pictures: {}, atlas: null, cursor: null, traveller: null };
     this.press = null;
-    this.inside = false; // whether the pointer is on the plane
+    this.pointer = null; // its pixel of the window, while it is on the plane
+    this.asked = null; // the click that the server has not answered yet
+    this.last = null; // the atlas that came last, which may be another slice's by now
+    this.expected = true; // whether there will be an atlas
   }
 
   // What the server says: the pinned place with its exact image, the layers, and which atlas belongs to them.
   update(data) {
-    const { pictures, atlas } = this.state;
+    const pictures = this.state.run === data.run ? this.state.pictures : {};
     const moved = this.state.place?.join() !== data.place.join();
     const chart = this.state.chart !== data.chart || this.state.scale !== data.scale;
     const same = JSON.stringify(this.state.road) === JSON.stringify(data.road);
     this.state = {
       ...data,
       pictures,
-      atlas: atlas?.id === data.atlas_id ? atlas : null,
+      atlas: this.last?.id === data.atlas_id ? this.last : null,
       cursor: moved ? null : this.state.cursor,
       traveller: same ? this.state.traveller : null,
     };
     if (chart) this.view = null;
+    this.readout.silent = false;
+    if (this.asked && (moved || this.asked.click === data.answered)) {
+      this.hear();
+      this.readout.tell(`${nameOf(data.place, data)}, ${data.pinned}`);
+    }
     this.loadFields();
     this.loadPinned();
     this.draw();
@@ -51,8 +58,14 @@ class Lens {
 
   // Pictures
 
+  // Which plane an atlas is of; slices of one plane differ in the other coordinates.
+  get plane() {
+    return [this.state.run, ...this.state.names].join();
+  }
+
   async loadAtlas() {
     const id = this.state.atlas_id;
+    this.expectAtlas(document.querySelector(`.st-key-no-${CSS.escape(id)}`) === null);
     const image = document.querySelector(`.st-key-atlas img[alt^="${CSS.escape(id)} "]`);
     if (!image || this.state.atlas?.id === id || this.loading === id) return;
     this.loading = id;
@@ -61,11 +74,20 @@ class Lens {
       const [name, size, extent, error] = image.alt.split(' ');
       const atlas = await unpackAtlas(image, Number(size), Number(extent), Number(error));
       if (name !== this.state.atlas_id) return; // another one is wanted by now
-      this.state.atlas = Object.assign(atlas, { id });
+      this.last = this.state.atlas = Object.assign(atlas, { id, plane: this.plane });
       this.draw();
     } finally {
       this.loading = null;
     }
+  }
+
+  // The server says where there is none; the last slice waits for nothing then.
+  expectAtlas(expected) {
+    if (this.expected === expected) return;
+    this.expected = expected;
+    if (expected) return;
+    this.last = null;
+    this.draw();
   }
 
   async loadFields() {
@@ -74,43 +96,48 @@ class Lens {
       const image = new Image();
       image.src = picture;
       await image.decode();
+      if (!this.state.fields.some((field) => field.picture === picture)) continue; // another one is wanted by now
       this.state.pictures[layer] = image;
       this.drawSoon();
     }
   }
 
   async loadPinned() {
+    const { place, pinned: words } = this.state;
     const image = new Image();
     image.src = this.state.image;
     await image.decode();
     if (image.src !== this.state.image) return;
-    this.pinned = image;
-    if (!this.inside && !this.state.cursor) this.rest();
+    this.pinned = { image, place, words };
+    if (!this.aims || !this.state.atlas) this.rest();
   }
 
   // Drawing
 
   draw() {
     if (!this.graph || !this.look() || !this.graph.querySelector('.svg-container')) return;
-    const { layers, atlas, run } = this.state;
+    const { layers } = this.state;
     const covered = ['manifold', 'density', 'change'].some((layer) => layers.includes(layer));
     this.container.classList.toggle('without-codes', !layers.includes('clusters'));
     this.container.classList.toggle('faint-codes', covered);
-    const waiting = layers.includes('manifold') && !atlas && this.drawn === run; // the last slice stays until the next is there
-    if (!waiting) drawUnder(canvasOn(this.view, 'lens-under', true), this.view, this.state);
-    if (atlas) this.drawn = run;
+    const last = this.last?.plane === this.plane ? this.last : null; // the last slice stays until the next is there
+    const atlas = this.state.atlas ?? last;
+    drawUnder(canvasOn(this.view, 'lens-under', true), this.view, { ...this.state, atlas });
     this.drawOver();
+    if (this.aims) this.settle();
   }
 
   drawOver() {
-    if (this.view) drawOver(canvasOn(this.view, 'lens-over', false), this.view, this.state);
+    if (!this.view) return;
+    const asked = this.asked && { place: this.asked.place, posterior: null, neighbours: [] };
+    drawOver(canvasOn(this.view, 'lens-over', false), this.view, { ...this.state, ...asked });
   }
 
   // The player of the road says where it is.
   travel({ place, moved }) {
     this.state.traveller = place;
     this.drawOver();
-    if (moved && !this.inside) this.show(place, 'on the road from A to B');
+    if (moved && !this.pointer) this.show(place, 'on the road from A to B');
   }
 
   drawSoon() {
@@ -123,47 +150,66 @@ class Lens {
 
   // Show the image at a place. Only what was decoded is drawn: beyond the atlas, and before it is there, nothing is.
   show(place, words) {
-    const drawn = this.state.atlas?.sample(place, this.screen.grey) ?? false;
-    if (!drawn) this.screen.grey.fill(0);
-    this.screen.show();
-    this.where.textContent = this.nameOf(place);
-    this.what.textContent = drawn ? words : this.state.atlas ? 'beyond the atlas: click to decode it' : 'the lens is on its way';
-  }
-
-  nameOf([a, b]) {
-    const { names, strip, latent } = this.state;
-    if (strip) return `z = ${signed(a)}`;
-    return latent === 2 ? `z = (${signed(a)}, ${signed(b)})` : `${names[0]} ${signed(a)}, ${names[1]} ${signed(b)}`;
+    const { atlas } = this.state;
+    const drawn = atlas?.sample(place, this.readout.grey) ?? false;
+    const empty = this.expected ? 'the lens is on its way' : 'there is no lens on this plane';
+    this.readout.showGrey(drawn);
+    this.readout.say(place, this.state, drawn ? words : atlas ? 'beyond the atlas: click to decode it' : empty);
   }
 
   // With no pointer on the plane: the pinned image, as the server decoded it.
   rest() {
     if (!this.pinned) return;
-    this.screen.context.drawImage(this.pinned, 0, 0, SIDE, SIDE);
-    this.where.textContent = this.nameOf(this.state.place);
-    this.what.textContent = this.state.pinned;
+    const { image, place, words } = this.pinned;
+    this.readout.showImage(image);
+    this.readout.say(place, this.state, words);
+  }
+
+  // Whether the lens looks at a place of the visitor's choice.
+  get aims() {
+    return Boolean(this.pointer ?? this.state.cursor);
+  }
+
+  // What is to be seen while nothing moves: what lies under the pointer by now, or else at the cursor, or else what is pinned.
+  settle() {
+    if (this.press || !this.view) return;
+    if (this.pointer && !this.view.holds(...this.pointer)) this.pointer = null;
+    const place = this.pointer ? this.view.placeAt(...this.pointer) : this.state.cursor;
+    if (place && this.state.atlas) this.show(place, this.pointer ? UNDER : this.words);
+    else this.rest();
   }
 
   // Pointer and keys
 
+  // Whether a pointer is felt only where it touches: a finger, and a pen that was never seen to hover.
+  touches({ pointerType }) {
+    return pointerType === 'touch' || (pointerType === 'pen' && !this.penHovers);
+  }
+
   onMove(event) {
+    if (event.pointerType === 'pen' && !event.buttons) this.penHovers = true;
     if (!this.view) return;
     const mine = this.press || (this.view.holds(event.clientX, event.clientY) && this.container?.contains(event.target));
     if (!mine) return this.leave();
-    this.inside = true;
-    const place = this.view.placeAt(event.clientX, event.clientY);
-    this.show(place, 'under the pointer');
-    if (event.pointerType === 'touch') this.moveCursor(place);
+    this.pointer = [event.clientX, event.clientY];
+    const place = this.view.placeAt(...this.pointer);
+    this.show(place, UNDER);
+    if (this.touches(event)) this.moveCursor(place, UNDER);
   }
 
   leave() {
-    if (!this.inside) return;
-    this.inside = false;
-    if (!this.state.cursor) this.rest();
+    if (!this.pointer) return;
+    this.pointer = null;
+    this.settle();
   }
 
-  moveCursor(place) {
-    this.state.cursor = place;
+  // Out of the window no move will tell.
+  onOut(event) {
+    if (!event.relatedTarget && !this.press) this.leave();
+  }
+
+  moveCursor(place, words) {
+    [this.state.cursor, this.words] = [place, words];
     this.drawOver();
   }
 
@@ -172,7 +218,7 @@ class Lens {
     this.press = mine && this.container?.contains(event.target) ? { x: event.clientX, y: event.clientY } : null;
     if (!this.press) return;
     this.look();
-    if (event.pointerType === 'touch') this.onMove(event);
+    if (this.touches(event)) this.onMove(event);
   }
 
   onRelease(event) {
@@ -185,7 +231,7 @@ class Lens {
   // A finger that is lifted is nowhere, and no move will tell.
   letGo(event) {
     this.press = null;
-    if (event.pointerType === 'touch') this.inside = false;
+    if (this.touches(event)) this.pointer = null;
   }
 
   pin(clientX, clientY, reach) {
@@ -193,29 +239,49 @@ class Lens {
     const code = this.state.layers.includes('clusters') ? this.view.codeNear(clientX, clientY, reach) : null;
     const picked = code ?? { place, probe: null };
     if (!picked.place.every(Number.isFinite)) return;
-    Object.assign(this.state, { place: picked.place, posterior: null, neighbours: [], cursor: null });
+    this.hear();
+    this.readout.silent = false;
+    this.state.cursor = null;
+    this.asked = { ...picked, click: Date.now(), timer: setTimeout(() => this.giveUp(), PATIENCE) };
     this.drawOver(); // the mark answers at once, the exact image as soon as the server has decoded it
-    this.send(picked);
+    this.send({ ...picked, click: this.asked.click });
+  }
+
+  // The answer to a click is there; the server names the click, for the same z twice would tell nothing new.
+  hear() {
+    if (this.asked) clearTimeout(this.asked.timer);
+    this.asked = null;
+  }
+
+  // No answer came: the mark goes back to what is pinned.
+  giveUp() {
+    this.hear();
+    this.readout.giveUp();
+    this.drawOver();
   }
 
   onKey(event) {
     if (document.activeElement !== this.container || !this.look()) return;
     const nudge = NUDGES[event.key];
-    const from = this.state.cursor ?? this.state.place;
+    const from = this.state.cursor ?? this.asked?.place ?? this.state.place;
     if (nudge) {
       const step = (this.view.across[1] - this.view.across[0]) / (event.shiftKey ? 400 : 60);
       const axis = from.map((value, index) => this.view.scale.toAxis(value) + nudge[index] * step);
       const place = axis.map(this.view.scale.fromAxis);
       if (this.state.strip) place[1] = 0;
-      this.moveCursor(place);
-      this.show(place, 'under the arrow keys');
+      this.pointer = null; // until it moves
+      this.moveCursor(place, 'under the arrow keys');
+      this.show(place, this.words);
+      this.readout.tell();
     } else if (event.key === 'Enter') {
       const [x, y] = this.view.pixelOf(from);
-      this.inside = false;
+      this.pointer = null;
       this.pin(this.view.left + x, this.view.top + y, 2);
     } else if (event.key === 'Escape') {
+      this.pointer = null;
       this.moveCursor(null);
       this.rest();
+      this.readout.tell();
     } else return;
     event.preventDefault();
   }
@@ -232,61 +298,39 @@ class Lens {
     const { graph, container } = this;
     this.loadAtlas();
     if (!graph?.on || !graph._fullLayout?.xaxis) return;
-    if (!graph.hasEars) {
-      graph.hasEars = true;
-      for (const name of ['plotly_afterplot', 'plotly_relayout', 'plotly_relayouting', 'plotly_redraw']) {
-        graph.on(name, () => {
-          this.drawSoon();
-          hideNames(graph);
-        });
-      }
+    if (graph.ears !== this) {
+      if (!graph.ears) listenTo(graph);
+      graph.ears = this;
       container.tabIndex = 0;
       container.setAttribute('role', 'application');
       container.setAttribute('aria-label', 'The plane. Arrow keys move the lens, Enter pins what it shows, Escape goes back.');
       hideNames(graph);
       this.draw();
     } else if (!this.view || !graph.querySelector('canvas.lens-over')) this.draw();
-    else if (!this.press) this.look(); // the page may have scrolled or been resized
+    else if (!this.press) this.lookAgain();
+  }
+
+  // The page may have scrolled, or moved to a screen of other pixels.
+  lookAgain() {
+    const before = this.view;
+    if (!this.look() || !before || this.view.state === before.state) return;
+    if (this.view.ratio !== before.ratio) this.draw();
+    else if (this.aims) this.settle();
+  }
+
+  stop() {
+    this.hear();
+    this.unlisten();
+    if (window.vaeLens === this) delete window.vaeLens; // it would keep its atlas
   }
 }
-
-// A class that the legend hides takes its name off the plane too.
-const hideNames = (graph) => {
-  const hidden = new Set(graph._fullData.filter((trace) => trace.visible !== true).map((trace) => trace.name));
-  graph._fullLayout.annotations.forEach((annotation, index) => {
-    const element = graph.querySelector(`.annotation[data-index="${index}"]`);
-    if (element) element.style.display = hidden.has(annotation.name) ? 'none' : '';
-  });
-};
-
-const listen = (lens) => {
-  const ears = {
-    pointermove: (event) => lens.onMove(event),
-    pointerdown: (event) => lens.onPress(event),
-    pointerup: (event) => lens.onRelease(event),
-    pointercancel: (event) => lens.letGo(event),
-    keydown: (event) => lens.onKey(event),
-    touchstart: (event) => lens.onTouch(event),
-    scroll: () => lens.look(),
-    resize: () => lens.drawSoon(),
-    'vae-travel': (event) => lens.travel(event.detail),
-  };
-  for (const [name, ear] of Object.entries(ears)) {
-    window.addEventListener(name, ear, { capture: true, passive: name !== 'keydown' });
-  }
-  const timer = setInterval(() => lens.attach(), 200);
-  return () => {
-    for (const [name, ear] of Object.entries(ears)) window.removeEventListener(name, ear, true);
-    clearInterval(timer);
-  };
-};
 
 export default function (component) {
   const { data, parentElement, setTriggerValue } = component;
   const host = parentElement.host ?? parentElement;
   if (!host.lens) {
     host.lens = new Lens(parentElement);
-    host.lens.stop = listen(host.lens);
+    host.lens.unlisten = listen(host.lens);
     window.vaeLens = host.lens; // for whoever measures it
   }
   host.lens.send = (picked) => setTriggerValue('pick', picked);

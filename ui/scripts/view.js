@@ -45,6 +45,12 @@ class View {
     [this.width, this.height] = [xaxis._length, yaxis._length];
     this.across = xaxis.range.map(Number);
     this.up = yaxis.range.map(Number);
+    this.ratio = window.devicePixelRatio || 1; // of the screen's pixels to the page's
+  }
+
+  // All that says which place is where; two views that say the same are alike.
+  get state() {
+    return [this.left, this.top, this.width, this.height, this.across, this.up, this.ratio].join();
   }
 
   holds(x, y) {
