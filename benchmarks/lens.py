@@ -49,7 +49,7 @@ CLOCK = """() => {
     lens.onMove = (event) => {
         const given = performance.now();
         onMove.call(lens, event);
-        lens.screen.context.getImageData(0, 0, 1, 1);
+        lens.readout.screen.context.getImageData(0, 0, 1, 1);
         const drawn = performance.now();
         window.moves.push([drawn - given, drawn - event.timeStamp]);
     };
