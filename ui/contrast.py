@@ -82,8 +82,7 @@ def headings(columns: Sequence[Column], shape: tuple[float, float]) -> str:
     letters are.
     """
     settings = differing_settings([column.known.config for column in columns if column.known])
-    known = [column.known for column in columns]
-    states = [run and standing.brief(run.status, run.config.training.epochs) for run in known]
+    states = [_state(column.known) for column in columns]
     blocks, rank, letters = [], 0, 1
     for place, column in enumerate(columns):
         special, terms = "", "&nbsp;"
@@ -108,6 +107,10 @@ def _special(settings: Sequence[Setting], rank: int, beta_by_hand: str | None) -
     words = {"dataset": "{}", "latent": "{}-D", "likelihood": "{}"}
     special = [words.get(s.field, f"{s.name} {{}}").format(html.escape(s.values[rank])) for s in settings]
     return special if beta_by_hand is None else [*special, f"beta {html.escape(beta_by_hand)} by hand"]
+
+
+def _state(run: Known | None) -> str:
+    return "" if run is None else standing.brief(run.status, run.config.training.epochs)
 
 
 def _terms(run: Known) -> str:

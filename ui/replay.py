@@ -66,7 +66,7 @@ def reel_of(folder: RunFolder, axes: str) -> Reel:
     """The film of a run on the plane that `axes` name, where the run has one. Raises `RunError`."""
     config, class_names = folder.read_config()
     status = folder.read_status()
-    paths = sorted(folder.frame_paths(), key=lambda path: int(path.stem))
+    paths = folder.frame_paths()
     plane_name, plane, instead = _plane(folder, config.model.latent, axes, paths, status.active)
     packed = [(path.name, _packed(path, len(class_names), plane_name, plane)) for path in film.thin(paths)]
     joined = film.join(packed)

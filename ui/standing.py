@@ -15,24 +15,28 @@ def headline(status: Status, epochs: int) -> str:
     if status.state == "running" and status.message:
         return f"**training**: {status.message}"
     if status.state == "running":
-        parts = [_place(status, epochs).removeprefix("in ")]
+        parts = [_epoch(status.epoch + 1, epochs)]
         if status.images_per_second:  # known from the first report on
             parts += [f"{status.images_per_second:,.0f} images a second", f"{duration(status.seconds_left)} left"]
         return f"**training** on {status.device}: {', '.join(parts)}"
     message = status.message if status.state == "stopped" else ""
-    return f"**{status.state}**: epoch {status.epoch:,} of {epochs:,}. {message}"
+    return f"**{status.state}**: {_epoch(status.epoch, epochs)}. {message}"
 
 
 def brief(status: Status, epochs: int) -> str:
     """The same in a few words; empty where there is nothing to say of a run that is finished."""
-    if status.state in ("finished", "queued"):
-        return "" if status.state == "finished" else status.state
-    return f"{status.state}, {_place(status, epochs)}"
+    if status.state == "finished":
+        return ""
+    return status.state if status.state == "queued" else f"{status.state}, {_place(status, epochs)}"
 
 
 def _place(status: Status, epochs: int) -> str:
     """In which epoch it is, or after which where none is begun."""
     begun = status.total_steps > 0 and status.step * epochs % status.total_steps
     if status.state == "running" or begun:
-        return f"in epoch {min(status.epoch + 1, epochs):,} of {epochs:,}"
-    return f"after epoch {status.epoch:,} of {epochs:,}"
+        return f"in {_epoch(status.epoch + 1, epochs)}"
+    return f"after {_epoch(status.epoch, epochs)}"
+
+
+def _epoch(number: int, epochs: int) -> str:
+    return f"epoch {min(number, epochs):,} of {epochs:,}"
