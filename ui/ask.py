@@ -115,9 +115,16 @@ def _model_settings(fields: _Fields, asked: ModelConfig) -> tuple[ModelConfig, s
             before = ",".join(map(str, getattr(asked, f"{part}_widths")))
             text = column.text_input(f"{part.capitalize()} widths", before, key=f"ask_{part}_{fields.recipe}")
             layers[f"{part}_widths"] = widths(text)
+    lattice = _lattice(fields, left, asked) if asked.architecture == "mlp" else None
     held_out = left.selectbox("Held out", HELD_OUT, key="ask_held_out", help="Choose settings by validation, report on test")
-    shape = {"activation": activation, "fourier_features": fourier}
+    shape = {"activation": activation, "fourier_features": fourier, "encoder_lattice": lattice}
     return ModelConfig(asked.architecture, latent, likelihood, scale, **layers, **shape), held_out
+
+
+def _lattice(fields: _Fields, column: DeltaGenerator, asked: ModelConfig) -> int | None:
+    words = "The encoder looks an image up among N x N decoded ones all over the plane; with 0 it is a network that sees pixels"
+    side = fields.number(column, "lattice", "Lattice it looks in", asked.encoder_lattice or 0, least=0, step=4, help=words)
+    return side or None
 
 
 def _training_settings(fields: _Fields, asked: TrainingConfig, **main: object) -> TrainingConfig:
@@ -129,8 +136,11 @@ def _training_settings(fields: _Fields, asked: TrainingConfig, **main: object) -
         "beta_schedule": fields.choice(right, "beta_schedule", "Beta's schedule", BETA_SCHEDULES, asked.beta_schedule),
     }
     if settings["beta_schedule"] != "constant":
-        rise = {"step": 0.1, "format": "%g", "help": "The share of the run, or of each cycle, in which beta rises from 0"}
-        settings["beta_rise"] = fields.number(left, "beta_rise", "Beta rises for", asked.beta_rise, **rise)
+        rise = {"step": 0.1, "format": "%g", "help": "The share of the run, or of each cycle, in which beta moves"}
+        settings["beta_rise"] = fields.number(left, "beta_rise", "Beta moves for", asked.beta_rise, **rise)
+    if settings["beta_schedule"] == "annealed":
+        first = {"step": 1.0, "format": "%g", "help": "Posteriors begin wide, so that classes find their places"}
+        settings["beta_first"] = fields.number(right, "beta_first", "Beta begins at", asked.beta_first, **first)
     if settings["beta_schedule"] == "cyclical":
         settings["beta_cycles"] = fields.number(right, "beta_cycles", "Cycles", asked.beta_cycles)
     settings |= {

@@ -11,6 +11,12 @@ from vae.arguments import command_line
 from vae.config import RunConfig
 from vae.run import RunFolder
 
+LOOKS_UP = (
+    "Its encoder **looks images up**: of {side} x {side} points of the plane it takes the one whose decoded image explains the "
+    "picture best, the prior counted in, and a small network says from the points around it where q lies and how wide it is. "
+    "A network that sees nothing but pixels more often takes the wrong one of several places for an image that is new to it."
+)
+
 
 def show(folder: RunFolder, config: RunConfig) -> None:
     """Below the fold of Explore: the curves and the settings."""
@@ -23,6 +29,8 @@ def show(folder: RunFolder, config: RunConfig) -> None:
     last = held_out[-1]
     words = f"After epoch {last.epoch:,}, in nats per held-out image: reconstruction **{last.reconstruction:.2f}**"
     st.markdown(f"{words}, KL **{last.kl:.2f}**, ELBO **{last.elbo:.2f}**.")
+    if side := config.model.encoder_lattice:
+        st.markdown(LOOKS_UP.format(side=side))
     figure = figures.curves(reports, config.training.epochs, last.step / last.epoch)
     st.plotly_chart(figure, key="history_chart", config=figures.CURVES_CONFIG, height=520, alt="Curves of the ELBO's terms")
     st.markdown("The command that trains a run like it:")

@@ -47,6 +47,7 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     add("--encoder-widths", type=str, metavar="W,W", help="hidden layers of an mlp's encoder (default: 512,512)")
     add("--decoder-widths", type=str, metavar="W,W", help="hidden layers of an mlp's decoder (default: 512,512)")
     add("--encoder-channels", type=str, metavar="C,C", help="convolutions before them: channels of each (default: none)")
+    add("--encoder-lattice", type=int, metavar="N", help="or look images up on a lattice of N x N z (default: none)")
     add("--activation", choices=ACTIVATIONS, default=model.activation)
     add("--fourier-features", type=int, default=0, metavar="N", help="feed the decoder sin and cos of z, 2z, ... (default: 0)")
     add = parser.add_argument_group("training").add_argument
@@ -57,9 +58,10 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     add("--clip-norm", type=float, help="shorten longer gradients to this norm (default: never)")
     add("--schedule", choices=SCHEDULES, default=training.schedule, help="of the learning rate")
     add("--beta", type=float, default=training.beta, help="weight of the KL term (default: 1)")
-    add("--beta-schedule", choices=BETA_SCHEDULES, default=training.beta_schedule, help="beta rises from 0, once or in cycles")
-    add("--beta-rise", type=float, default=training.beta_rise, help="share of the run, or of a cycle, in which it rises")
+    add("--beta-schedule", choices=BETA_SCHEDULES, default=training.beta_schedule, help="rises from 0, or is annealed")
+    add("--beta-rise", type=float, default=training.beta_rise, help="share of the run, or of a cycle, in which it moves")
     add("--beta-cycles", type=int, default=training.beta_cycles)
+    add("--beta-first", type=float, default=training.beta_first, help="where it falls from, annealed (default: 10)")
     add("--precision", choices=PRECISIONS, default=training.precision, help="of matrix products (default: auto)")
     add("--seed", type=int, default=training.seed)
     add("--start-from", metavar="RUN", help="begin with this run's weights; only its decoder's where the encoders differ")
@@ -78,6 +80,7 @@ def config_from(arguments: argparse.Namespace) -> RunConfig:
         encoder_widths=widths(arguments.encoder_widths) if arguments.encoder_widths else None,
         decoder_widths=widths(arguments.decoder_widths) if arguments.decoder_widths else None,
         encoder_channels=widths(arguments.encoder_channels) if arguments.encoder_channels else None,
+        encoder_lattice=arguments.encoder_lattice,
         activation=arguments.activation,
         fourier_features=arguments.fourier_features,
     )

@@ -30,14 +30,16 @@ WORDS = {
     "decoder_widths": "decoder widths",
     "fourier_features": "Fourier features",
     "encoder_channels": "convolutions of the encoder",
+    "encoder_lattice": "lattice where the encoder looks",
     "start_from": "weights to begin with",
     "freeze_decoder": "frozen decoder",
     "warped": "warping of training images",
     "clip_norm": "greatest gradient norm",
     "schedule": "learning rate's schedule",
     "beta_schedule": "beta's schedule",
-    "beta_rise": "share in which beta rises",
+    "beta_rise": "share in which beta moves",
     "beta_cycles": "beta's cycles",
+    "beta_first": "beta's first value",
 }
 """What settings are called where the field's own name would not do."""
 
@@ -75,6 +77,8 @@ def _values(config: RunConfig) -> dict[str, str]:
         settings["beta_rise"] = None
     if config.training.beta_schedule != "cyclical":
         settings["beta_cycles"] = None
+    if config.training.beta_schedule != "annealed":
+        settings["beta_first"] = None
     return {field: in_words(value) for field, value in settings.items()}
 
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 
 from vae.errors import ConfigError
 
-FORMAT = 3
+FORMAT = 4
 """Of run.json."""
 
 LATER_FIELDS = {
     2: ("beta_schedule", "beta_rise", "beta_cycles", "precision"),
     3: ("encoder_channels", "start_from", "freeze_decoder", "warped"),
+    4: ("encoder_lattice", "beta_first"),
 }
 """What each format added; earlier runs were trained by the defaults."""
 
@@ -21,7 +22,7 @@ ARCHITECTURES = ("conv", "mlp")
 LIKELIHOODS = ("bernoulli", "gaussian")
 ACTIVATIONS = ("relu", "silu", "gelu", "tanh")
 SCHEDULES = ("constant", "cosine", "one-cycle")
-BETA_SCHEDULES = ("constant", "warm-up", "cyclical")
+BETA_SCHEDULES = ("constant", "warm-up", "cyclical", "annealed")
 PRECISIONS = ("auto", "fp32", "bf16")
 HELD_OUT = ("test", "validation")
 
@@ -62,9 +63,10 @@ class ModelConfig:
 
     `encoder_widths` and `decoder_widths` are the hidden layers of an `mlp`, first to last; a `conv` has fixed layers
     and takes none. With `encoder_channels` the encoder of an `mlp` begins with convolutions of so many channels each, of
-    which the first two halve height and width. `fourier_features` is the number of frequencies 1, 2, 4, ... at which the
-    decoder is fed sin and cos of z besides z itself. `scale` is the standard deviation of the `gaussian` likelihood, in
-    pixel values.
+    which the first two halve height and width. With `encoder_lattice` its layers do not see the image but what is found
+    when it is looked up on a lattice of so many points along each axis of the plane; see `vae.lookup`. `fourier_features`
+    is the number of frequencies 1, 2, 4, ... at which the decoder is fed sin and cos of z besides z itself. `scale` is the
+    standard deviation of the `gaussian` likelihood, in pixel values.
     """
 
     architecture: str = "conv"
@@ -76,6 +78,7 @@ class ModelConfig:
     activation: str = "relu"
     fourier_features: int = 0
     encoder_channels: tuple[int, ...] | None = None
+    encoder_lattice: int | None = None
 
     def __post_init__(self) -> None:
         _check_choice("architecture", self.architecture, ARCHITECTURES)
@@ -86,6 +89,15 @@ class ModelConfig:
         _check_integer("number of Fourier features", self.fourier_features, 0, 8)
         for name in LAYERS:
             object.__setattr__(self, name, self._checked_layers(name))
+        if self.encoder_lattice is not None:
+            self._check_lattice()
+
+    def _check_lattice(self) -> None:
+        _check_integer("number of lattice points along an axis", self.encoder_lattice, 16, 256)
+        if self.architecture != "mlp" or self.latent != 2:
+            raise ConfigError("An encoder looks images up on a plane, so its lattice takes an mlp with 2 latent dimensions.")
+        if self.encoder_channels is not None:
+            raise ConfigError("An encoder that looks images up sees no pixels, so it takes no convolutions; leave one out.")
 
     def _checked_layers(self, name: str) -> tuple[int, ...] | None:
         widths, words = getattr(self, name), name.replace("_", " ")
@@ -108,7 +120,8 @@ class TrainingConfig:
 
     `weight_decay` is decoupled from the gradient (AdamW). A gradient longer than `clip_norm` is shortened to it.
     `schedule` is the learning rate's and `beta_schedule` beta's; see `vae.schedule`. With `warm-up` beta rises over the
-    share `beta_rise` of the run, with `cyclical` over that share of each of `beta_cycles` cycles. `precision` is that of
+    share `beta_rise` of the run, with `cyclical` over that share of each of `beta_cycles` cycles, and with `annealed` it goes
+    from `beta_first` to beta over that share. `precision` is that of
     matrix products; `auto` takes bf16 where the processor multiplies in it. Every `report_every` steps the training terms
     are reported; by default a hundred times an epoch.
 
@@ -130,6 +143,7 @@ class TrainingConfig:
     beta_schedule: str = "constant"
     beta_rise: float = 0.5
     beta_cycles: int = 4
+    beta_first: float = 10.0
     precision: str = "auto"
     start_from: str | None = None
     freeze_decoder: bool = False
@@ -147,6 +161,9 @@ class TrainingConfig:
         _check_choice("schedule of beta", self.beta_schedule, BETA_SCHEDULES)
         _check_number("share in which beta rises", self.beta_rise, 0.001, 1)
         _check_integer("number of beta's cycles", self.beta_cycles, 1, 1000)
+        _check_number("first beta", self.beta_first, 1e-3, 10_000)
+        if self.beta_schedule == "annealed" and self.beta == 0:
+            raise ConfigError("Beta is annealed by a constant factor a step, so it cannot end at 0; ask for a small number.")
         _check_choice("precision", self.precision, PRECISIONS)
         _check_integer("seed", self.seed, 0, 2**31 - 1)
         if self.report_every is not None:

@@ -61,7 +61,8 @@ class Ranks:
         if self.size == 1:
             return module
         device = next(module.parameters()).device
-        return DistributedDataParallel(module, device_ids=[device] if device.type == "cuda" else None)
+        ids = [device] if device.type == "cuda" else None
+        return DistributedDataParallel(module, device_ids=ids, broadcast_buffers=False)  # each rank computes its own
 
     def sum(self, part: Tensor) -> Tensor:
         """The sum of all ranks' parts, on the CPU."""

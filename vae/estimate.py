@@ -11,6 +11,8 @@ import torch
 
 from vae.config import RunConfig
 from vae.data import ONE_IN_VALIDATION, SIZES, Dataset, Split
+from vae.latent import encode_images
+from vae.lookup import STEPS_BETWEEN_REFRESHES
 from vae.model import IMAGE_SHAPE
 from vae.training import Trainer
 
@@ -29,8 +31,9 @@ def estimate_seconds(config: RunConfig, device: torch.device | str, probe_second
     train_images, held_out_images = _images_of(config)
     size = min(config.training.batch_size, train_images, MOST_IMAGES)
     with _ONE_AT_A_TIME:
-        step, evaluation = _measure(config, device, size, probe_seconds)
-    per_epoch = math.ceil(train_images / size) * step + held_out_images / size * evaluation
+        step, encoding, refresh = _measure(config, device, size, probe_seconds)
+    steps = math.ceil(train_images / size)
+    per_epoch = steps * step + held_out_images / size * encoding + (steps / STEPS_BETWEEN_REFRESHES + 1) * refresh
     return config.training.epochs * (per_epoch + SECONDS_TO_SAVE)
 
 
@@ -41,8 +44,8 @@ def _images_of(config: RunConfig) -> tuple[int, int]:
     return (train - validation, validation) if config.held_out == "validation" else (train, held_out)
 
 
-def _measure(config: RunConfig, device: torch.device | str, size: int, probe_seconds: float) -> tuple[float, float]:
-    """Seconds of one step on `size` images, and of evaluating as many."""
+def _measure(config: RunConfig, device: torch.device | str, size: int, probe_seconds: float) -> tuple[float, float, float]:
+    """Seconds of one step on `size` images, of encoding as many, and of refreshing what the encoder looks up, if it does."""
     noise = Split(torch.randint(0, 256, (size, *IMAGE_SHAPE), dtype=torch.uint8), torch.zeros(size, dtype=torch.long))
     trainer = Trainer(config, Dataset(config.dataset, noise, noise, ()), device)
     index, epsilon = torch.arange(size), torch.zeros(size, trainer.stepper.numbers)
@@ -59,4 +62,5 @@ def _measure(config: RunConfig, device: torch.device | str, size: int, probe_sec
             times += 1
         return (time.perf_counter() - began) / times
 
-    return seconds_of(take_step), seconds_of(trainer.evaluate)
+    encoding = seconds_of(lambda: encode_images(trainer.model, trainer.held_out.images).terms.elbo.cpu())
+    return seconds_of(take_step), encoding, seconds_of(trainer.model.refresh_lookup) if trainer.model.lookup else 0.0

@@ -14,6 +14,7 @@ from torch.nn import functional
 from vae.config import ModelConfig
 from vae.errors import ConfigError
 from vae.likelihood import likelihood_of
+from vae.lookup import Lookup
 
 IMAGE_SHAPE = (1, 28, 28)
 """Channels, height and width of every image, of every data set."""
@@ -71,7 +72,9 @@ def _convolutions(config: ModelConfig, channels: tuple[int, ...]) -> list[nn.Mod
     return layers
 
 
-def _mlp_encoder(config: ModelConfig) -> tuple[nn.Module, int]:
+def _mlp_encoder(config: ModelConfig, lookup: Lookup | None) -> tuple[nn.Module, int]:
+    if lookup is not None:
+        return nn.Sequential(*_dense_layers(config, lookup.inputs, config.encoder_widths)), config.encoder_widths[-1]
     channels = config.encoder_channels or ()
     side = IMAGE_SHAPE[1] // 2 ** min(len(channels), 2)
     inputs = (channels or IMAGE_SHAPE)[-1 if channels else 0] * side**2
@@ -119,7 +122,8 @@ def _initialise(module: nn.Module) -> None:
 class VAE(nn.Module):
     """A variational autoencoder with a standard normal prior over D latent dimensions and a diagonal posterior.
 
-    `conv` is the example of the Keras documentation, `mlp` a stack of dense layers; see `ModelConfig`.
+    `conv` is the example of the Keras documentation, `mlp` a stack of dense layers; see `ModelConfig`. Where there is a
+    `lookup` the encoder's dense layers see what it finds, and say where the posterior lies in units of its spacing.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -128,12 +132,16 @@ class VAE(nn.Module):
         self.likelihood = likelihood_of(config)
         features = FourierFeatures(config.fourier_features)
         inputs = config.latent * (1 + 2 * config.fourier_features)
+        self.lookup = None
+        if config.encoder_lattice is not None:
+            self.lookup = Lookup(config.encoder_lattice, math.prod(IMAGE_SHAPE), features)
         conv = config.architecture == "conv"
-        self.encoder, width = (_conv_encoder if conv else _mlp_encoder)(config)
+        self.encoder, width = _conv_encoder(config) if conv else _mlp_encoder(config, self.lookup)
         self.mean_head = nn.Linear(width, config.latent)
         self.log_variance_head = nn.Linear(width, config.latent)
         self.decoder = nn.Sequential(features, (_conv_decoder if conv else _mlp_decoder)(config, inputs))
         self.apply(_initialise)
+        self.register_load_state_dict_post_hook(VAE._decodes_otherwise)
 
     @property
     def device(self) -> torch.device:
@@ -142,11 +150,29 @@ class VAE(nn.Module):
 
     def encode(self, images: Tensor) -> Posterior:
         """q(z given x) of images (N, C, H, W) in [0, 1]; mean and log variance are (N, D)."""
-        hidden = self.encoder(images)
+        if self.lookup is None:
+            return self._posterior(self.encoder(images), images.dtype)
+        if not self.lookup.fresh:
+            self.refresh_lookup()
+        found, spacing = self.lookup.find(images), self.lookup.spacing
+        beside = self._posterior(self.encoder(found.seen), images.dtype)
+        return Posterior(found.place + spacing * beside.mean, 2 * math.log(spacing) + beside.log_variance)
+
+    def refresh_lookup(self, shift: int = 0) -> None:
+        """Let a `lookup` know the decoder as it is now: its first use does, and a training every so often. Else nothing."""
+        if self.lookup is not None:
+            self.lookup.refresh(self.decode_parameters, self.likelihood, shift)
+
+    def _decodes_otherwise(self, *_: object) -> None:
+        """What was kept of the decoder no longer holds."""
+        if self.lookup is not None:
+            self.lookup.fresh = False
+
+    def _posterior(self, hidden: Tensor, dtype: torch.dtype) -> Posterior:
         heads = (self.mean_head, self.log_variance_head)  # in one product: two of so few columns take twice as long
         weight, bias = torch.cat([head.weight for head in heads]), torch.cat([head.bias for head in heads])
         both = functional.linear(hidden, weight, bias)
-        both = both.to(images.dtype)  # layers may multiply in bf16, sums are never taken in it
+        both = both.to(dtype)  # layers may multiply in bf16, sums are never taken in it
         return Posterior(*both.chunk(2, 1))
 
     def decode_parameters(self, z: Tensor, constant: bool = False) -> Tensor:
@@ -168,7 +194,7 @@ class VAE(nn.Module):
 
         Raises `ConfigError` where the models differ in anything else.
         """
-        any_encoder = {"encoder_widths": None, "encoder_channels": None}
+        any_encoder = {"encoder_widths": None, "encoder_channels": None, "encoder_lattice": None}
         ours, theirs = (dataclasses.replace(model.config, **any_encoder) for model in (self, other))
         if ours != theirs:
             raise ConfigError(f"The run to start from decodes by {theirs}, this one by {ours}; ask for the same decoder.")
@@ -176,6 +202,7 @@ class VAE(nn.Module):
             self.load_state_dict(other.state_dict())
         else:
             self.decoder.load_state_dict(other.decoder.state_dict())
+            self._decodes_otherwise()
 
 
 def build_model(config: ModelConfig, seed: int = 0) -> VAE:

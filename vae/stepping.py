@@ -67,6 +67,8 @@ class Stepper:
     def compute(self, index: Tensor, epsilon: Tensor, beta: float | Tensor) -> Tensor:
         """All that a step computes, with the learning rate that is set. Never waits for the device."""
         self.optimiser.zero_grad(set_to_none=True)
+        if self.model.lookup is not None:
+            self.model.lookup.set_beta(beta)
         images = pixels(self.images.index_select(0, self.ranks.share_of(index)))
         epsilon, bends = self.ranks.share_of(epsilon).tensor_split([self.model.config.latent], 1)
         bent = warp(images, bends, self.config.warped) if self.config.warped else None

@@ -6,6 +6,7 @@ for report in Trainer(RunConfig(dataset="digits"), data.load("digits")).reports(
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import time
@@ -20,6 +21,7 @@ from vae.distributed import SOLO, Ranks
 from vae.errors import ConfigError, TrainingError
 from vae.graph import stepper_for
 from vae.latent import Codes, encode_images
+from vae.lookup import STEPS_BETWEEN_REFRESHES
 from vae.model import VAE, build_model
 from vae.report import Report
 from vae.schedule import beta_at, learning_rate_at
@@ -152,7 +154,9 @@ class Trainer:
     def evaluate(self) -> Report:
         """Encode the held-out images, keep their `codes` and report their terms. Not counted in `seconds`."""
         self.model.eval()
-        self.codes = encode_images(self.model, self.held_out.images, self.config.training.seed)
+        with self.model.lookup.left_as_it_is() if self.model.lookup else contextlib.nullcontext():
+            self.model.refresh_lookup()
+            self.codes = encode_images(self.model, self.held_out.images, self.config.training.seed)
         terms = self.codes.terms
         means = (terms.reconstruction.cpu().double().mean().item(), terms.kl.cpu().double().mean().item())
         if not all(map(math.isfinite, means)):
@@ -175,10 +179,16 @@ class Trainer:
     def _take_step(self, place: int, order: Tensor) -> None:
         size = self.config.training.batch_size
         index = order[place * size : (place + 1) * size]
+        if self.step % STEPS_BETWEEN_REFRESHES == 0:
+            self._refresh_lookup()
         epsilon = torch.randn(len(index), self.stepper.numbers, generator=self.noise, device=self.device)
         terms = self.stepper.take(index, epsilon, self._beta(self.step), self._learning_rate(self.step))
         self._terms.write(place, terms)
         self.step += 1
+
+    def _refresh_lookup(self) -> None:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.stepper.bf16):
+            self.model.refresh_lookup(shift=self.step // STEPS_BETWEEN_REFRESHES)
 
     def _beta(self, step: int) -> float:
         by_hand = self.steering.beta
@@ -246,6 +256,8 @@ class Trainer:
         self._terms.fetch(self.step % self.steps_per_epoch)
         for index, state in self.stepper.state().items():
             tensors |= {f"optimiser.{index}.{name}": value for name, value in state.items()}
+        if self.model.lookup is not None:
+            tensors |= {f"lookup.{name}": value for name, value in self.model.lookup.state().items()}
         tensors |= {"noise": self.noise.get_state(), "terms": self._terms.rows}
         by_hand = self.steering.by_hand() | {TOLD + name: value for name, value in self._told.by_hand().items()}
         return tensors, by_hand | {"step": self.step, "reported": self._reported, "seconds": self.seconds}
@@ -257,6 +269,8 @@ class Trainer:
         """
         try:
             self.model.load_state_dict(_under("model.", tensors))
+            if self.model.lookup is not None:
+                self.model.lookup.restore(_under("lookup.", tensors))
             optimiser = self.stepper.state()
             for name, value in _under("optimiser.", tensors).items():
                 index, part = name.split(".")

@@ -20,6 +20,10 @@ CONFIGS = [
         model=ModelConfig("mlp", encoder_channels=(8, 9)),
         training=TrainingConfig(start_from="checkpoints/earlier", freeze_decoder=True, warped=0.5),
     ),
+    RunConfig(
+        model=ModelConfig("mlp", encoder_lattice=48),
+        training=TrainingConfig(beta=0.5, beta_schedule="annealed", beta_first=8.0),
+    ),
 ]
 
 
@@ -49,6 +53,11 @@ def test_a_configuration_survives_json(config):
         {"architecture": "conv", "encoder_widths": (512,)},
         {"architecture": "conv", "encoder_channels": (32,)},
         {"encoder_channels": (0,)},
+        {"encoder_lattice": 15},
+        {"encoder_lattice": 24.0},
+        {"encoder_lattice": 24, "latent": 3},
+        {"encoder_lattice": 24, "encoder_channels": (4,)},
+        {"architecture": "conv", "encoder_lattice": 24},
     ],
 )
 def test_a_model_that_cannot_be_is_refused(change):
@@ -79,6 +88,9 @@ def test_a_model_that_cannot_be_is_refused(change):
         {"freeze_decoder": True},
         {"freeze_decoder": 1, "start_from": "a"},
         {"warped": -1.0},
+        {"beta_first": 0.0},
+        {"beta_first": math.inf},
+        {"beta_schedule": "annealed", "beta": 0.0},
         {"warped": math.nan, "start_from": "a", "freeze_decoder": True},
     ],
 )

@@ -50,9 +50,12 @@ CONFIG = {"epochs": 2, "batch_size": 204, "schedule": "one-cycle", "beta_schedul
 ENCODER_ALONE = {"start_from": "a run", "freeze_decoder": True, "warped": 1.0, "encoder_channels": (4, 6)}
 
 
-@pytest.mark.parametrize("model", [{}, {"architecture": "conv"}, {"warped": 0.5}, ENCODER_ALONE])
+LOOKING_UP = {"encoder_lattice": 24, "beta_schedule": "annealed"}
+
+
+@pytest.mark.parametrize("model", [{}, {"architecture": "conv"}, {"warped": 0.5}, ENCODER_ALONE, LOOKING_UP])
 def test_steps_by_tensors_that_stay_are_the_same_steps(model, digits):
-    config = small_config(clip_norm=100.0, **CONFIG, **model)
+    config = small_config(clip_norm=100.0, **(CONFIG | model))
     trainer, ours = trained_with(Rehearsal, config, digits)
     assert sorted(trainer.stepper.recordings) == [5, 204]
     plain, expected = trained_with(Stepper, config, digits)
@@ -128,9 +131,9 @@ def test_a_processor_takes_its_steps_one_by_one(digits):
 
 
 @on_gpu
-@pytest.mark.parametrize("architecture", ["mlp", "conv"])
-def test_recorded_steps_are_those_taken_one_by_one(architecture, digits):
-    config = small_config(architecture=architecture, clip_norm=100.0, precision="fp32", **CONFIG)
+@pytest.mark.parametrize("model", [{}, {"architecture": "conv"}, LOOKING_UP])
+def test_recorded_steps_are_those_taken_one_by_one(model, digits):
+    config = small_config(clip_norm=100.0, precision="fp32", **(CONFIG | model))
     trainer, ours = trained_with(GraphStepper, config, digits, "cuda")
     assert trainer.stepper.can_record and sorted(trainer.stepper.recordings) == [5, 204]
     assert_the_same_curve(ours, trained_with(Stepper, config, digits, "cuda")[1], rel=1e-3)

@@ -13,6 +13,7 @@ MODELS = [
     ModelConfig("mlp", likelihood="gaussian", activation="gelu"),
     ModelConfig("mlp", encoder_channels=(3,)),
     ModelConfig("mlp", encoder_channels=(4, 6, 8), encoder_widths=(16,), decoder_widths=(16,)),
+    ModelConfig("mlp", encoder_lattice=20, encoder_widths=(16,), decoder_widths=(16,), fourier_features=2),
 ]
 
 

@@ -49,7 +49,7 @@ def test_a_training_writes_the_whole_folder(small_run):
     assert last.elbo == pytest.approx(frame.codes.terms.elbo.mean().item(), rel=1e-5)
 
 
-@pytest.mark.parametrize("model", [{}, {"architecture": "conv"}, {"encoder_channels": (4, 6)}])
+@pytest.mark.parametrize("model", [{}, {"architecture": "conv"}, {"encoder_channels": (4, 6)}, {"encoder_lattice": 24}])
 def test_stopped_and_resumed_is_as_if_never_stopped(model, tmp_path):
     config = small_config(epochs=4, schedule="one-cycle", **model)
     whole = RunFolder.create(tmp_path / "whole", config)

@@ -1,0 +1,131 @@
+"""The encoder that looks images up, against comparing an image with every decoded one."""
+
+import dataclasses
+import math
+
+import pytest
+import torch
+
+from tests.conftest import ROOT, small_config
+from vae.config import ModelConfig, RunConfig, TrainingConfig
+from vae.elbo import elbo_terms
+from vae.evidence import log_evidence
+from vae.lookup import BESIDE, REACH
+from vae.model import build_model
+from vae.run import RunFolder, load_run
+from vae.training import Trainer
+from vae.worker import train_run
+
+SIDE = 20
+
+
+def looking_up(seed: int = 0, **changes):
+    config = {"encoder_lattice": SIDE, "encoder_widths": (16,), "decoder_widths": (32,), "fourier_features": 2} | changes
+    return build_model(ModelConfig("mlp", **config), seed)
+
+
+def log_joint(model, image, z, beta):
+    """log p(x given z) + beta log p(z) but for a constant, the likelihood's own formula."""
+    parameters = model.decode_parameters(z)
+    likelihood = model.likelihood.log_prob(parameters, image.expand(len(z), -1, -1, -1))
+    return likelihood + beta * torch.distributions.Normal(0, 1).log_prob(z).sum(1)
+
+
+@pytest.mark.parametrize("beta", [0.0, 1.0, 5.0])
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+@torch.no_grad()
+def test_an_image_is_found_where_the_decoder_draws_it_best(likelihood, beta):
+    model, images = looking_up(likelihood=likelihood), torch.rand(12, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    images[:6] = model.decode(torch.randn(6, 2, generator=torch.Generator().manual_seed(1)))
+    model.refresh_lookup()
+    model.lookup.set_beta(beta)
+    found = model.lookup.find(images)
+    line = [-REACH + (index + 0.5) * 2 * REACH / SIDE for index in range(SIDE)]
+    inner = torch.tensor([(a, b) for a in line[BESIDE:-BESIDE] for b in line[BESIDE:-BESIDE]])
+    steps = [step * model.lookup.spacing for step in range(-BESIDE, BESIDE + 1)]
+    around = torch.tensor([(a, b) for a in steps for b in steps])
+    for image, place, seen in zip(images, found.place, found.seen, strict=True):
+        scores = log_joint(model, image, inner, beta)
+        torch.testing.assert_close(place, inner[scores.argmax()])
+        beside = (log_joint(model, image, place + around, beta) - scores.max()) / max(beta, 1)
+        features, wide, narrow = seen.split([10, len(around), len(around)])
+        torch.testing.assert_close(features, model.decoder[0](place[None])[0])
+        torch.testing.assert_close(wide, (beside / 10).clamp(-3, 3), rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(narrow, (beside / 3).exp().clamp(max=3), rtol=1e-3, atol=1e-4)
+
+
+@torch.no_grad()
+def test_the_posterior_lies_beside_the_place_in_units_of_the_spacing():
+    model, images = looking_up(), torch.rand(5, 1, 28, 28)
+    posterior = model.encode(images)
+    found = model.lookup.find(images)
+    hidden = model.encoder(found.seen)
+    torch.testing.assert_close(posterior.mean, found.place + model.lookup.spacing * model.mean_head(hidden))
+    deviation = model.lookup.spacing * (model.log_variance_head(hidden) / 2).exp()
+    torch.testing.assert_close(posterior.standard_deviation, deviation)
+
+
+@torch.no_grad()
+def test_the_decoder_is_looked_at_anew_when_weights_are_loaded_and_not_before():
+    first, second, images = looking_up(0), looking_up(1), torch.rand(5, 1, 28, 28)
+    expected = second.encode(images).mean
+    assert not torch.allclose(first.encode(images).mean, expected)
+    first.load_state_dict(second.state_dict())
+    assert torch.equal(first.encode(images).mean, expected)
+    first.decoder[1][0].weight.add_(1.0)
+    found = first.lookup.find(images).place
+    assert torch.equal(found, second.lookup.find(images).place)
+    first.refresh_lookup()
+    assert not torch.equal(first.lookup.find(images).place, found)
+
+
+def test_what_is_kept_of_the_decoder_is_no_weight_and_in_no_file():
+    model = looking_up()
+    weights = {name for name, _ in model.named_parameters()}
+    assert not any(name.startswith("lookup") for name in weights)
+    assert set(model.state_dict()) == weights | {"lookup.beta"}
+
+
+def test_evaluating_in_the_middle_of_a_training_leaves_it_as_it_was(digits):
+    """It looks at the decoder as it is then, which steps do every so often."""
+    config = small_config(epochs=3, encoder_lattice=SIDE)
+    curves = []
+    for evaluates in (False, True):
+        trainer = Trainer(config, digits)
+        list(trainer.reports(lambda: trainer.step >= 7))
+        if evaluates:
+            trainer.evaluate()
+        curves.append([(report.step, report.reconstruction, report.kl) for report in trainer.reports()])
+    assert curves[0] == curves[1]
+
+
+def test_a_finished_run_encodes_as_its_trainer_did(tmp_path, digits):
+    folder = RunFolder.create(tmp_path / "run", small_config(encoder_lattice=SIDE, beta_schedule="annealed", beta=2.0))
+    train_run(folder, device="cpu")
+    run = load_run(folder.path)
+    assert run.model.lookup.beta == 2.0
+    codes = folder.read_frame(folder.frame_paths()[-1]).codes
+    posterior = run.model.encode(digits.held_out.images.float() / 255)
+    torch.testing.assert_close(posterior.mean, codes.posterior.mean, rtol=1e-4, atol=1e-4)
+
+
+def test_it_comes_nearer_to_the_evidence_than_a_network_that_sees_pixels(tmp_path, digits):
+    """For the same decoder, after a fortieth of the epochs."""
+    shipped = load_run(ROOT / "checkpoints" / "digits")
+    config = dataclasses.replace(shipped.config.model, encoder_widths=(64, 64), encoder_lattice=60)
+    training = {"epochs": 10, "batch_size": 64, "learning_rate": 3e-3, "schedule": "one-cycle", "precision": "fp32"}
+    alone = TrainingConfig(**training, start_from=str(shipped.folder.path), freeze_decoder=True)
+    folder = RunFolder.create(tmp_path / "looks", RunConfig("digits", config, alone))
+    train_run(folder, device="cpu")
+    looks, images = load_run(folder.path).model, digits.held_out.images[:40].float() / 255
+    assert torch.equal(looks.decode(torch.zeros(1, 2)), shipped.model.decode(torch.zeros(1, 2)))
+    evidence = log_evidence(looks, images)
+    gaps = [(evidence - elbo_terms(model, images, samples=16).elbo).mean().item() for model in (looks, shipped.model)]
+    assert 0 < gaps[0] < 0.7 * gaps[1]
+
+
+def test_a_place_that_nothing_finite_is_known_of_is_no_place(digits):
+    model = looking_up()
+    with torch.no_grad():
+        model.decoder[1][0].weight.fill_(math.nan)
+    assert not model.encode(torch.rand(2, 1, 28, 28)).mean.isfinite().all()
