@@ -136,11 +136,8 @@ def _training_settings(fields: _Fields, asked: TrainingConfig, **main: object) -
         "beta_schedule": fields.choice(right, "beta_schedule", "Beta's schedule", BETA_SCHEDULES, asked.beta_schedule),
     }
     if settings["beta_schedule"] != "constant":
-        rise = {"step": 0.1, "format": "%g", "help": "The share of the run, or of each cycle, in which beta moves"}
-        settings["beta_rise"] = fields.number(left, "beta_rise", "Beta moves for", asked.beta_rise, **rise)
-    if settings["beta_schedule"] == "annealed":
-        first = {"step": 1.0, "format": "%g", "help": "Posteriors begin wide, so that classes find their places"}
-        settings["beta_first"] = fields.number(right, "beta_first", "Beta begins at", asked.beta_first, **first)
+        rise = {"step": 0.1, "format": "%g", "help": "The share of the run, or of each cycle, in which beta rises from 0"}
+        settings["beta_rise"] = fields.number(left, "beta_rise", "Beta rises for", asked.beta_rise, **rise)
     if settings["beta_schedule"] == "cyclical":
         settings["beta_cycles"] = fields.number(right, "beta_cycles", "Cycles", asked.beta_cycles)
     settings |= {

@@ -37,9 +37,8 @@ WORDS = {
     "clip_norm": "greatest gradient norm",
     "schedule": "learning rate's schedule",
     "beta_schedule": "beta's schedule",
-    "beta_rise": "share in which beta moves",
+    "beta_rise": "share in which beta rises",
     "beta_cycles": "beta's cycles",
-    "beta_first": "beta's first value",
 }
 """What settings are called where the field's own name would not do."""
 
@@ -77,8 +76,6 @@ def _values(config: RunConfig) -> dict[str, str]:
         settings["beta_rise"] = None
     if config.training.beta_schedule != "cyclical":
         settings["beta_cycles"] = None
-    if config.training.beta_schedule != "annealed":
-        settings["beta_first"] = None
     return {field: in_words(value) for field, value in settings.items()}
 
 

@@ -13,7 +13,7 @@ FORMAT = 4
 LATER_FIELDS = {
     2: ("beta_schedule", "beta_rise", "beta_cycles", "precision"),
     3: ("encoder_channels", "start_from", "freeze_decoder", "warped"),
-    4: ("encoder_lattice", "beta_first"),
+    4: ("encoder_lattice",),
 }
 """What each format added; earlier runs were trained by the defaults."""
 
@@ -22,7 +22,7 @@ ARCHITECTURES = ("conv", "mlp")
 LIKELIHOODS = ("bernoulli", "gaussian")
 ACTIVATIONS = ("relu", "silu", "gelu", "tanh")
 SCHEDULES = ("constant", "cosine", "one-cycle")
-BETA_SCHEDULES = ("constant", "warm-up", "cyclical", "annealed")
+BETA_SCHEDULES = ("constant", "warm-up", "cyclical")
 PRECISIONS = ("auto", "fp32", "bf16")
 HELD_OUT = ("test", "validation")
 
@@ -120,8 +120,7 @@ class TrainingConfig:
 
     `weight_decay` is decoupled from the gradient (AdamW). A gradient longer than `clip_norm` is shortened to it.
     `schedule` is the learning rate's and `beta_schedule` beta's; see `vae.schedule`. With `warm-up` beta rises over the
-    share `beta_rise` of the run, with `cyclical` over that share of each of `beta_cycles` cycles, and with `annealed` it goes
-    from `beta_first` to beta over that share. `precision` is that of
+    share `beta_rise` of the run, with `cyclical` over that share of each of `beta_cycles` cycles. `precision` is that of
     matrix products; `auto` takes bf16 where the processor multiplies in it. Every `report_every` steps the training terms
     are reported; by default a hundred times an epoch.
 
@@ -143,7 +142,6 @@ class TrainingConfig:
     beta_schedule: str = "constant"
     beta_rise: float = 0.5
     beta_cycles: int = 4
-    beta_first: float = 10.0
     precision: str = "auto"
     start_from: str | None = None
     freeze_decoder: bool = False
@@ -161,9 +159,6 @@ class TrainingConfig:
         _check_choice("schedule of beta", self.beta_schedule, BETA_SCHEDULES)
         _check_number("share in which beta rises", self.beta_rise, 0.001, 1)
         _check_integer("number of beta's cycles", self.beta_cycles, 1, 1000)
-        _check_number("first beta", self.beta_first, 1e-3, 10_000)
-        if self.beta_schedule == "annealed" and self.beta == 0:
-            raise ConfigError("Beta is annealed by a constant factor a step, so it cannot end at 0; ask for a small number.")
         _check_choice("precision", self.precision, PRECISIONS)
         _check_integer("seed", self.seed, 0, 2**31 - 1)
         if self.report_every is not None:

@@ -65,13 +65,13 @@ class Lookup(nn.Module):
         self.register_buffer("natural", torch.zeros(side**2, pixels), persistent=False)
         self.register_buffer("log_normaliser", torch.zeros(side**2), persistent=False)
         self.register_buffer("beta", torch.ones(()))
-        self.register_buffer("_beside", (steps[:, None] * side + steps).flatten(), persistent=False)
+        self.register_buffer("beside", (steps[:, None] * side + steps).flatten(), persistent=False)
         self.fresh = False
 
     @property
     def inputs(self) -> int:
         """How many numbers the dense layers see."""
-        return self.features(self.places[:1]).shape[1] + 2 * len(self._beside)
+        return self.features(self.places[:1]).shape[1] + 2 * len(self.beside)
 
     @torch.no_grad()
     def refresh(self, decode: Callable[[Tensor], Tensor], likelihood: Likelihood, shift: int = 0) -> None:
@@ -80,8 +80,8 @@ class Lookup(nn.Module):
         Every other `shift` puts the lattice elsewhere, by less than its spacing: a decoder that is trained with a lattice that
         stays learns to draw images best at its very points.
         """
-        along, up = (((0.5 + shift * ratio) % 1 - 0.5) * self.spacing for ratio in SHIFTS)
-        self.places.copy_(self.centred + self.centred.new_tensor([along, up]))
+        for axis, ratio in enumerate(SHIFTS):
+            self.places[:, axis] = self.centred[:, axis] + ((0.5 + shift * ratio) % 1 - 0.5) * self.spacing
         for first in range(0, len(self.places), IMAGES_AT_A_TIME):
             rows = slice(first, first + IMAGES_AT_A_TIME)
             parameters = decode(self.places[rows])
@@ -103,15 +103,15 @@ class Lookup(nn.Module):
 
     def _find(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """The best places (N, 2), and log p(x, z) around them less that at them, (N, (2 BESIDE + 1)^2), in nats."""
+        offset = self.log_normaliser + self.beta * self.places.square().sum(1) / 2
         with torch.autocast(pixels.device.type, enabled=False):  # bf16 would be off by as much as what is told apart
-            scores = functional.linear(pixels, self.natural, -self.log_normaliser)
-        scores = (scores - self.beta * self.places.square().sum(1) / 2) / self.beta.clamp_min(1)
+            scores = functional.linear(pixels, self.natural, -offset)
         inner = self.side - 2 * BESIDE
-        inside = scores.view(-1, self.side, self.side)[:, BESIDE : BESIDE + inner, BESIDE : BESIDE + inner]
-        best = inside.flatten(1).argmax(1)
+        inside = scores.view(-1, self.side, self.side)[:, BESIDE:-BESIDE, BESIDE:-BESIDE]
+        best = inside.flatten(1).argmax(1, keepdim=True)
         best = (best // inner + BESIDE) * self.side + best % inner + BESIDE
-        around = scores.gather(1, best[:, None] + self._beside)
-        return self.places[best], around - scores.gather(1, best[:, None])
+        around = scores.gather(1, best + self.beside) - scores.gather(1, best)
+        return self.places[best[:, 0]], around / self.beta.clamp_min(1)
 
     def state(self) -> dict[str, Tensor]:
         """What is kept of the decoder, for a training that is resumed between two refreshes."""

@@ -30,15 +30,10 @@ def beta_at(step: int, steps: int, config: TrainingConfig) -> float:
     """The weight of the KL term at step 0 <= `step` < `steps`.
 
     `warm-up` (Bowman et al. 2016, arXiv 1511.06349) rises in a line from 0 over the share `beta_rise` of all steps and
-    stays at beta. `cyclical` (Fu et al. 2019, arXiv 1903.10145) does so `beta_cycles` times. `annealed` (Rose 1998, doi
-    10.1109/5.726788) goes from `beta_first` to beta over that share, by the same factor at every step: posteriors begin wide
-    and grow narrower, so that what is coarse finds its place on the plane before what is fine.
+    stays at beta. `cyclical` (Fu et al. 2019, arXiv 1903.10145) does so `beta_cycles` times.
     """
     if config.beta_schedule == "constant":
         return config.beta
-    if config.beta_schedule == "annealed":
-        share = min(step / steps / config.beta_rise, 1.0)
-        return config.beta_first ** (1 - share) * config.beta**share
     cycles = config.beta_cycles if config.beta_schedule == "cyclical" else 1
     place = step / steps * cycles % 1
     return config.beta * min(place / config.beta_rise, 1.0)

@@ -185,9 +185,7 @@ def test_the_best_recipe_looks_images_up_and_needs_a_plane(runs):
     app = open_page("pages/train.py")
     app.selectbox(key="ask_recipe").set_value("best").run()
     command = next(code.value for code in app.code if "vae train" in code.value)
-    assert "--encoder-lattice" in command and "--beta-schedule annealed" in command
-    app.number_input(key="ask_beta_first_best_digits_mlp").set_value(4.0).run()
-    assert "--beta-first 4" in next(code.value for code in app.code if "vae train" in code.value)
+    assert "--encoder-lattice" in command
     app.number_input(key="ask_latent_best_digits_mlp").set_value(8).run()
     assert "its lattice takes an mlp with 2 latent dimensions" in app.error[0].value
     app.number_input(key="ask_lattice_best_digits_mlp").set_value(0).run()

@@ -76,7 +76,7 @@ def test_a_schedules_settings_count_where_there_is_such_a_schedule():
     assert settings(small_config(), small_config(beta_rise=0.25, beta_cycles=7)) == {}
     assert settings(small_config(), small_config(beta_schedule="cyclical", beta_cycles=7)) == {
         "beta's schedule": ("constant", "cyclical"),
-        "share in which beta moves": ("none", "0.5"),
+        "share in which beta rises": ("none", "0.5"),
         "beta's cycles": ("none", "7"),
     }
 

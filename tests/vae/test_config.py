@@ -20,10 +20,7 @@ CONFIGS = [
         model=ModelConfig("mlp", encoder_channels=(8, 9)),
         training=TrainingConfig(start_from="checkpoints/earlier", freeze_decoder=True, warped=0.5),
     ),
-    RunConfig(
-        model=ModelConfig("mlp", encoder_lattice=48),
-        training=TrainingConfig(beta=0.5, beta_schedule="annealed", beta_first=8.0),
-    ),
+    RunConfig(model=ModelConfig("mlp", encoder_lattice=48)),
 ]
 
 
@@ -88,9 +85,6 @@ def test_a_model_that_cannot_be_is_refused(change):
         {"freeze_decoder": True},
         {"freeze_decoder": 1, "start_from": "a"},
         {"warped": -1.0},
-        {"beta_first": 0.0},
-        {"beta_first": math.inf},
-        {"beta_schedule": "annealed", "beta": 0.0},
         {"warped": math.nan, "start_from": "a", "freeze_decoder": True},
     ],
 )

@@ -50,7 +50,7 @@ CONFIG = {"epochs": 2, "batch_size": 204, "schedule": "one-cycle", "beta_schedul
 ENCODER_ALONE = {"start_from": "a run", "freeze_decoder": True, "warped": 1.0, "encoder_channels": (4, 6)}
 
 
-LOOKING_UP = {"encoder_lattice": 24, "beta_schedule": "annealed"}
+LOOKING_UP = {"encoder_lattice": 24}
 
 
 @pytest.mark.parametrize("model", [{}, {"architecture": "conv"}, {"warped": 0.5}, ENCODER_ALONE, LOOKING_UP])
@@ -164,9 +164,11 @@ def test_recorded_steps_are_resumed(architecture, digits):
 
 
 @on_gpu
-def test_within_an_epoch_the_host_never_waits(digits):
+@pytest.mark.parametrize("model", [{}, LOOKING_UP])
+def test_within_an_epoch_the_host_never_waits(model, digits):
     """torch raises at anything that waits for the device; the first epoch is for recording."""
-    trainer = Trainer(small_config(**(CONFIG | {"epochs": 3})), digits, "cuda", seconds_between_reads=1e9)
+    config = small_config(**(CONFIG | model | {"epochs": 3}))
+    trainer = Trainer(config, digits, "cuda", seconds_between_reads=1e9)
     list(trainer.reports(lambda: trainer.step >= trainer.steps_per_epoch))
     order = trainer._order_of_epoch(1)
     torch.cuda.set_sync_debug_mode("error")
