@@ -122,8 +122,8 @@ def _model_settings(fields: _Fields, asked: ModelConfig) -> tuple[ModelConfig, s
 
 
 def _lattice(fields: _Fields, column: DeltaGenerator, asked: ModelConfig) -> int | None:
-    words = "The encoder looks an image up among N x N decoded ones all over the plane; with 0 it is a network that sees pixels"
-    side = fields.number(column, "lattice", "Lattice it looks in", asked.encoder_lattice or 0, least=0, step=4, help=words)
+    words = "N x N points of the plane (N from 16 to 256) among whose images the encoder looks; 0: a network that sees pixels"
+    side = fields.number(column, "lattice", "Encoder's lattice", asked.encoder_lattice or 0, least=0, step=16, help=words)
     return side or None
 
 

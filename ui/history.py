@@ -13,7 +13,7 @@ from vae.run import RunFolder
 
 LOOKS_UP = (
     "Its encoder **looks images up**: of {side} x {side} points of the plane it takes the one whose decoded image explains the "
-    "picture best, the prior counted in, and a small network says from the points around it where q lies and how wide it is. "
+    "picture best, weighed with the prior, and a small network says from the points around it where q lies and how wide it is. "
     "A network that sees nothing but pixels more often takes the wrong one of several places for an image that is new to it."
 )
 

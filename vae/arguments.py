@@ -47,7 +47,7 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     add("--encoder-widths", type=str, metavar="W,W", help="hidden layers of an mlp's encoder (default: 512,512)")
     add("--decoder-widths", type=str, metavar="W,W", help="hidden layers of an mlp's decoder (default: 512,512)")
     add("--encoder-channels", type=str, metavar="C,C", help="convolutions before them: channels of each (default: none)")
-    add("--encoder-lattice", type=int, metavar="N", help="or look images up on a lattice of N x N z (default: none)")
+    add("--encoder-lattice", type=int, metavar="N", help="let the encoder look images up at N x N points of the plane")
     add("--activation", choices=ACTIVATIONS, default=model.activation)
     add("--fourier-features", type=int, default=0, metavar="N", help="feed the decoder sin and cos of z, 2z, ... (default: 0)")
     add = parser.add_argument_group("training").add_argument

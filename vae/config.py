@@ -97,7 +97,9 @@ class ModelConfig:
         if self.architecture != "mlp" or self.latent != 2:
             raise ConfigError("An encoder looks images up on a plane, so its lattice takes an mlp with 2 latent dimensions.")
         if self.encoder_channels is not None:
-            raise ConfigError("An encoder that looks images up sees no pixels, so it takes no convolutions; leave one out.")
+            raise ConfigError(
+                "The layers of an encoder that looks images up see no pixels, so they are no convolutions; leave one out."
+            )
 
     def _checked_layers(self, name: str) -> tuple[int, ...] | None:
         widths, words = getattr(self, name), name.replace("_", " ")

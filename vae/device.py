@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import platform
+from collections.abc import Iterator
 
 import torch
 
@@ -47,6 +49,20 @@ def tune_process(precision: str, device: torch.device) -> None:
     if device.type == "cuda":
         torch.set_float32_matmul_precision("highest" if precision == "fp32" else "high")
         torch.backends.cudnn.allow_tf32 = precision != "fp32"
+
+
+@contextlib.contextmanager
+def in_single_precision(device: torch.device) -> Iterator[None]:
+    """Multiply matrices in fp32, whatever is saved elsewhere by bf16 or TF32."""
+    before = torch.get_float32_matmul_precision()
+    try:
+        if before != "highest":
+            torch.set_float32_matmul_precision("highest")
+        with torch.autocast(device.type, enabled=False):
+            yield
+    finally:
+        if before != "highest":
+            torch.set_float32_matmul_precision(before)
 
 
 def tune_log1p() -> None:

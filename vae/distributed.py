@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
 import os
 import sys
@@ -62,7 +63,9 @@ class Ranks:
             return module
         device = next(module.parameters()).device
         ids = [device] if device.type == "cuda" else None
-        return DistributedDataParallel(module, device_ids=ids, broadcast_buffers=False)  # each rank computes its own
+        known = inspect.signature(DistributedDataParallel).parameters
+        name = next(name for name in ("forward_sync_buffers", "broadcast_buffers") if name in known)  # by torch's version
+        return DistributedDataParallel(module, device_ids=ids, **{name: False})  # every rank computes its own
 
     def sum(self, part: Tensor) -> Tensor:
         """The sum of all ranks' parts, on the CPU."""

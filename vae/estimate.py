@@ -12,7 +12,7 @@ import torch
 from vae.config import RunConfig
 from vae.data import ONE_IN_VALIDATION, SIZES, Dataset, Split
 from vae.latent import encode_images
-from vae.lookup import STEPS_BETWEEN_REFRESHES
+from vae.lookup import refreshes_before
 from vae.model import IMAGE_SHAPE
 from vae.training import Trainer
 
@@ -33,8 +33,9 @@ def estimate_seconds(config: RunConfig, device: torch.device | str, probe_second
     with _ONE_AT_A_TIME:
         step, encoding, refresh = _measure(config, device, size, probe_seconds)
     steps = math.ceil(train_images / size)
-    per_epoch = steps * step + held_out_images / size * encoding + (steps / STEPS_BETWEEN_REFRESHES + 1) * refresh
-    return config.training.epochs * (per_epoch + SECONDS_TO_SAVE)
+    per_epoch = steps * step + held_out_images / size * encoding + refresh
+    refreshes = refreshes_before(config.training.epochs * steps)
+    return config.training.epochs * (per_epoch + SECONDS_TO_SAVE) + refreshes * refresh
 
 
 def _images_of(config: RunConfig) -> tuple[int, int]:

@@ -134,7 +134,7 @@ class VAE(nn.Module):
         inputs = config.latent * (1 + 2 * config.fourier_features)
         self.lookup = None
         if config.encoder_lattice is not None:
-            self.lookup = Lookup(config.encoder_lattice, math.prod(IMAGE_SHAPE), features)
+            self.lookup = Lookup(config.encoder_lattice, features)
         conv = config.architecture == "conv"
         self.encoder, width = _conv_encoder(config) if conv else _mlp_encoder(config, self.lookup)
         self.mean_head = nn.Linear(width, config.latent)

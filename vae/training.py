@@ -21,7 +21,7 @@ from vae.distributed import SOLO, Ranks
 from vae.errors import ConfigError, TrainingError
 from vae.graph import stepper_for
 from vae.latent import Codes, encode_images
-from vae.lookup import STEPS_BETWEEN_REFRESHES
+from vae.lookup import refresh_is_due, refreshes_before
 from vae.model import VAE, build_model
 from vae.report import Report
 from vae.schedule import beta_at, learning_rate_at
@@ -154,14 +154,25 @@ class Trainer:
     def evaluate(self) -> Report:
         """Encode the held-out images, keep their `codes` and report their terms. Not counted in `seconds`."""
         self.model.eval()
-        with self.model.lookup.left_as_it_is() if self.model.lookup else contextlib.nullcontext():
-            self.model.refresh_lookup()
+        with self._looking_at_the_decoder_as_it_is():
             self.codes = encode_images(self.model, self.held_out.images, self.config.training.seed)
         terms = self.codes.terms
         means = (terms.reconstruction.cpu().double().mean().item(), terms.kl.cpu().double().mean().item())
         if not all(map(math.isfinite, means)):
             raise TrainingError(f"The held-out terms are not finite after step {self.step:,}; {_ADVICE}")
         return self._report("held_out", "epoch", self.step, self.seconds, *means)
+
+    @contextlib.contextmanager
+    def _looking_at_the_decoder_as_it_is(self) -> Iterator[None]:
+        """For an encoder that looks images up; the steps to come find what they would have found, unless there are none."""
+        lookup = self.model.lookup
+        if lookup is None:
+            yield
+            return
+        with contextlib.nullcontext() if self.finished else lookup.left_as_it_is():
+            lookup.set_beta(self._beta(max(self.step - 1, 0)))
+            self.model.refresh_lookup()
+            yield
 
     def check_weights(self) -> None:
         """Raise `TrainingError` unless every weight is finite."""
@@ -179,16 +190,12 @@ class Trainer:
     def _take_step(self, place: int, order: Tensor) -> None:
         size = self.config.training.batch_size
         index = order[place * size : (place + 1) * size]
-        if self.step % STEPS_BETWEEN_REFRESHES == 0:
-            self._refresh_lookup()
+        if refresh_is_due(self.step):
+            self.model.refresh_lookup(shift=refreshes_before(self.step))
         epsilon = torch.randn(len(index), self.stepper.numbers, generator=self.noise, device=self.device)
         terms = self.stepper.take(index, epsilon, self._beta(self.step), self._learning_rate(self.step))
         self._terms.write(place, terms)
         self.step += 1
-
-    def _refresh_lookup(self) -> None:
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.stepper.bf16):
-            self.model.refresh_lookup(shift=self.step // STEPS_BETWEEN_REFRESHES)
 
     def _beta(self, step: int) -> float:
         by_hand = self.steering.beta

@@ -1,16 +1,20 @@
 """The encoder that looks images up, against comparing an image with every decoded one."""
 
+import copy
 import dataclasses
+import json
 import math
 
 import pytest
 import torch
 
 from tests.conftest import ROOT, small_config
+from vae import data
 from vae.config import ModelConfig, RunConfig, TrainingConfig
 from vae.elbo import elbo_terms
+from vae.errors import RunError, TrainingError
 from vae.evidence import log_evidence
-from vae.lookup import BESIDE, REACH
+from vae.lookup import BESIDE, REACH, refresh_is_due, refreshes_before
 from vae.model import build_model
 from vae.run import RunFolder, load_run
 from vae.training import Trainer
@@ -42,7 +46,7 @@ def test_an_image_is_found_where_the_decoder_draws_it_best(likelihood, beta):
     model.lookup.set_beta(beta)
     found = model.lookup.find(images)
     line = [-REACH + (index + 0.5) * 2 * REACH / SIDE for index in range(SIDE)]
-    inner = torch.tensor([(a, b) for a in line[BESIDE:-BESIDE] for b in line[BESIDE:-BESIDE]]).double()
+    inner = torch.tensor([(a, b) for a in line for b in line]).double()
     steps = [step * model.lookup.spacing for step in range(-BESIDE, BESIDE + 1)]
     around = torch.tensor([(a, b) for a in steps for b in steps]).double()
     for image, place, seen in zip(images, found.place, found.seen, strict=True):
@@ -58,9 +62,10 @@ def test_an_image_is_found_where_the_decoder_draws_it_best(likelihood, beta):
 @torch.no_grad()
 def test_the_lattice_of_a_training_moves_by_less_than_its_spacing_and_evenly():
     model, shifts = looking_up(), []
+    centred = model.lookup.places.clone()
     for shift in range(64):
         model.refresh_lookup(shift)
-        moved = (model.lookup.places - model.lookup.centred) / model.lookup.spacing
+        moved = (model.lookup.places - centred) / model.lookup.spacing
         torch.testing.assert_close(moved, moved[:1].expand_as(moved), rtol=0, atol=1e-5)
         shifts.append(moved[0])
     shifts = torch.stack(shifts)
@@ -100,7 +105,7 @@ def test_what_is_kept_of_the_decoder_is_no_weight_and_in_no_file():
     model = looking_up()
     weights = {name for name, _ in model.named_parameters()}
     assert not any(name.startswith("lookup") for name in weights)
-    assert set(model.state_dict()) == weights | {"lookup.beta"}
+    assert set(model.state_dict()) == weights | {"lookup.beta", "lookup.line"}
 
 
 def test_evaluating_in_the_middle_of_a_training_leaves_it_as_it_was(digits):
@@ -116,6 +121,31 @@ def test_evaluating_in_the_middle_of_a_training_leaves_it_as_it_was(digits):
     assert curves[0] == curves[1]
 
 
+@pytest.mark.parametrize("epochs", [2, 6])
+def test_what_is_held_out_is_looked_up_as_training_images_were(epochs, digits):
+    """In a training of few steps the decoder changes fast: a lattice of long ago would teach what is no longer so."""
+    config = small_config(epochs=epochs, batch_size=204, learning_rate=1e-2, schedule="one-cycle", encoder_lattice=48)
+    train, held_out = list(Trainer(config, digits).reports())[-2:]
+    assert held_out.elbo > 1.02 * train.elbo  # both are below zero, and weights are better at an epoch's end
+
+
+def test_refreshes_are_counted_as_they_come():
+    due = [refresh_is_due(step) for step in range(700)]
+    assert [step for step in range(700) if due[step]] == [*range(0, 500, 5), *range(500, 700, 50)]
+    assert [refreshes_before(step) for step in range(701)] == [sum(due[:step]) for step in range(701)]
+
+
+@pytest.mark.parametrize("start", [None, "another"])
+def test_before_the_first_step_beta_counts_already(start, tmp_path, digits):
+    if start:
+        folder = RunFolder.create(tmp_path / "first", small_config(encoder_lattice=SIDE, beta=0.5))
+        train_run(folder, device="cpu")
+        start = str(folder.path)
+    trainer = Trainer(small_config(encoder_lattice=SIDE, beta=7.0, start_from=start), digits)
+    trainer.evaluate()
+    assert trainer.model.lookup.beta == 7.0
+
+
 def test_a_finished_run_encodes_as_its_trainer_did(tmp_path, digits):
     folder = RunFolder.create(tmp_path / "run", small_config(encoder_lattice=SIDE, beta=2.0))
     train_run(folder, device="cpu")
@@ -124,6 +154,37 @@ def test_a_finished_run_encodes_as_its_trainer_did(tmp_path, digits):
     codes = folder.read_frame(folder.frame_paths()[-1]).codes
     posterior = run.model.encode(digits.held_out.images.float() / 255)
     torch.testing.assert_close(posterior.mean, codes.posterior.mean, rtol=1e-4, atol=1e-4)
+    trainer = Trainer(run.config, digits)
+    list(trainer.reports())
+    encoded = trainer.model.encode(digits.held_out.images.float() / 255)
+    torch.testing.assert_close(encoded.mean, trainer.codes.posterior.mean, rtol=1e-4, atol=1e-4)
+
+
+def test_weights_of_another_lattice_are_refused(tmp_path):
+    folder = RunFolder.create(tmp_path / "run", small_config(encoder_lattice=SIDE))
+    fields = json.loads((folder.path / "run.json").read_text())
+    fields["config"]["model"]["encoder_lattice"] = SIDE + 4
+    (folder.path / "run.json").write_text(json.dumps(fields))
+    with pytest.raises(RunError):
+        load_run(folder.path)
+    small, large = (Trainer(small_config(encoder_lattice=side), data.load("digits")) for side in (SIDE, SIDE + 4))
+    large.evaluate()
+    list(small.reports(lambda: small.step >= 3))
+    with pytest.raises(TrainingError, match="does not fit"):
+        large.restore(*small.state())
+
+
+@torch.no_grad()
+def test_a_copy_keeps_nothing_of_the_decoder_and_looks_for_itself():
+    model, images = looking_up(), torch.rand(3, 1, 28, 28)
+    model.lookup.set_beta(3.0)
+    expected = model.encode(images).mean
+    twin = copy.deepcopy(model)
+    assert not twin.lookup.natural.numel() and twin.lookup.beta == 3.0
+    twin.decoder[1][0].weight.add_(0.5)
+    assert not torch.allclose(twin.encode(images).mean, expected)
+    assert torch.equal(model.encode(images).mean, expected)
+    torch.testing.assert_close(copy.deepcopy(model).double().encode(images.double()).mean.float(), expected)
 
 
 def test_it_comes_nearer_to_the_evidence_than_a_network_that_sees_pixels(tmp_path, digits):

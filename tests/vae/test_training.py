@@ -10,7 +10,7 @@ import torch
 from tests.conftest import ROOT, small_config
 from vae.config import ModelConfig, RunConfig, TrainingConfig
 from vae.data import Dataset, pixels
-from vae.device import choose_device, tune_process, uses_bf16
+from vae.device import choose_device, in_single_precision, tune_process, uses_bf16
 from vae.elbo import one_sample_terms
 from vae.errors import ConfigError, TrainingError
 from vae.model import build_model
@@ -376,6 +376,21 @@ def test_auto_is_bf16_on_processors_that_multiply_in_it(monkeypatch, instruction
     assert uses_bf16("auto", torch.device("cpu")) == any(instructions.values())
     assert not uses_bf16("auto", torch.device("cuda"))
     assert uses_bf16("bf16", torch.device("cpu")) and not uses_bf16("fp32", torch.device("cpu"))
+
+
+def test_what_needs_its_digits_is_multiplied_in_single_precision():
+    """On a GPU TF32 is on, of 10 bits; a processor knows the setting too."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        with torch.autocast("cpu", torch.bfloat16):
+            with in_single_precision(torch.device("cpu")):
+                assert torch.get_float32_matmul_precision() == "highest"
+                assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
+            assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.bfloat16
+        assert torch.get_float32_matmul_precision() == "high"
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def test_bf16_multiplies_in_bf16_and_sums_in_fp32(digits):
