@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -40,6 +41,8 @@ SHIFTS = (0.7548776662466927, 0.5698402909980532)
 
 AT_A_TIME = 1024
 """Images that are looked up, and points that are decoded."""
+
+_ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,13 @@ class Lookup(nn.Module):
                     self.log_normaliser = natural.new_empty(len(self.places))
                 self.natural[rows], self.log_normaliser[rows] = natural, likelihood.log_normaliser(parameters)
         self.fresh = True
+
+    def ensure_fresh(self, decode: Callable[[Tensor], Tensor], likelihood: Likelihood) -> None:
+        """Refresh what is kept where it is not that of the weights: once, whichever of several threads comes first."""
+        if not self.fresh:
+            with _ONE_AT_A_TIME:
+                if not self.fresh:
+                    self.refresh(decode, likelihood)
 
     def set_beta(self, beta: float | Tensor) -> None:
         """Look for what is best with this weight of the KL term."""

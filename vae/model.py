@@ -152,14 +152,13 @@ class VAE(nn.Module):
         """q(z given x) of images (N, C, H, W) in [0, 1]; mean and log variance are (N, D)."""
         if self.lookup is None:
             return self._posterior(self.encoder(images), images.dtype)
-        if not self.lookup.fresh:
-            self.refresh_lookup()
+        self.lookup.ensure_fresh(self.decode_parameters, self.likelihood)
         found, spacing = self.lookup.find(images), self.lookup.spacing
         beside = self._posterior(self.encoder(found.seen), images.dtype)
         return Posterior(found.place + spacing * beside.mean, 2 * math.log(spacing) + beside.log_variance)
 
     def refresh_lookup(self, shift: int = 0) -> None:
-        """Let a `lookup` know the decoder as it is now: its first use does, and a training every so often. Else nothing."""
+        """Let a `lookup`, if there is one, know the decoder as it is now, as a training does every so often."""
         if self.lookup is not None:
             self.lookup.refresh(self.decode_parameters, self.likelihood, shift)
 

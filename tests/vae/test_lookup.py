@@ -4,6 +4,8 @@ import copy
 import dataclasses
 import json
 import math
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -207,3 +209,17 @@ def test_a_place_that_nothing_finite_is_known_of_is_no_place(digits):
     with torch.no_grad():
         model.decoder[1][0].weight.fill_(math.nan)
     assert not model.encode(torch.rand(2, 1, 28, 28)).mean.isfinite().all()
+
+
+def test_visitors_who_come_at_once_find_the_same():
+    model, images = looking_up(), torch.rand(3, 1, 28, 28)
+    together = threading.Barrier(4)
+
+    def encode(_: int) -> torch.Tensor:
+        together.wait()
+        with torch.no_grad():
+            return model.encode(images).mean
+
+    with ThreadPoolExecutor(4) as visitors:
+        first, *others = visitors.map(encode, range(4))
+    assert all(torch.equal(first, other) for other in others)
