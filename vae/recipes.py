@@ -44,7 +44,7 @@ _SMOOTH = {"activation": "silu", "fourier_features": 1}
 _CAREFUL = {"learning_rate": 2e-3, "clip_norm": 100.0, "schedule": "one-cycle"}
 _BEST = (
     ModelConfig("mlp", encoder_lattice=84, encoder_widths=(256,) * 3, decoder_widths=(512,) * 6, **_SMOOTH),
-    TrainingConfig(epochs=50, batch_size=256, weight_decay=0.01, **_CAREFUL),
+    TrainingConfig(epochs=16, batch_size=256, weight_decay=0.01, **_CAREFUL),
 )
 _BEST_OF_FEW = (
     ModelConfig("mlp", encoder_lattice=60, encoder_widths=(128,) * 2, decoder_widths=(256,) * 3, **_SMOOTH),
