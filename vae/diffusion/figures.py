@@ -22,7 +22,7 @@ from vae.neighbours import PixelNeighbours
 from vae.run import Run
 
 MOST_CODES, MOST_DENSITIES, DECODED = 10_000, 1000, 400
-CHAIN, DENSITY_STEPS = 64, 64
+CHAIN, DENSITY_STEPS = 256, 64
 NEIGHBOURS = 10
 CODES_FOR_MIXTURE = 5000
 
