@@ -128,7 +128,9 @@ class Lookup(nn.Module):
     def _find(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """The best places (N, 2), and what is compared around them less that at them, (N, (2 BESIDE + 1)^2), in nats."""
         offset = self.log_normaliser + self.beta * self.places.square().sum(1) / 2
-        with in_single_precision(pixels.device):  # less would be off by as much as what is told apart
+        # As `Likelihood.log_prob_of_families`, without what is the same at every point. Fewer digits would be off by as much as
+        # what is told apart.
+        with in_single_precision(pixels.device):
             scores = functional.linear(pixels, self.natural, -offset)
         inside = scores.view(-1, self.across, self.across)[:, BESIDE:-BESIDE, BESIDE:-BESIDE]
         best = inside.flatten(1).argmax(1, keepdim=True)

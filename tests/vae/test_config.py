@@ -4,8 +4,9 @@ import math
 
 import pytest
 
-from vae.config import LATER_FIELDS, ModelConfig, RunConfig, TrainingConfig
+from vae.config import ARCHITECTURES, DATASETS, LATER_FIELDS, ModelConfig, RunConfig, TrainingConfig
 from vae.errors import ConfigError
+from vae.recipes import RECIPES, recipe
 
 CONFIGS = [
     RunConfig(),
@@ -121,3 +122,12 @@ def test_what_an_earlier_format_did_not_have_takes_its_default(format):
 def test_configurations_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         RunConfig().dataset = "digits"
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_every_recipe_is_one_of_what_it_was_asked_for(dataset, architecture):
+    asked = {name: recipe(name, dataset, architecture) for name in RECIPES}
+    assert all((config.dataset, config.model.architecture) == (dataset, architecture) for config in asked.values())
+    assert (asked["best"].model.encoder_lattice is not None) == (architecture == "mlp")
+    assert asked["best"].training.epochs > asked["fast"].training.epochs

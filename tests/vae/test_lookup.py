@@ -137,13 +137,14 @@ def test_refreshes_are_counted_as_they_come():
     assert [refreshes_before(step) for step in range(701)] == [sum(due[:step]) for step in range(701)]
 
 
-@pytest.mark.parametrize("start", [None, "another"])
-def test_before_the_first_step_beta_counts_already(start, tmp_path, digits):
-    if start:
+@pytest.mark.parametrize("starts_from_another", [False, True])
+def test_before_the_first_step_beta_counts_already(starts_from_another, tmp_path, digits):
+    trainer = Trainer(small_config(encoder_lattice=SIDE, beta=7.0), digits)
+    if starts_from_another:
         folder = RunFolder.create(tmp_path / "first", small_config(encoder_lattice=SIDE, beta=0.5))
         train_run(folder, device="cpu")
-        start = str(folder.path)
-    trainer = Trainer(small_config(encoder_lattice=SIDE, beta=7.0, start_from=start), digits)
+        trainer.model.load_state_dict(load_run(folder.path).model.state_dict())  # as the process that trains does
+        assert trainer.model.lookup.beta == 0.5
     trainer.evaluate()
     assert trainer.model.lookup.beta == 7.0
 
