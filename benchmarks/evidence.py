@@ -118,7 +118,7 @@ def main() -> None:
     options = parser.parse_args()
     for name in options.runs:
         run = load_run(runs_folder() / name)
-        held_out = pixels(data.load_held_out(run.config.dataset, run.config.held_out).images)
+        held_out = pixels(data.held_out_of(run.config).images)
         print(name, flush=True)
         quadrature = PlaneQuadrature(run.model, tiles=TILES_FOR_A_DATA_SET)
         if not options.without_costs:

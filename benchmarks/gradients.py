@@ -16,7 +16,7 @@ import time
 import torch
 from torch import Tensor
 
-from vae.data import load_held_out, pixels
+from vae.data import held_out_of, pixels
 from vae.estimators import (
     GradientSummary,
     compare_gradients,
@@ -72,7 +72,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     run = load_run(runs_folder() / options.run)
-    images = pixels(load_held_out(run.config.dataset, run.config.held_out).images[: options.images])
+    images = pixels(held_out_of(run.config).images[: options.images])
     print(f"{options.run}, {options.samples:,} draws for each estimator, held-out images by number, nats per unit of q's mean")
     show(*COLUMNS)
     began = time.perf_counter()

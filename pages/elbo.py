@@ -98,7 +98,7 @@ def below(shown: subject.Subject, numbers: Numbers) -> None:
 
 def choose(shown: subject.Subject) -> None:
     """What the page is about, and which image."""
-    images = resources.held_out(shown.run.config.dataset, shown.run.config.held_out)
+    images = resources.held_out(shown.run.config)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="say"):
         st.html('<p class="lead">The ELBO is <b>log p(x) minus a gap</b>. Move q: both sides stay equal.</p>', width="content")
         with st.container(horizontal=True, vertical_alignment="center", width="content", key="controls"):

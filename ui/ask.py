@@ -15,6 +15,7 @@ from vae.config import (
     ACTIVATIONS,
     ARCHITECTURES,
     BETA_SCHEDULES,
+    BINARISE,
     DATASETS,
     HELD_OUT,
     LIKELIHOODS,
@@ -30,6 +31,8 @@ from vae.run import RunFolder, check_name, list_runs, runs_folder
 from vae.worker import start_process
 
 MESSAGE = "start_message"
+GREY = "grey"
+PIXELS = "Black and white pixels, white as often as they are bright: drawn at each look (dynamic) or once (static)"
 
 
 @dataclass(frozen=True)
@@ -94,9 +97,11 @@ class _Fields:
         least = options.pop("least", 1 if isinstance(value, int) else 0.0)
         return column.number_input(label, least, value=value, key=f"ask_{name}_{self.recipe}", **options)
 
-    def choice(self, column: DeltaGenerator, name: str, label: str, choices: tuple[str, ...], value: str) -> str:
+    def choice(
+        self, column: DeltaGenerator, name: str, label: str, choices: tuple[str, ...], value: str, help: str | None = None
+    ) -> str:
         """One of several words."""
-        return column.selectbox(label, choices, choices.index(value), key=f"ask_{name}_{self.recipe}")
+        return column.selectbox(label, choices, choices.index(value), key=f"ask_{name}_{self.recipe}", help=help)
 
 
 def _model_settings(fields: _Fields, asked: ModelConfig) -> tuple[ModelConfig, str]:
@@ -146,6 +151,8 @@ def _training_settings(fields: _Fields, asked: TrainingConfig, **main: object) -
         "precision": fields.choice(right, "precision", "Precision", PRECISIONS, asked.precision),
         "seed": fields.number(left, "seed", "Seed", asked.seed, least=0),
     }
+    pixels = fields.choice(right, "pixels", "Pixels", (GREY, *BINARISE), asked.binarise or GREY, help=PIXELS)
+    settings["binarise"] = None if pixels == GREY else pixels
     return dataclasses.replace(asked, **settings, **main)
 
 

@@ -160,7 +160,7 @@ def show_neighbours(scene: Scene) -> None:
     probes = [probe for probe in nearest(means, scene.z, NEIGHBOURS + 1).tolist() if probe != skip][:NEIGHBOURS]
     if not probes:
         return
-    images = resources.held_out(scene.run.config.dataset, scene.run.config.held_out)
+    images = resources.held_out(scene.run.config)
     at_hand = images is not None and max(probes) < len(images)
     shown = images.images[probes] if at_hand else decode_points(scene.run.model, means[probes])
     thumbnails = "".join(_thumbnail(scene, probe, image[0].numpy()) for probe, image in zip(probes, shown, strict=True))

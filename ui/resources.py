@@ -101,27 +101,28 @@ def _frame_of(version: RunVersion) -> Frame | None:
 def _encoded_frame(version: RunVersion) -> Frame | None:
     """What the frame would hold, for weights that were saved without one, where the data set is at hand by now."""
     config = load_run(version).config
-    return _encode(version) if held_out(config.dataset, config.held_out) is not None else None
+    return _encode(version) if held_out(config) is not None else None
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _encode(version: RunVersion) -> Frame:
     run = load_run(version)
-    images = held_out(run.config.dataset, run.config.held_out)
+    images = held_out(run.config)
     codes: Codes = encode_images(run.model, images.images)
     return Frame(0, run.step, codes, images.labels, None)
 
 
-def held_out(dataset: str, split: str) -> data.Split | None:
-    """The held-out pictures, or None where the data set is not on this machine."""
-    if not data.is_present(dataset):
+def held_out(config: RunConfig) -> data.Split | None:
+    """The held-out pictures as a run sees them, or None where the data set is not on this machine."""
+    if not data.is_present(config.dataset):
         return None
-    return _load_held_out(dataset, split, data.data_folder())
+    black_and_white = config.training.binarise is not None
+    return _load_held_out(config.dataset, config.held_out, black_and_white, data.data_folder(), config)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _load_held_out(dataset: str, split: str, folder: Path) -> data.Split:
-    return data.load_held_out(dataset, split, folder)
+def _load_held_out(dataset: str, split: str, black_and_white: bool, folder: Path, _config: RunConfig) -> data.Split:
+    return data.held_out_of(_config, folder)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

@@ -56,7 +56,7 @@ class Scene:
             return own_image(self.view.own)
         if self.view.probe is None:
             return None
-        images = resources.held_out(self.run.config.dataset, self.run.config.held_out)
+        images = resources.held_out(self.run.config)
         at_hand = images is not None and self.view.probe < len(images)
         return images.images[self.view.probe : self.view.probe + 1] if at_hand else None
 

@@ -15,7 +15,7 @@ from ui.resources import RunVersion
 from ui.scene import own_image
 from ui.view import Point
 from vae.data import pixels
-from vae.estimators import binarised
+from vae.binarisation import binarised
 from vae.frames import Frame
 from vae.likelihood import Bernoulli
 from vae.model import Posterior
@@ -69,7 +69,7 @@ def subject_of(version: RunVersion, run: vae.Run, frame: Frame | None) -> Subjec
     if view.own is not None:
         image, probe, name = own_image(view.own), None, "your own image"
     else:
-        images = resources.held_out(run.config.dataset, run.config.held_out)
+        images = resources.held_out(run.config)
         if images is None:
             return None
         probe = view.probe if view.probe is not None and view.probe < len(images) else 0

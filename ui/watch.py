@@ -113,7 +113,7 @@ def _reconstructions(run: Run, frame: Frame) -> None:
     first = torch.tensor([labels.index(label) for label in sorted(set(labels))])
     rows = [("decoded", decode_points(run.model, frame.codes.posterior.mean[first]))]
     try:
-        images = resources.held_out(run.config.dataset, run.config.held_out)
+        images = resources.held_out(run.config)
     except ExplorerError as error:
         st.info(str(error))
     else:

@@ -6,21 +6,23 @@ import argparse
 import contextlib
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
 import tqdm
+from torch import Tensor
 
 from vae import data
 from vae.arguments import add_config_arguments, add_prior_arguments, config_from, prior_config_from
-from vae.config import DATASETS
+from vae.config import BINARISE, DATASETS
 from vae.device import choose_device, tune_log1p
 from vae.diffusion.figures import Figures
 from vae.diffusion.training import PriorReport
 from vae.diffusion.worker import train_prior
 from vae.distributed import device_of_rank, join_ranks, leave, under_torchrun
 from vae.errors import ConfigError, ExplorerError, RunError, describe
-from vae.evaluation import evaluate_evidence, evaluate_run
+from vae.evaluation import Evaluation, EvidenceEvaluation, evaluate_evidence, evaluate_run, held_out_sets
 from vae.report import Report
 from vae.run import Run, RunFolder, list_runs, load_run, runs_folder
 from vae.signals import stop_signals
@@ -75,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("run", type=Path)
     evaluate.add_argument("--samples", type=int, default=16, help="draws of z per image (default: 16)")
     evaluate.add_argument("--evidence", action="store_true", help="log p(x) too, and its gap to the ELBO")
+    evaluate.add_argument("--binarise", choices=BINARISE, help="of black and white pixels: several draws of them, or one")
     evaluate.add_argument("--device", default="auto")
     evaluate.set_defaults(command=_evaluate)
 
@@ -178,8 +181,10 @@ def _evaluate(options: argparse.Namespace) -> None:
         raise ConfigError(f"The number of samples is {options.samples}; it has to be from 1 to 10,000.")
     tune_log1p()
     run = load_run(options.run, choose_device(options.device))
-    result = evaluate_run(run, options.samples, progress=lambda parts: tqdm.tqdm(parts, disable=None, leave=False))
-    print(f"{run.folder.path}: {result.images:,} held-out images of {run.config.dataset}, step {run.step:,}")
+    sets = held_out_sets(run, options.binarise)
+    result = Evaluation.over([evaluate_run(run, images, options.samples, progress=_bar) for images in sets])
+    pixels = f", {options.binarise} binarisation, {len(sets)} draws of their pixels" if options.binarise else ""
+    print(f"{run.folder.path}: {result.images:,} held-out images of {run.config.dataset}{pixels}, step {run.step:,}")
     print(f"reconstruction {result.reconstruction:10.3f} nats per image")
     print(f"KL             {result.kl:10.3f} nats per image")
     print(f"ELBO           {result.elbo:10.3f} nats per image")
@@ -187,12 +192,18 @@ def _evaluate(options: argparse.Namespace) -> None:
         print(f"Sampling error of the ELBO with {options.samples} draws of z per image: {result.sampling_error:.3f} nats.")
     else:
         print("One draw of z per image does not tell its own sampling error; ask for more by --samples.")
+    if result.pixel_error is not None:
+        print(f"The draws of the pixels leave an error of {result.pixel_error:.3f} nats in the ELBO.")
     if options.evidence:
-        _print_evidence(run, result.elbo)
+        _print_evidence(run, sets, result.elbo)
 
 
-def _print_evidence(run: Run, elbo: float) -> None:
-    result = evaluate_evidence(run, progress=lambda parts: tqdm.tqdm(parts, disable=None, leave=False))
+def _bar(parts: Iterable) -> Iterable:
+    return tqdm.tqdm(parts, disable=None, leave=False)
+
+
+def _print_evidence(run: Run, sets: list[Tensor], elbo: float) -> None:
+    result = EvidenceEvaluation.over([evaluate_evidence(run, images, progress=_bar) for images in sets])
     print(f"evidence       {result.log_evidence:10.3f} nats per image, {result.bits_per_pixel:.4f} bits per pixel")
     print(f"gap            {result.log_evidence - elbo:10.3f} nats per image, evidence - ELBO")
     if result.largest_change is not None:
@@ -205,6 +216,8 @@ def _print_evidence(run: Run, elbo: float) -> None:
             f"By importance sampling, because the run has {run.config.model.latent} latent dimensions; standard error "
             f"{result.standard_error:.3f} nats."
         )
+    if result.pixel_error is not None:
+        print(f"The draws of the pixels leave an error of {result.pixel_error:.3f} nats in the evidence.")
 
 
 def _diffuse(options: argparse.Namespace) -> None:

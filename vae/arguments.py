@@ -11,6 +11,7 @@ from vae.config import (
     ACTIVATIONS,
     ARCHITECTURES,
     BETA_SCHEDULES,
+    BINARISE,
     DATASETS,
     HELD_OUT,
     LAYERS,
@@ -66,6 +67,7 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     add("--start-from", metavar="RUN", help="begin with this run's weights; only its decoder's where the encoders differ")
     add("--freeze-decoder", action="store_true", help="train the encoder alone")
     add("--warped", type=float, default=training.warped, metavar="S", help="train it on images bent this much too (default: 0)")
+    add("--binarise", choices=BINARISE, help="black and white pixels, drawn at each look or once (default: grey ones)")
     add("--report-every", type=int, metavar="STEPS", help="(default: a hundred times an epoch)")
 
 

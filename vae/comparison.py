@@ -34,6 +34,7 @@ WORDS = {
     "start_from": "weights to begin with",
     "freeze_decoder": "frozen decoder",
     "warped": "warping of training images",
+    "binarise": "binarisation of the pixels",
     "clip_norm": "greatest gradient norm",
     "schedule": "learning rate's schedule",
     "beta_schedule": "beta's schedule",
@@ -98,8 +99,8 @@ def same_nats(configs: Sequence[RunConfig]) -> bool:
 
 
 def same_images(configs: Sequence[RunConfig]) -> bool:
-    """Whether the runs are measured on the same held-out images."""
-    return len({(config.dataset, config.held_out) for config in configs}) < 2
+    """Whether the runs are measured on the same held-out images, all of them grey or all black and white."""
+    return len({(config.dataset, config.held_out, config.training.binarise is None) for config in configs}) < 2
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 
 from vae.errors import ConfigError
 
-FORMAT = 4
+FORMAT = 5
 """Of run.json."""
 
 LATER_FIELDS = {
     2: ("beta_schedule", "beta_rise", "beta_cycles", "precision"),
     3: ("encoder_channels", "start_from", "freeze_decoder", "warped"),
     4: ("encoder_lattice",),
+    5: ("binarise",),
 }
 """What each format added; earlier runs were trained by the defaults."""
 
@@ -25,6 +26,7 @@ SCHEDULES = ("constant", "cosine", "one-cycle")
 BETA_SCHEDULES = ("constant", "warm-up", "cyclical")
 PRECISIONS = ("auto", "fp32", "bf16")
 HELD_OUT = ("test", "validation")
+BINARISE = ("dynamic", "static")
 
 MOST_EPOCHS = 100_000
 MLP_WIDTHS = (512, 512)
@@ -130,6 +132,10 @@ class TrainingConfig:
     the decoder's alone. With `freeze_decoder` the encoder alone is trained. With a strength `warped` the encoder learns from
     images bent at random too (see `vae.warping`), which the decoder does not learn to draw. Where the decoder is frozen the
     encoder learns from bent images alone, and the training terms are theirs.
+
+    With `binarise` every pixel is black or white, white with its grey value as the probability: drawn anew whenever an image
+    is seen (`dynamic`, Salakhutdinov and Murray 2008), or once for the whole training (`static`). The held-out images are
+    drawn once in either case, the same for every run.
     """
 
     epochs: int = 30
@@ -148,6 +154,7 @@ class TrainingConfig:
     start_from: str | None = None
     freeze_decoder: bool = False
     warped: float = 0.0
+    binarise: str | None = None
 
     def __post_init__(self) -> None:
         _check_integer("number of epochs", self.epochs, 1, MOST_EPOCHS)
@@ -166,6 +173,8 @@ class TrainingConfig:
         if self.report_every is not None:
             _check_integer("number of steps between reports", self.report_every, 1, 1_000_000)
         _check_number("strength of warping", self.warped, 0, 10)
+        if self.binarise is not None:
+            _check_choice("way to binarise", self.binarise, BINARISE)
         self._check_start()
 
     def _check_start(self) -> None:

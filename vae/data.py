@@ -19,7 +19,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from vae.config import DATASETS
+from vae.binarisation import binarised_once
+from vae.config import DATASETS, RunConfig
 from vae.errors import DataError
 
 FOLDER_VARIABLE = "VAE_DATA"
@@ -60,6 +61,10 @@ class Split:
     def select(self, index: Tensor) -> Split:
         """The images and labels at `index`, a mask or integers."""
         return Split(self.images[index], self.labels[index])
+
+    def binarised_once(self, seed: int = 0) -> Split:
+        """The same split with every pixel 0 or 255, at random by its grey value; the same seed gives the same pixels."""
+        return replace(self, images=binarised_once(self.images, seed))
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,20 @@ def load(name: str, held_out: str = "test", *, download: bool = False, folder: P
     else:
         train, held = load_split(name, "train", folder), load_split(name, "held_out", folder)
     return Dataset(name, train, held, CLASS_NAMES[name])
+
+
+def held_out_of(config: RunConfig, folder: Path | None = None) -> Split:
+    """The held-out images as a run sees them: grey, or black and white. Raises `DataError` likewise."""
+    split = load_held_out(config.dataset, config.held_out, folder)
+    return split.binarised_once() if config.training.binarise else split
+
+
+def as_trained_on(dataset: Dataset, binarise: str | None) -> Dataset:
+    """A data set as a training takes it; `dynamic` pixels of training images are left to each of its steps."""
+    if binarise is None:
+        return dataset
+    train = dataset.train.binarised_once() if binarise == "static" else dataset.train
+    return replace(dataset, train=train, held_out=dataset.held_out.binarised_once())
 
 
 def load_held_out(name: str, held_out: str = "test", folder: Path | None = None) -> Split:

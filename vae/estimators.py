@@ -16,7 +16,6 @@ from torch import Tensor
 from vae.latent import BATCH
 from vae.model import IMAGE_SHAPE, VAE, Posterior
 
-BINARISATIONS = ("threshold", "random")
 LEAST_VARIANCE = 1e-30
 
 
@@ -214,18 +213,6 @@ def _trapezoidal_gradient(model: VAE, x: Tensor, posterior: Posterior, spacing: 
     weights = (-epsilon.square().sum(1) / 2).softmax(0)
     rise = log_likelihood(model, x, posterior.sample(epsilon)) - log_likelihood(model, x, posterior.mean)
     return (weights * rise) @ epsilon / posterior.standard_deviation[0]
-
-
-def binarised(x: Tensor, how: str, generator: torch.Generator) -> Tensor:
-    """x with every pixel 0 or 1, so that a Bernoulli log p(x) is a true log-probability, of the same shape.
-
-    `threshold`: 1 from a half upwards. `random`: 1 with the pixel's value as its probability, drawn from `generator`.
-    """
-    if how not in BINARISATIONS:
-        raise ValueError(f"how is {how!r}; choose one of {BINARISATIONS}")
-    if how == "threshold":
-        return (x >= 0.5).to(x)
-    return (torch.rand(x.shape, generator=generator, device=generator.device).to(x) < x).to(x)
 
 
 def bits_per_pixel(log_evidence: float, pixels: int = math.prod(IMAGE_SHAPE)) -> float:

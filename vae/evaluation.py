@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from statistics import fmean, stdev
 
 import torch
+from torch import Tensor
 
 from vae import data
 from vae.data import pixels
@@ -18,41 +21,67 @@ from vae.run import Run
 BATCH, DRAWS = 250, 16
 """Images at a time, and draws of z for each of them at a time: more would need more memory."""
 
+BINARISATIONS = 4
+"""Sets of pixels over which figures of dynamically binarised images are averaged."""
+
+
+def held_out_sets(run: Run, binarise: str | None = None) -> list[Tensor]:
+    """The held-out images to evaluate, uint8 (N, C, H, W) each, as the run sees them or as `binarise` says.
+
+    `static` is one set of black and white pixels, each white with its grey value as the probability; `dynamic` draws several
+    such sets, of which the first is that one. The same call gives the same pixels. Raises `DataError` without the data set.
+    """
+    if binarise is None:
+        return [data.held_out_of(run.config).images]
+    split = data.load_held_out(run.config.dataset, run.config.held_out)
+    return [split.binarised_once(seed).images for seed in range(BINARISATIONS if binarise == "dynamic" else 1)]
+
 
 @dataclass(frozen=True)
 class Evaluation:
     """Means over all held-out images, in nats per image.
 
-    `sampling_error` is the standard error that the draws of z leave in the mean; the images themselves are taken as given.
+    `sampling_error` is the standard error that the draws of z leave in the mean; the images themselves are taken as given,
+    but for `pixel_error`, which several draws of their pixels leave in the ELBO.
     """
 
     images: int
     reconstruction: float
     kl: float
     sampling_error: float
+    pixel_error: float | None = None
 
     @property
     def elbo(self) -> float:
         return self.reconstruction - self.kl
 
+    @classmethod
+    def over(cls, sets: list[Evaluation]) -> Evaluation:
+        """The mean over several draws of the same images' pixels."""
+        reconstruction, kl = (fmean(getattr(one, term) for one in sets) for term in ("reconstruction", "kl"))
+        sampling_error = math.sqrt(sum(one.sampling_error**2 for one in sets)) / len(sets)
+        return cls(sets[0].images, reconstruction, kl, sampling_error, _error_of_mean([one.elbo for one in sets]))
+
 
 @torch.no_grad()
-def evaluate_run(run: Run, samples: int = 16, seed: int = 0, progress: Callable[[Iterable], Iterable] = iter) -> Evaluation:
-    """The mean terms of a run's held-out images, with `samples` draws of z per image. Raises `DataError` without them."""
+def evaluate_run(
+    run: Run, images: Tensor, samples: int = 16, seed: int = 0, progress: Callable[[Iterable], Iterable] = iter
+) -> Evaluation:
+    """The mean terms of uint8 images (N, C, H, W), with `samples` draws of z per image."""
     device = run.model.device
-    split = data.load_held_out(run.config.dataset, run.config.held_out)
     generator = torch.Generator(device=device).manual_seed(seed)
-    parts = [min(DRAWS, samples - first) for first in range(0, samples, DRAWS)]
+    counts = [min(DRAWS, samples - first) for first in range(0, samples, DRAWS)]
     reconstruction = kl = variance = 0.0
-    for images in progress(split.images.split(BATCH)):
-        x = pixels(images.to(device))
+    for part in progress(images.split(BATCH)):
+        x = pixels(part.to(device))
         posterior = run.model.encode(x)
-        draws = torch.cat([reconstruction_samples(run.model, posterior, x, part, generator).cpu() for part in parts]).double()
+        draws = [reconstruction_samples(run.model, posterior, x, count, generator).cpu() for count in counts]
+        draws = torch.cat(draws).double()
         reconstruction += draws.mean(0).sum().item()
         kl += kl_to_prior(posterior).cpu().double().sum().item()
         if samples > 1:
             variance += (draws.var(0) / samples).sum().item()
-    count = len(split)
+    count = len(images)
     error = variance**0.5 / count if samples > 1 else float("nan")
     return Evaluation(count, reconstruction / count, kl / count, error)
 
@@ -71,20 +100,36 @@ class EvidenceEvaluation:
     largest_change: float | None = None
     unsettled: int | None = None
     standard_error: float | None = None
+    pixel_error: float | None = None
 
     @property
     def bits_per_pixel(self) -> float:
         return bits_per_pixel(self.log_evidence)
 
+    @classmethod
+    def over(cls, sets: list[EvidenceEvaluation]) -> EvidenceEvaluation:
+        """The mean over several draws of the same images' pixels."""
+        found = fmean(one.log_evidence for one in sets)
+        pixel_error = _error_of_mean([one.log_evidence for one in sets])
+        if sets[0].standard_error is not None:
+            error = math.sqrt(sum(one.standard_error**2 for one in sets)) / len(sets)
+            return cls(sets[0].images, found, standard_error=error, pixel_error=pixel_error)
+        change, unsettled = max(one.largest_change for one in sets), sum(one.unsettled for one in sets)
+        return cls(sets[0].images, found, change, unsettled, pixel_error=pixel_error)
+
+
+def _error_of_mean(values: list[float]) -> float | None:
+    """The standard error of the mean of independent values; one value has none."""
+    return stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
+
 
 def evaluate_evidence(
-    run: Run, samples: int = 1000, seed: int = 0, progress: Callable[[Iterable], Iterable] = iter
+    run: Run, images: Tensor, samples: int = 1000, seed: int = 0, progress: Callable[[Iterable], Iterable] = iter
 ) -> EvidenceEvaluation:
-    """The held-out evidence: by quadrature where the latent space is a plane, else by importance sampling.
+    """The evidence of uint8 images (N, C, H, W): by quadrature where the latent space is a plane, else by importance sampling.
 
-    `samples` are the draws for each image of the latter. Raises `DataError` without the data set.
+    `samples` are the draws for each image of the latter.
     """
-    images = data.load_held_out(run.config.dataset, run.config.held_out).images
     if run.config.model.latent == 2:
         quadrature = PlaneQuadrature(run.model, tiles=TILES_FOR_A_DATA_SET)
         found = quadrature.log_evidence(pixels(images), progress=progress)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from vae.binarisation import binarised_by
 from vae.config import TrainingConfig
 from vae.data import pixels
 from vae.device import uses_bf16
@@ -39,15 +40,17 @@ class Stepper:
 
     `images` (N, 1, H, W) uint8 stay on the device, and every batch is an index into them. With several `ranks` each takes
     its share of every batch, and all end up with the same weights. `numbers` is how many standard normal numbers a step
-    takes for each image: those that z is sampled with, then those that decide how the image is warped, if it is. Unless the
-    decoder is frozen it learns from the images as they are, and the encoder from both.
+    takes for each image: those that z is sampled with, then those that decide how the image is warped, if it is, then those
+    that decide which pixels are white, if they are drawn anew. Unless the decoder is frozen it learns from the images as they
+    are, and the encoder from both.
     """
 
     def __init__(self, model: VAE, images: Tensor, config: TrainingConfig, ranks: Ranks = SOLO) -> None:
         self.model, self.images, self.config, self.ranks = model, images, config, ranks
         self.device = model.device
         self.bf16 = uses_bf16(config.precision, self.device)
-        self.numbers = model.config.latent + (NUMBERS if config.warped else 0)
+        self._parts = (model.config.latent, NUMBERS if config.warped else 0, images[0].numel() if self._draws_pixels else 0)
+        self.numbers = sum(self._parts)
         self.terms = ranks.replicate(OneSampleTerms(model))
         self.optimiser = AdamW(model.parameters(), self.device, config.learning_rate, config.weight_decay)
 
@@ -70,7 +73,9 @@ class Stepper:
         if self.model.lookup is not None:
             self.model.lookup.set_beta(beta)
         images = pixels(self.images.index_select(0, self.ranks.share_of(index)))
-        epsilon, bends = self.ranks.share_of(epsilon).tensor_split([self.model.config.latent], 1)
+        epsilon, bends, coins = self.ranks.share_of(epsilon).split(self._parts, 1)
+        if self._draws_pixels:
+            images = binarised_by(images, coins.view_as(images))
         bent = warp(images, bends, self.config.warped) if self.config.warped else None
         if self.config.freeze_decoder and bent is not None:
             images, bent = bent, None
@@ -82,6 +87,10 @@ class Stepper:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
         self.optimiser.update()
         return torch.stack([terms.reconstruction.detach(), terms.kl.detach()])[:, : len(images)].sum(1) / len(index)
+
+    @property
+    def _draws_pixels(self) -> bool:
+        return self.config.binarise == "dynamic"
 
     def state(self) -> dict[int, dict[str, Tensor]]:
         """The optimiser's state, by parameter and name."""

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from vae.config import RunConfig
-from vae.data import Dataset, Split
+from vae.data import Dataset, Split, as_trained_on
 from vae.distributed import SOLO, Ranks
 from vae.errors import ConfigError, TrainingError
 from vae.graph import stepper_for
@@ -60,6 +60,7 @@ class Trainer:
     ) -> None:
         self.config, self.ranks = config, ranks
         self.device = torch.device(device)
+        dataset = as_trained_on(dataset, config.training.binarise)
         self.train_split: Split = dataset.train.to(self.device)
         self.held_out: Split = dataset.held_out.to(self.device)
         self.steps_per_epoch = math.ceil(len(self.train_split) / config.training.batch_size)

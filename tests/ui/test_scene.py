@@ -129,7 +129,7 @@ def test_the_story_is_that_of_the_image(digits_run, digits):
 
 
 def test_without_the_data_set_an_images_story_is_the_frames(digits_run, monkeypatch):
-    monkeypatch.setattr(resources, "held_out", lambda dataset, split: None)
+    monkeypatch.setattr(resources, "held_out", lambda config: None)
     scene = scene_of(digits_run, probe=4)
     assert scene.image() is None
     story, codes = scene.story(), scene.frame.codes
@@ -145,7 +145,7 @@ def test_an_own_image_is_read_row_by_row():
 def test_codes_appear_once_the_data_set_is_there(tmp_path, monkeypatch):
     folder = RunFolder.create(tmp_path / "bare", small_config())
     version, there = RunVersion.now(folder), resources.held_out
-    monkeypatch.setattr(resources, "held_out", lambda dataset, split: None)
+    monkeypatch.setattr(resources, "held_out", lambda config: None)
     assert resources.frame_of(version) is None and resources.extent(version, "1,2") == 3
     monkeypatch.setattr(resources, "held_out", there)
     assert len(resources.frame_of(version).labels) == 364

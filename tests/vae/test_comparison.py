@@ -109,6 +109,8 @@ def test_what_can_be_compared():
     assert same_images([plain, gaussian])
     assert not same_images([plain, small_config(dataset="mnist")])
     assert not same_images([plain, small_config(held_out="validation")])
+    assert not same_images([plain, small_config(binarise="dynamic")])
+    assert same_images([small_config(binarise="static"), small_config(binarise="dynamic")])
 
 
 # Active units

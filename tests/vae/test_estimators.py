@@ -10,7 +10,6 @@ from vae.best_gaussian import best_gaussian, even_draws
 from vae.data import pixels
 from vae.elbo import kl_to_prior
 from vae.estimators import (
-    binarised,
     bits_per_pixel,
     compare_gradients,
     kl_pieces,
@@ -332,24 +331,6 @@ def test_everything_stays_finite_at_the_ends(size, likelihood, log_variance):
         numbers.append(quadrature_gradient(model, x, posterior).gradient)
     assert all(number.isfinite().all() for number in numbers)
     assert best.elbo >= best.start_elbo
-
-
-def test_a_threshold_keeps_what_is_bright():
-    x = torch.tensor([0.0, 0.49, 0.5, 1.0])
-    assert binarised(x, "threshold", seeded()).tolist() == [0, 0, 1, 1]
-
-
-def test_random_pixels_are_white_as_often_as_they_are_bright():
-    x = torch.tensor([0.0, 0.2, 0.9, 1.0])
-    drawn = binarised(x.expand(20_000, 4), "random", seeded())
-    assert set(drawn.unique().tolist()) == {0, 1}
-    torch.testing.assert_close(drawn.mean(0), x, rtol=0, atol=0.015)
-    assert torch.equal(drawn, binarised(x.expand(20_000, 4), "random", seeded()))
-
-
-def test_an_unknown_way_to_binarise_is_named():
-    with pytest.raises(ValueError, match="dither"):
-        binarised(torch.zeros(1), "dither", seeded())
 
 
 def test_a_fair_coin_for_every_pixel_costs_one_bit():

@@ -1,6 +1,6 @@
 import pytest
 
-from vae.evaluation import BATCH, DRAWS, evaluate_run
+from vae.evaluation import BATCH, DRAWS, evaluate_run, held_out_sets
 from vae.model import VAE
 from vae.run import RunFolder, load_run
 
@@ -8,7 +8,7 @@ from vae.run import RunFolder, load_run
 def test_many_draws_are_decoded_a_part_at_a_time(small_run: RunFolder, monkeypatch):
     run, decoded, decode = load_run(small_run.path), [], VAE.decode_parameters
     monkeypatch.setattr(VAE, "decode_parameters", lambda model, z: decoded.append(len(z)) or decode(model, z))
-    few, many = (evaluate_run(run, samples) for samples in (DRAWS, 5 * DRAWS + 4))
+    few, many = (evaluate_run(run, *held_out_sets(run), samples) for samples in (DRAWS, 5 * DRAWS + 4))
     assert sum(decoded) == few.images * (6 * DRAWS + 4)
     assert max(decoded) == BATCH * DRAWS
     assert many.kl == few.kl

@@ -87,6 +87,8 @@ def codes_of(run: Run) -> CodeSets:
     """
     try:
         dataset = data.load(run.config.dataset, run.config.held_out)
+        if run.config.training.binarise is not None:
+            dataset = data.as_trained_on(dataset, "static")
     except DataError:
         sets = _codes_of_frame(run)
     else:
