@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from statistics import fmean
 
 import torch
 from torch import Tensor
 
 from vae import data
 from vae.data import pixels
-from vae.elbo import kl_to_prior, reconstruction_samples
+from vae.elbo import Terms, kl_to_prior, reconstruction_samples
 from vae.estimators import bits_per_pixel
 from vae.evidence import TILES_FOR_A_DATA_SET, TOLERANCE, PlaneQuadrature
 from vae.importance import importance_log_evidence
@@ -21,8 +21,8 @@ from vae.run import Run
 BATCH, DRAWS = 250, 16
 """Images at a time, and draws of z for each of them at a time: more would need more memory."""
 
-BINARISATIONS = 4
-"""Sets of pixels over which figures of dynamically binarised images are averaged."""
+BINARISATIONS = 2
+"""Sets of pixels over which figures of dynamically binarised images are averaged: enough to tell the error that they leave."""
 
 
 def held_out_sets(run: Run, binarise: str | None = None) -> list[Tensor]:
@@ -42,13 +42,14 @@ class Evaluation:
     """Means over all held-out images, in nats per image.
 
     `sampling_error` is the standard error that the draws of z leave in the mean; the images themselves are taken as given,
-    but for `pixel_error`, which several draws of their pixels leave in the ELBO.
+    but for `pixel_error`, which several draws of their pixels leave in the ELBO. `elbos` are those of the images, (N,).
     """
 
     images: int
     reconstruction: float
     kl: float
     sampling_error: float
+    elbos: Tensor
     pixel_error: float | None = None
 
     @property
@@ -60,7 +61,8 @@ class Evaluation:
         """The mean over several draws of the same images' pixels."""
         reconstruction, kl = (fmean(getattr(one, term) for one in sets) for term in ("reconstruction", "kl"))
         sampling_error = math.sqrt(sum(one.sampling_error**2 for one in sets)) / len(sets)
-        return cls(sets[0].images, reconstruction, kl, sampling_error, _error_of_mean([one.elbo for one in sets]))
+        elbos = torch.stack([one.elbos for one in sets])
+        return cls(sets[0].images, reconstruction, kl, sampling_error, elbos.mean(0), _pixel_error(elbos))
 
 
 @torch.no_grad()
@@ -71,19 +73,19 @@ def evaluate_run(
     device = run.model.device
     generator = torch.Generator(device=device).manual_seed(seed)
     counts = [min(DRAWS, samples - first) for first in range(0, samples, DRAWS)]
-    reconstruction = kl = variance = 0.0
+    reconstruction, kl, variance = [], [], 0.0
     for part in progress(images.split(BATCH)):
         x = pixels(part.to(device))
         posterior = run.model.encode(x)
         draws = [reconstruction_samples(run.model, posterior, x, count, generator).cpu() for count in counts]
         draws = torch.cat(draws).double()
-        reconstruction += draws.mean(0).sum().item()
-        kl += kl_to_prior(posterior).cpu().double().sum().item()
+        reconstruction.append(draws.mean(0))
+        kl.append(kl_to_prior(posterior).cpu().double())
         if samples > 1:
             variance += (draws.var(0) / samples).sum().item()
-    count = len(images)
-    error = variance**0.5 / count if samples > 1 else float("nan")
-    return Evaluation(count, reconstruction / count, kl / count, error)
+    terms = Terms(torch.cat(reconstruction), torch.cat(kl))
+    error = variance**0.5 / len(images) if samples > 1 else float("nan")
+    return Evaluation(len(images), terms.reconstruction.mean().item(), terms.kl.mean().item(), error, terms.elbo)
 
 
 @dataclass(frozen=True)
@@ -92,11 +94,12 @@ class EvidenceEvaluation:
 
     By quadrature, `largest_change` is what the last halving of the spacing changed at most, in any image, and `unsettled`
     counts the images that it changed by more than was asked for; by importance sampling, `standard_error` is that of the
-    mean. What does not apply is None.
+    mean. What does not apply is None. `log_evidences` are those of the images, (N,).
     """
 
     images: int
     log_evidence: float
+    log_evidences: Tensor
     largest_change: float | None = None
     unsettled: int | None = None
     standard_error: float | None = None
@@ -109,18 +112,19 @@ class EvidenceEvaluation:
     @classmethod
     def over(cls, sets: list[EvidenceEvaluation]) -> EvidenceEvaluation:
         """The mean over several draws of the same images' pixels."""
-        found = fmean(one.log_evidence for one in sets)
-        pixel_error = _error_of_mean([one.log_evidence for one in sets])
+        each = torch.stack([one.log_evidences for one in sets])
+        found = (sets[0].images, each.mean().item(), each.mean(0))
         if sets[0].standard_error is not None:
             error = math.sqrt(sum(one.standard_error**2 for one in sets)) / len(sets)
-            return cls(sets[0].images, found, standard_error=error, pixel_error=pixel_error)
+            return cls(*found, standard_error=error, pixel_error=_pixel_error(each))
         change, unsettled = max(one.largest_change for one in sets), sum(one.unsettled for one in sets)
-        return cls(sets[0].images, found, change, unsettled, pixel_error=pixel_error)
+        return cls(*found, change, unsettled, pixel_error=_pixel_error(each))
 
 
-def _error_of_mean(values: list[float]) -> float | None:
-    """The standard error of the mean of independent values; one value has none."""
-    return stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
+def _pixel_error(each: Tensor) -> float | None:
+    """The standard error that the draws of pixels leave in the mean of (draws, N) values; one draw does not tell."""
+    draws, images = each.shape
+    return (each.var(0).sum() / draws).sqrt().item() / images if draws > 1 else None
 
 
 def evaluate_evidence(
@@ -134,9 +138,12 @@ def evaluate_evidence(
         quadrature = PlaneQuadrature(run.model, tiles=TILES_FOR_A_DATA_SET)
         found = quadrature.log_evidence(pixels(images), progress=progress)
         unsettled = int((found.change >= TOLERANCE).sum())
-        return EvidenceEvaluation(len(images), found.log_evidence.mean().item(), found.change.max().item(), unsettled)
+        log_evidences = found.log_evidence.cpu().double()
+        return EvidenceEvaluation(
+            len(images), log_evidences.mean().item(), log_evidences, found.change.max().item(), unsettled
+        )
     generator = torch.Generator(device=run.model.device).manual_seed(seed)
     parts = [importance_log_evidence(run.model, pixels(part), samples, generator) for part in progress(images.split(BATCH))]
     error = torch.cat([part.standard_error for part in parts]).square().sum().sqrt().item() / len(images)
-    log_evidence = torch.cat([part.log_evidence for part in parts]).mean().item()
-    return EvidenceEvaluation(len(images), log_evidence, standard_error=error)
+    log_evidences = torch.cat([part.log_evidence for part in parts]).cpu().double()
+    return EvidenceEvaluation(len(images), log_evidences.mean().item(), log_evidences, standard_error=error)
