@@ -112,7 +112,7 @@ def print_costs(quadrature: PlaneQuadrature, images: torch.Tensor) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", nargs="+", default=["mnist", "mnist-conv"])
+    parser.add_argument("--runs", nargs="+", default=["mnist", "mnist-lattice", "mnist-conv"])
     parser.add_argument("--images", type=int, default=1000, help="for the difference of both sides (default: 1000)")
     parser.add_argument("--without-costs", action="store_true", help="leave out the times, which take the machine to oneself")
     options = parser.parse_args()

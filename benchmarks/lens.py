@@ -30,7 +30,7 @@ from vae.atlas import Atlas, make_atlas
 from vae.plane import plane_of_axes
 from vae.run import Run, load_run, runs_folder
 
-RUNS = ("mnist", "mnist-conv", "digits", "mnist-8d")
+RUNS = ("mnist", "mnist-lattice", "mnist-conv", "digits", "mnist-8d")
 POINTS, MOVES, CLICKS = 2000, 500, 10
 SIZE = {"width": 1400, "height": 900}
 

@@ -13,7 +13,7 @@ from benchmarks.browser import find_chromium, open_browser, serve
 from tests.browser.screen import new_page
 from tests.conftest import ROOT, skip_or_fail
 
-SHIPPED = ("mnist", "mnist-conv", "digits", "mnist-8d", "mnist-beta0", "mnist-beta1", "mnist-beta4")
+SHIPPED = ("mnist", "mnist-conv", "digits", "mnist-8d", "mnist-beta0", "mnist-beta1", "mnist-beta4", "mnist-lattice", "mnist-binarised")
 SIZE = {"width": 1400, "height": 900}
 LONGEST_WAIT = 60_000
 """Milliseconds for something that has to happen; they only end a test that would hang."""
