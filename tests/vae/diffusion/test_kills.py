@@ -62,6 +62,7 @@ def quick_worker(diffused_run, monkeypatch):
     """Trainings without their computations, which change no file."""
     prior = PriorFolder.of(diffused_run)
     codes, figures = prior.read().codes, prior.read_figures()
+    monkeypatch.setattr(worker, "SECONDS_BETWEEN_SAVES", float("inf"))
     monkeypatch.setattr(worker, "codes_of", lambda run: codes)
     monkeypatch.setattr(worker, "measure", lambda *arguments: figures)
     monkeypatch.setattr(worker, "first_variance", lambda *arguments: 0.1)
@@ -98,7 +99,6 @@ def test_a_prior_is_never_lost(quick_worker, has_earlier, killer, tmp_path):
         seen.append(found)
         shutil.rmtree(run.path)
         points += 1
-    print(seen)
     assert set(seen) == {earlier, NEXT.seed} and points > 25
     assert seen == sorted(seen, key=lambda seed: seed == NEXT.seed)  # once it is there it stays
 
