@@ -54,6 +54,8 @@ def page(folder: RunFolder) -> None:
     try:
         prior_resources.load_prior(version)
     except ExplorerError as error:
+        if PriorVersion.now(folder) != version:
+            st.rerun()  # it came to its place just now
         frame.say(error)
         live_prior.show_button(folder, again=False)
         return

@@ -27,11 +27,7 @@ ABOUT_THE_LOSS = (
 
 def is_active(folder: RunFolder) -> bool:
     """Whether a prior of this run is being trained or is about to be."""
-    prior = PriorFolder.in_training(folder)
-    try:
-        return prior.exists and prior.read_status().active
-    except ExplorerError:
-        return False
+    return PriorFolder.in_training(folder).is_active()
 
 
 def say_ending(folder: RunFolder) -> None:

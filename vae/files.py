@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+import errno
 import json
 import math
 import os
+import stat
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import safetensors
 import safetensors.torch
@@ -16,8 +20,27 @@ from torch import Tensor
 
 from vae.errors import RunError
 
-LARGEST_JSON = 1_000_000  # bytes
-LARGEST_INTEGER = 2**63
+LARGEST_JSON, LARGEST_TENSORS = 1_000_000, 200_000_000  # bytes; a prior's codes in 256 dimensions have 143 million
+LARGEST_INTEGER, LARGEST_NUMBER = 2**63, 1e100
+KINDS = {"str": str, "int": int, "float": (int, float)}
+
+NO_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+"""A pipe is not waited for, and a terminal does not take over the process."""
+
+
+def open_regular(path: Path, mode: str = "rb", largest: int | None = None) -> BinaryIO:
+    """`path` in the binary `mode`, where it is a regular file of at most `largest` bytes. Raises `OSError`, and never waits."""
+    file = open(path, mode, opener=lambda name, flags: os.open(name, flags | NO_WAITING, 0o666))  # noqa: SIM115
+    try:
+        seen = os.fstat(file.fileno())
+        if not stat.S_ISREG(seen.st_mode):
+            raise OSError(errno.EINVAL, "it is a pipe or a device")
+        if largest is not None and seen.st_size > largest:
+            raise OSError(errno.EFBIG, f"it has {seen.st_size:,} bytes, and at most {largest:,} belong there")
+    except OSError:
+        file.close()
+        raise
+    return file
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -39,9 +62,25 @@ def write_whole(path: Path, content: bytes) -> None:
 
 def cannot_write(path: Path, error: OSError) -> RunError:
     """The sentence for a file or folder that could not be written."""
-    return RunError(
-        f"{path} cannot be written ({error.strerror or error}); make room or choose a folder that you may write to."
-    )
+    return RunError(f"{path} cannot be written ({error.strerror or error}); {_WAYS_TO_WRITE.get(error.errno, TRY_AGAIN)}.")
+
+
+TRY_AGAIN = "try again, or choose another folder"
+_WAYS_TO_WRITE = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room on that disk"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "choose a folder that you may write to"),
+    **dict.fromkeys((errno.EISDIR, errno.EINVAL, errno.ENXIO), "move away what is in its place"),
+    errno.ENOTDIR: "a folder on the way there is a file, so choose another folder",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ENOMEM: "close other programs, which take the memory",
+}
+
+
+def cannot_read(path: Path, error: OSError) -> RunError:
+    """The sentence for a file that is there and could not be read."""
+    denied = error.errno in (errno.EACCES, errno.EPERM)
+    way = "check the folder's permissions" if denied else "copy the run again"
+    return RunError(f"{path} cannot be read ({error.strerror or error}); {way}.")
 
 
 def write_json(path: Path, fields: Mapping) -> None:
@@ -52,28 +91,36 @@ def write_json(path: Path, fields: Mapping) -> None:
 def read_json(path: Path) -> dict:
     """The JSON object in `path`."""
     try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST_JSON + 1)
-        fields = parse_json(content) if len(content) <= LARGEST_JSON else None
+        with open_regular(path, largest=LARGEST_JSON) as file:
+            fields = parse_json(file.read(LARGEST_JSON))
     except FileNotFoundError as error:
         raise RunError(f"{path} is missing, so {path.parent} is no run; choose a folder that a training wrote.") from error
     except OSError as error:
-        raise RunError(f"{path} cannot be read ({error.strerror}); check the folder's permissions.") from error
-    except (ValueError, RecursionError) as error:
+        raise cannot_read(path, error) from error
+    except ValueError as error:
         raise _damaged(path, "is not JSON of finite numbers") from error
     if not isinstance(fields, dict):
-        raise _damaged(path, "does not hold one JSON object of at most a megabyte")
+        raise _damaged(path, "does not hold one JSON object")
     return fields
 
 
 def parse_json(content: bytes | str) -> object:
     """What JSON says. Raises `ValueError` on anything else, NaN and infinities, and numbers too large to compute with."""
-    return json.loads(content, parse_constant=_finite, parse_float=_finite, parse_int=_integer)
+    try:
+        return json.loads(content, parse_constant=_finite, parse_float=_finite, parse_int=_integer)
+    except RecursionError as error:
+        raise ValueError("values lie within values without end") from error
+
+
+def fields_fit(instance: object) -> bool:
+    """Whether all fields of a dataclass that are said to be words or numbers are. Fields of other kinds are passed over."""
+    values = [(field.type, getattr(instance, field.name)) for field in dataclasses.fields(instance)]
+    return all(isinstance(value, KINDS[kind]) and not isinstance(value, bool) for kind, value in values if kind in KINDS)
 
 
 def _finite(digits: str) -> float:
-    if not math.isfinite(number := float(digits)):
-        raise ValueError(f"{digits[:40]} is not finite")
+    if not abs(number := float(digits)) <= LARGEST_NUMBER:  # so NaN and infinities are refused
+        raise ValueError(f"{digits[:40]} is not finite, or too large")
     return number
 
 
@@ -90,37 +137,63 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], numbers: Mapping[st
     write_whole(path, safetensors.torch.save(contiguous, metadata))
 
 
-def read_tensors(path: Path, shapes: Mapping[str, tuple[int, ...]] | None = None) -> tuple[dict[str, Tensor], dict[str, float]]:
-    """The tensors and numbers of `write_tensors`.
+NOT_TENSORS = (safetensors.SafetensorError, ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+"""What a file's content makes its readers raise when it is something else (recursion without end is a `RuntimeError`)."""
 
-    With `shapes`, names and shapes are compared before a tensor is read, and every tensor has to be float32.
+
+def read_tensors(
+    path: Path, shapes: Mapping[str, tuple[int, ...]] | None = None, largest: int = LARGEST_TENSORS
+) -> tuple[dict[str, Tensor], dict[str, float]]:
+    """The tensors and numbers of `write_tensors`, from a file of at most `largest` bytes.
+
+    With `shapes`, names and shapes are compared, every tensor has to be float32, and the file is as large as they make it.
     """
+    if shapes is not None:
+        largest = LARGEST_JSON + sum(4 * math.prod(shape) for shape in shapes.values())
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            numbers = {name: float(json.loads(value)) for name, value in (file.metadata() or {}).items()}
-            if not all(map(math.isfinite, numbers.values())):
-                raise _damaged(path, "holds numbers that are not finite")
-            if shapes is not None:
-                _check_shapes(path, file, shapes)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        content = _read_bytes(path, largest)
+        numbers = _numbers(content)
+        tensors = safetensors.torch.load(content)
     except FileNotFoundError as error:
         raise RunError(f"{path} is missing; copy the run again, or resume its training to write it.") from error
     except OSError as error:
-        raise RunError(f"{path} cannot be read ({error.strerror or error}); check the folder's permissions.") from error
-    except (safetensors.SafetensorError, ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise cannot_read(path, error) from error
+    except NOT_TENSORS as error:
         raise _damaged(path, "is cut off or is not a safetensors file") from error
+    if not all(map(math.isfinite, numbers.values())):
+        raise _damaged(path, "holds numbers that are not finite")
+    if shapes is not None:
+        _check_shapes(path, tensors, shapes)
     return tensors, numbers
 
 
-def _check_shapes(path: Path, file: safetensors.safe_open, shapes: Mapping[str, tuple[int, ...]]) -> None:
-    there = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+def _read_bytes(path: Path, largest: int) -> bytes:
+    """All of a safetensors file with a header of reasonable length.
+
+    Its tensors are not left on the disk, as safetensors does by default: the system ends a process that reads there when the
+    file has been cut off meanwhile, by copying another one over it, say.
+    """
+    with open_regular(path, largest=largest) as file:
+        begin = file.read(8)
+        if int.from_bytes(begin, "little") > LARGEST_JSON:
+            raise ValueError("the header has no end")
+        return begin + file.read(largest)
+
+
+def _numbers(content: bytes) -> dict[str, float]:
+    header = parse_json(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    return {name: float(json.loads(value)) for name, value in header.get("__metadata__", {}).items()}
+
+
+def _check_shapes(path: Path, tensors: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]]) -> None:
+    there = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     for name in sorted(set(there) | set(shapes)):
         if there.get(name) != shapes.get(name):
             raise RunError(
                 f"{path} does not fit run.json: {name} is {_shape(there.get(name))} in the file and "
                 f"{_shape(shapes.get(name))} in the model; copy the run again, both files together."
             )
-    if any(file.get_slice(name).get_dtype() != "F32" for name in there):
+    if any(tensor.dtype != torch.float32 for tensor in tensors.values()):
         raise _damaged(path, "holds weights that are not float32")
 
 

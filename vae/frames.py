@@ -18,6 +18,7 @@ PROBES = 10_000
 """How many held-out images a frame holds at most."""
 
 GRID_SIZE = 20
+MOST_STEPS = 2**53
 
 
 @dataclass(frozen=True)
@@ -59,14 +60,15 @@ def read(path: Path) -> Frame:
     tensors, numbers = files.read_tensors(path)
     try:
         mean, log_variance = tensors["mean"], tensors["log_variance"]
-        reconstruction, labels, grid = tensors["reconstruction"], tensors["labels"].long(), tensors.get("grid")
+        reconstruction, labels, grid = tensors["reconstruction"], tensors["labels"], tensors.get("grid")
         epoch, step = int(numbers["epoch"]), int(numbers["step"])
     except KeyError as error:
         raise RunError(f"{path} lacks {error}, so it is no frame; delete it or copy the run again.") from error
-    fits = mean.ndim == 2 and mean.shape == log_variance.shape and labels.shape == reconstruction.shape == mean.shape[:1]
+    fits = 0 <= epoch <= MOST_STEPS and 0 <= step <= MOST_STEPS and labels.dtype == torch.uint8
+    fits = fits and mean.ndim == 2 and mean.shape == log_variance.shape and labels.shape == reconstruction.shape == mean.shape[:1]
     fits = fits and {mean.dtype, log_variance.dtype, reconstruction.dtype} == {torch.float32}
     fits = fits and (grid is None or (grid.shape[1:] == IMAGE_SHAPE and grid.dtype == torch.uint8))
     if not fits or not files.all_finite({"m": mean, "v": log_variance, "r": reconstruction}):
         raise RunError(f"{path} holds no frame of this run; delete it or copy the run again.")
     posterior = Posterior(mean, log_variance)
-    return Frame(epoch, step, Codes(posterior, Terms(reconstruction, kl_to_prior(posterior))), labels, grid)
+    return Frame(epoch, step, Codes(posterior, Terms(reconstruction, kl_to_prior(posterior))), labels.long(), grid)

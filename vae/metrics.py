@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import BinaryIO, Generic, Protocol, TypeVar
 
 from vae import files
 from vae.errors import RunError
 from vae.report import Report
+
+LARGEST, LONGEST_LINE = 300_000_000, 10_000
+"""Bytes of the file, about a million reports, and of a line, which has some 300."""
 
 START = 256
 """Bytes by which a file is known again: its first report tells its seconds to a billionth."""
@@ -33,8 +35,8 @@ Told = TypeVar("Told", bound=Line)
 def append(path: Path, report: Line) -> None:
     """Add one line."""
     try:
-        with path.open("a") as file:
-            file.write(_line(report))
+        with files.open_regular(path, "ab") as file:
+            file.write(_line(report).encode())
     except OSError as error:
         raise files.cannot_write(path, error) from error
 
@@ -66,24 +68,35 @@ class MetricsFollower(Generic[Told]):
 
     def _read_on(self) -> list[Told]:
         try:
-            with self.path.open("rb") as file:
+            with files.open_regular(self.path, largest=LARGEST) as file:
                 is_now = os.fstat(file.fileno())
                 # A resumed training replaced the file, or another run has this name now and its file the number of the old
                 same = is_now.st_ino == self._file_number and is_now.st_size >= self._offset
                 if not same or file.read(len(self._start)) != self._start:
                     self._forget(is_now.st_ino)
                 file.seek(self._offset)
-                content = file.read()
+                self.reports += [self._parse(line) for line in self._whole_lines(file) if line.strip()]
+                self._read_until(file)
         except FileNotFoundError:
             self._forget(0)
-            return self.reports
         except OSError as error:
-            raise RunError(f"{self.path} cannot be read ({error.strerror}); check the folder's permissions.") from error
-        whole = content[: content.rfind(b"\n") + 1]
-        self.reports += [self._parse(line) for line in whole.splitlines() if line.strip()]
-        self._offset += len(whole)
-        self._start = self._start or whole[:START]
+            raise files.cannot_read(self.path, error) from error
         return self.reports
+
+    def _whole_lines(self, file: BinaryIO) -> Iterator[bytes]:
+        """Those from where the file is read, which is left at the end of the last one."""
+        while (line := file.readline(LONGEST_LINE)).endswith(b"\n"):
+            yield line
+        if len(line) == LONGEST_LINE:
+            raise self._no_report(line)
+        file.seek(-len(line), os.SEEK_CUR)  # torn: the rest of it is on its way
+
+    def _read_until(self, file: BinaryIO) -> None:
+        """Go on from where `file` is read, at the next look."""
+        self._offset = file.tell()
+        if not self._start:
+            file.seek(0)
+            self._start = file.read(min(START, self._offset))
 
     def _forget(self, file_number: int) -> None:
         self.reports: list[Told] = []
@@ -92,10 +105,12 @@ class MetricsFollower(Generic[Told]):
     def _parse(self, line: bytes) -> Told:
         try:
             report = self.kind.from_dict(files.parse_json(line))
-            numbers = [value for value in vars(report).values() if not isinstance(value, str)]
-            if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in numbers):
+            if not files.fields_fit(report):
                 raise ValueError(line)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            start = line[:40].decode(errors="replace")
-            raise RunError(f"{self.path} has a line that is no report ({start} ...); copy the run again.") from error
+            raise self._no_report(line) from error
         return report
+
+    def _no_report(self, line: bytes) -> RunError:
+        start = line[:40].decode(errors="replace")
+        return RunError(f"{self.path} has a line that is no report ({start} ...); copy the run again.")

@@ -6,6 +6,7 @@ described in checkpoints/README.md.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import platform
@@ -25,14 +26,17 @@ from vae.config import FORMAT, RunConfig
 from vae.errors import ConfigError, RunError
 from vae.frames import Frame
 from vae.metrics import MetricsFollower
-from vae.model import VAE, build_model
+from vae.model import VAE, build_model, parameters_of
 from vae.report import Report
 from vae.status import Status
 from vae.steered import SteeredFolder
 from vae.steering import BY_HAND
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+FRAME_NAME = re.compile(r"(0\d{3}|[1-9]\d{3,8})\.safetensors", re.ASCII)
 FOLDER_VARIABLE = "VAE_RUNS"
+BYTES_BESIDE_WEIGHTS = 300_000_000
+"""Of a trainer's state at most: the images of the largest lattice have 206 million."""
 
 
 @dataclass(frozen=True)
@@ -197,7 +201,7 @@ class RunFolder(SteeredFolder):
 
     def frame_paths(self) -> list[Path]:
         """The frames there are, by epoch."""
-        paths = (path for path in (self.path / "frames").glob("*.safetensors") if path.stem.isdigit())
+        paths = (path for path in (self.path / "frames").glob("*.safetensors") if FRAME_NAME.fullmatch(path.name))
         return sorted(paths, key=lambda path: int(path.stem))
 
     def write_frame(self, frame: Frame) -> None:
@@ -214,18 +218,28 @@ class RunFolder(SteeredFolder):
         return frame
 
     def frame_of_step(self, step: int) -> Frame | None:
-        """The frame made with the weights of `step`, if there is one."""
+        """The frame made with the weights of `step`, if there is one. Raises `RunError` where a damaged one may be it."""
+        damage = None
         for path in reversed(self.frame_paths()):
-            frame = self.read_frame(path)
-            if frame.step <= step:
-                return frame if frame.step == step else None
+            try:
+                frame = self.read_frame(path)
+            except RunError as error:
+                damage = damage or error
+                continue
+            if frame.step == step:
+                return frame
+            if frame.step < step:
+                break
+        if damage is not None:
+            raise damage
         return None
 
     def keep_frames_until(self, step: int) -> None:
         """Delete the frames after `step`, which a resumed training is about to make again."""
         for path in self.frame_paths():
-            if frames.read(path).step > step:
-                path.unlink()
+            with contextlib.suppress(RunError):  # a damaged one is left, and told when it is looked at
+                if frames.read(path).step > step:
+                    path.unlink()
 
     def thin(self, frames: int) -> None:
         """Make an ended run small enough to share: keep `frames` frames, and no trainer's state.
@@ -255,7 +269,10 @@ class RunFolder(SteeredFolder):
 
     def read_trainer(self) -> tuple[dict[str, Tensor], dict[str, float]] | None:
         """The trainer's state, or None before the first one was written."""
-        return files.read_tensors(self.path / "trainer.safetensors") if self.can_go_on() else None
+        if not self.can_go_on():
+            return None
+        largest = BYTES_BESIDE_WEIGHTS + 16 * parameters_of(self.read_config()[0].model)  # float32, and Adam's two means of each
+        return files.read_tensors(self.path / "trainer.safetensors", largest=largest)
 
     def forget_steering(self) -> None:
         """Let a resumed training follow its schedules, whatever was set by hand."""

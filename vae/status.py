@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
+
+from vae.files import fields_fit
 
 STATES = ("queued", "running", "paused", "finished", "stopped", "failed")
 ACTIVE = ("queued", "running", "paused")
@@ -38,8 +39,6 @@ class Status:
     def from_dict(cls, fields: dict) -> Status:
         """What `dataclasses.asdict` gave; fields may be missing. Raises `TypeError` or `ValueError` on anything else."""
         status = cls(**fields)
-        kinds = {field.name: type(field.default) for field in dataclasses.fields(cls) if field.name != "state"}
-        fit = all(isinstance(getattr(status, name), str if kind is str else (int, float)) for name, kind in kinds.items())
-        if status.state not in STATES or not fit:
+        if status.state not in STATES or not fields_fit(status):
             raise ValueError(status.state)
         return status

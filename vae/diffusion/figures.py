@@ -16,6 +16,7 @@ from vae.diffusion.measures import mixture_sample, sliced_wasserstein
 from vae.diffusion.process import reverse_levels
 from vae.diffusion.sampling import log_density, sample
 from vae.errors import DataError
+from vae.files import fields_fit
 from vae.joint import log_prior
 from vae.latent import decode_points
 from vae.neighbours import PixelNeighbours
@@ -69,10 +70,8 @@ class Figures:
         """What `to_dict` gave. Raises `TypeError`, `KeyError` or `ValueError` on anything else."""
         parts = {name: Sources(**fields[name]) if fields[name] else None for name in ("wasserstein", "sure")}
         figures = cls(**{**fields, **parts})
-        plain = [value for name, value in vars(figures).items() if name not in parts]
-        numbers = [*plain, *vars(figures.wasserstein).values(), *(vars(figures.sure).values() if figures.sure else ())]
-        if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in numbers):
-            raise ValueError("a figure is no finite number")
+        if not all(fields_fit(part) for part in (figures, figures.wasserstein, *([figures.sure] if figures.sure else []))):
+            raise ValueError("a figure is no number")
         return figures
 
 

@@ -7,7 +7,8 @@
     diffusion/codes.safetensors    the posteriors that it was trained on, and the held-out ones, with their labels
     diffusion/figures.json         how near its samples are to held-out codes, once it is trained
 
-While a prior is trained it lies in `diffusion.new`; the earlier one is replaced when it is finished.
+While a prior is trained it lies in `diffusion.new`. When its status.json says that it is finished it is the run's prior, and
+takes the place of the earlier one: by two renames, so whatever was ended between them is finished by who comes next.
 """
 
 from __future__ import annotations
@@ -80,8 +81,9 @@ class PriorFolder(WatchedFolder):
 
     @classmethod
     def of(cls, run: RunFolder) -> PriorFolder:
-        """The prior of a run."""
-        return cls(run.path / NAME)
+        """The prior of a run; one that is ready is it, though it has not come to its place yet."""
+        new = cls.in_training(run)
+        return new if new.is_ready(run) else cls(run.path / NAME)
 
     @classmethod
     def in_training(cls, run: RunFolder) -> PriorFolder:
@@ -100,24 +102,41 @@ class PriorFolder(WatchedFolder):
 
     def queue(self, run: RunFolder) -> None:
         """An empty folder with a queued status, in place of what an ended training left. Raises `RunError` beside another."""
-        if self.exists and self.read_status().active:
+        if self.is_active():
             raise RunError(f"A diffusion prior of {run.path} is being trained already; watch it, or stop that one first.")
         run.read_config()  # a folder that is no run is left alone
+        if self.is_ready(run):
+            self.replace(run)
         try:
             self.path.mkdir(exist_ok=True)
+            self.write_status(Status("queued", asked=time.time()))  # first: nobody takes what is left of it for a prior
             for path in self.path.iterdir():
-                if path.name != "trainer.lock":
+                if path.name not in ("trainer.lock", "status.json"):
                     path.unlink()
         except OSError as error:
             raise files.cannot_write(self.path, error) from error
-        self.write_status(Status("queued", asked=time.time()))
+
+    def is_active(self) -> bool:
+        """Whether it is being trained or is about to be, as far as can be known."""
+        try:
+            return self.exists and self.read_status().active
+        except RunError:  # damaged, which keeps nobody from training anew
+            return False
+
+    def is_ready(self, run: RunFolder) -> bool:
+        """Whether this new prior is to take its place: it is finished, or it was stopped where the run has no other."""
+        try:
+            state = self.read_status(as_written=True).state if self.has_denoiser else ""
+        except RunError:
+            return False
+        return state == "finished" or (state == "stopped" and not PriorFolder(run.path / NAME).has_denoiser)
 
     def replace(self, run: RunFolder) -> PriorFolder:
-        """Put this prior in the place of the run's earlier one."""
-        final, old = self.of(run), run.path / OLD
+        """Put this prior, which is ready, in the place of the run's earlier one."""
+        final, old = PriorFolder(run.path / NAME), run.path / OLD
         try:
-            shutil.rmtree(old, ignore_errors=True)
             if final.path.exists():
+                shutil.rmtree(old, ignore_errors=True)
                 final.path.rename(old)
             self.path.rename(final.path)
         except OSError as error:

@@ -10,9 +10,8 @@ import dataclasses
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-import filelock
 import torch
 
 from vae.device import choose_device, tune_process
@@ -56,17 +55,12 @@ def train_prior(
     folder = PriorFolder.in_training(run)
     if not queued:
         folder.queue(run)
-    with _only_writer(folder):
-        return _Worker(run, folder, config or PriorConfig(), device, on_report, should_stop).work()
-
-
-@contextlib.contextmanager
-def _only_writer(folder: PriorFolder) -> Iterator[None]:
-    try:
-        with folder.lock().acquire(timeout=2.0):
-            yield
-    except filelock.Timeout as error:
-        raise RunError(f"{folder.path} is being trained by another process; watch it, or stop that one first.") from error
+    with folder.lock():
+        status = _Worker(run, folder, config or PriorConfig(), device, on_report, should_stop).work()
+    if folder.is_ready(run):  # if this fails it is ready still, and whoever comes next tries again
+        folder.replace(run)
+    prior = PriorFolder.of(run)
+    return (prior if prior.has_denoiser else folder), status
 
 
 class _Worker:
@@ -88,7 +82,7 @@ class _Worker:
             folder.read_status(as_written=True), device=str(self.device), host=socket.gethostname(), total_steps=config.steps
         )
 
-    def work(self) -> tuple[PriorFolder, Status]:
+    def work(self) -> Status:
         try:
             self._note(state="running", message="Encoding the training images.")
             run = load_run(self.run_folder.path)
@@ -101,7 +95,7 @@ class _Worker:
                 self._note(state="failed", message=describe(error), host="")
             raise
 
-    def _train(self, run: Run, codes: CodeSets) -> tuple[PriorFolder, Status]:
+    def _train(self, run: Run, codes: CodeSets) -> Status:
         trainer = PriorTrainer(self.config, codes, len(run.class_names), self.device)
         self.folder.write_codes(codes)
         self._note(message="")
@@ -119,16 +113,18 @@ class _Worker:
         self._note(message="Comparing its samples with held-out codes.", seconds_left=0.0)
         self.folder.write_figures(measure(run, trainer.denoiser.cpu(), trainer.standard, codes))
         self._note(state="finished", message="", host="")
-        return self.folder.replace(self.run_folder), self.status
+        return self.status
 
-    def _stop(self, run: Run, trainer: PriorTrainer, codes: CodeSets) -> tuple[PriorFolder, Status]:
-        message, final = f"Stopped after step {trainer.step:,} of {self.config.steps:,}", PriorFolder.of(self.run_folder)
-        if final.has_denoiser:
-            self._note(state="stopped", message=f"{message}; the earlier prior stays.", step=trainer.step, host="")
-            return final, self.status
-        self._save(run, trainer, codes)
-        self._note(state="stopped", message=f"{message}; train again for a better one.", step=trainer.step, host="")
-        return (self.folder.replace(self.run_folder) if trainer.step else self.folder), self.status
+    def _stop(self, run: Run, trainer: PriorTrainer, codes: CodeSets) -> Status:
+        message = f"Stopped after step {trainer.step:,} of {self.config.steps:,}"
+        if PriorFolder.of(self.run_folder).has_denoiser:
+            message = f"{message}; the earlier prior stays."
+        else:
+            message = f"{message}; train again for a better one."
+            if trainer.step:
+                self._save(run, trainer, codes)
+        self._note(state="stopped", message=message, step=trainer.step, host="")
+        return self.status
 
     def _publish(self, report: PriorReport) -> None:
         self.folder.append_metrics(report)
