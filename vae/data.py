@@ -156,16 +156,22 @@ def ensure(name: str, folder: Path | None = None) -> None:
     waits_forever = socket.getdefaulttimeout()
     socket.setdefaulttimeout(SECONDS_WITHOUT_A_BYTE)  # torchvision gives none
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".download-", dir=folder) as temporary:
+        Path(os.path.realpath(folder)).mkdir(parents=True, exist_ok=True)
+        place = Path(os.path.realpath(raw_folder(name, folder)))  # links may lead to another disk, whose folder is not there yet
+        with tempfile.TemporaryDirectory(prefix=".download-", dir=_nearest_folder(place)) as temporary:
             dataset(temporary, download=True)
-            raw_folder(name, folder).mkdir(parents=True, exist_ok=True)
+            place.mkdir(parents=True, exist_ok=True)
             for file in missing_files(name, folder):  # another may have fetched them meanwhile, and be reading them
-                os.replace(raw_folder(name, Path(temporary)) / file, raw_folder(name, folder) / file)
+                os.replace(raw_folder(name, Path(temporary)) / file, place / file)
     except (OSError, RuntimeError) as error:
         raise DataError(f"The download of {name} into {folder.resolve()} failed ({error}); try again.") from error
     finally:
         socket.setdefaulttimeout(waits_forever)
+
+
+def _nearest_folder(place: Path) -> Path:
+    """The folder on the way to a place that is there and nearest to it: what lies in it can be moved to the place."""
+    return next(folder for folder in (place, *place.parents) if folder.is_dir())
 
 
 def _check_name(name: str) -> None:

@@ -6,7 +6,8 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import safetensors
@@ -30,11 +31,25 @@ def write_whole(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        patiently(lambda: os.replace(temporary, path))
     except OSError as error:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
         raise cannot_write(path, error) from error
+
+
+SECONDS_TO_READ = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
+"""How long one waits, again and again, for those who read a file. What a run's readers open they have read in a moment."""
+
+
+def patiently(change: Callable[[], None]) -> None:
+    """Replace or remove a file, which Windows refuses while anybody has it open."""
+    for seconds in SECONDS_TO_READ:
+        try:
+            return change()
+        except PermissionError:
+            time.sleep(seconds)
+    return change()
 
 
 def cannot_write(path: Path, error: OSError) -> RunError:
@@ -93,7 +108,8 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], numbers: Mapping[st
 def read_tensors(path: Path, shapes: Mapping[str, tuple[int, ...]] | None = None) -> tuple[dict[str, Tensor], dict[str, float]]:
     """The tensors and numbers of `write_tensors`.
 
-    With `shapes`, names and shapes are compared before a tensor is read, and every tensor has to be float32.
+    With `shapes`, names and shapes are compared before a tensor is read, and every tensor has to be float32. The tensors are
+    copies: as parts of the file they would end this process where somebody cuts it off, and keep Windows from replacing it.
     """
     try:
         with safetensors.safe_open(path, framework="pt") as file:
@@ -102,7 +118,7 @@ def read_tensors(path: Path, shapes: Mapping[str, tuple[int, ...]] | None = None
                 raise _damaged(path, "holds numbers that are not finite")
             if shapes is not None:
                 _check_shapes(path, file, shapes)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 (not a dict)
     except FileNotFoundError as error:
         raise RunError(f"{path} is missing; copy the run again, or resume its training to write it.") from error
     except OSError as error:

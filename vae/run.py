@@ -100,8 +100,9 @@ class RunFolder(SteeredFolder):
         if config.training.start_from:
             model.begin_with(load_run(config.training.start_from).model)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+            place = Path(os.path.realpath(path))  # a link may lead to another disk, and nothing is moved from one to another
+            place.parent.mkdir(parents=True, exist_ok=True)
+            temporary = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
         except OSError as error:
             raise files.cannot_write(path, error) from error
         try:
@@ -111,9 +112,11 @@ class RunFolder(SteeredFolder):
             folder.write_status(Status("queued", asked=time.time(), host=socket.gethostname()))
             (temporary / "frames").mkdir()
             temporary.chmod(0o755)
-            if path.exists() and any(path.iterdir()):
-                raise RunError(f"{path} exists already; choose another name, or go on with it by --resume.")
-            temporary.rename(path)
+            if place.exists():
+                if any(place.iterdir()):
+                    raise RunError(f"{path} exists already; choose another name, or go on with it by --resume.")
+                place.rmdir()  # Windows moves nothing to where something is
+            temporary.rename(place)
         except OSError as error:
             raise files.cannot_write(path, error) from error
         finally:

@@ -352,5 +352,20 @@ def test_of_two_downloads_at_once_the_second_leaves_what_the_first_has_put_there
     assert [path.name for path in tmp_path.iterdir()] == ["MNIST"]
 
 
+@pytest.mark.parametrize("there", [True, False], ids=["the folder is there", "it is not there yet"])
+@pytest.mark.parametrize("link", [".", "MNIST", "MNIST/raw"])
+def test_a_download_ends_in_its_place_where_a_link_leads_to_another_disk(tmp_path, mirror, one_disk_each, link, there):
+    data_folder, elsewhere = one_disk_each
+    elsewhere = elsewhere / link
+    if there:
+        elsewhere.mkdir(parents=True)
+    (data_folder / link).parent.mkdir(parents=True, exist_ok=True)
+    (data_folder / link).symlink_to(elsewhere)
+    data.ensure("mnist", data_folder)
+    assert data.is_present("mnist", data_folder) and (data_folder / link).is_symlink()
+    left = [path.name for path in tmp_path.rglob("*") if path.is_file()]
+    assert sorted(left) == sorted(NAMES)
+
+
 def test_pixels_are_in_the_unit_interval():
     assert data.pixels(torch.tensor([0, 51, 255], dtype=torch.uint8)).tolist() == pytest.approx([0, 0.2, 1])
