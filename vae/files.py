@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import safetensors
 import safetensors.torch
@@ -19,6 +22,24 @@ from vae.errors import RunError
 
 LARGEST_JSON = 1_000_000  # bytes
 LARGEST_INTEGER = 2**63
+
+NO_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+"""A pipe is not waited for, and a terminal does not take over the process."""
+
+
+def open_regular(path: Path, mode: str = "rb", largest: int | None = None) -> BinaryIO:
+    """`path` in the binary `mode`, where it is a regular file of at most `largest` bytes. Raises `OSError`, and never waits."""
+    file = open(path, mode, opener=lambda name, flags: os.open(name, flags | NO_WAITING, 0o666))  # noqa: SIM115
+    try:
+        seen = os.fstat(file.fileno())
+        if not stat.S_ISREG(seen.st_mode):
+            raise OSError(errno.EINVAL, "it is a pipe or a device")
+        if largest is not None and seen.st_size > largest:
+            raise OSError(errno.EFBIG, f"it has {seen.st_size:,} bytes, and at most {largest:,} belong there")
+    except OSError:
+        file.close()
+        raise
+    return file
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -54,9 +75,25 @@ def patiently(change: Callable[[], None]) -> None:
 
 def cannot_write(path: Path, error: OSError) -> RunError:
     """The sentence for a file or folder that could not be written."""
-    return RunError(
-        f"{path} cannot be written ({error.strerror or error}); make room or choose a folder that you may write to."
-    )
+    return RunError(f"{path} cannot be written ({error.strerror or error}); {_WAYS_TO_WRITE.get(error.errno, TRY_AGAIN)}.")
+
+
+TRY_AGAIN = "try again, or choose another folder"
+_WAYS_TO_WRITE = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room on that disk"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "choose a folder that you may write to"),
+    **dict.fromkeys((errno.EISDIR, errno.EINVAL, errno.ENXIO), "move away what is in its place"),
+    errno.ENOTDIR: "a folder on the way there is a file, so choose another folder",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ENOMEM: "close other programs, which take the memory",
+}
+
+
+def cannot_read(path: Path, error: OSError) -> RunError:
+    """The sentence for a file that is there and could not be read."""
+    denied = error.errno in (errno.EACCES, errno.EPERM)
+    way = "check the folder's permissions" if denied else "copy the run again"
+    return RunError(f"{path} cannot be read ({error.strerror or error}); {way}.")
 
 
 def write_json(path: Path, fields: Mapping) -> None:
@@ -67,23 +104,25 @@ def write_json(path: Path, fields: Mapping) -> None:
 def read_json(path: Path) -> dict:
     """The JSON object in `path`."""
     try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST_JSON + 1)
-        fields = parse_json(content) if len(content) <= LARGEST_JSON else None
+        with open_regular(path, largest=LARGEST_JSON) as file:
+            fields = parse_json(file.read(LARGEST_JSON))
     except FileNotFoundError as error:
         raise RunError(f"{path} is missing, so {path.parent} is no run; choose a folder that a training wrote.") from error
     except OSError as error:
-        raise RunError(f"{path} cannot be read ({error.strerror}); check the folder's permissions.") from error
-    except (ValueError, RecursionError) as error:
+        raise cannot_read(path, error) from error
+    except ValueError as error:
         raise _damaged(path, "is not JSON of finite numbers") from error
     if not isinstance(fields, dict):
-        raise _damaged(path, "does not hold one JSON object of at most a megabyte")
+        raise _damaged(path, "does not hold one JSON object")
     return fields
 
 
 def parse_json(content: bytes | str) -> object:
     """What JSON says. Raises `ValueError` on anything else, NaN and infinities, and numbers too large to compute with."""
-    return json.loads(content, parse_constant=_finite, parse_float=_finite, parse_int=_integer)
+    try:
+        return json.loads(content, parse_constant=_finite, parse_float=_finite, parse_int=_integer)
+    except RecursionError as error:
+        raise ValueError("values lie within values without end") from error
 
 
 def _finite(digits: str) -> float:

@@ -8,10 +8,13 @@ from collections.abc import Iterator
 
 import filelock
 
-from vae import files
+from vae import files, locks
 from vae.errors import ConfigError, RunError
 from vae.steering import Steering
 from vae.watched import WatchedFolder
+
+SECONDS_TO_GET_THE_LOCK = 5.0
+"""Whoever steers holds it for the time of two small files."""
 
 
 class SteeredFolder(WatchedFolder):
@@ -44,10 +47,16 @@ class SteeredFolder(WatchedFolder):
         """What is asked for now. Several may steer at once, and none may write what another has changed meanwhile."""
         if not self.path.is_dir():  # a lock would make the folder anew
             raise RunError(f"{self.path} is there no longer, so nothing can be asked of it; choose another run.")
+        path = self.path / "control.lock"
         try:
-            lock = filelock.FileLock(self.path / "control.lock").acquire()
+            lock = locks.acquire(path, SECONDS_TO_GET_THE_LOCK)
+        except filelock.Timeout as error:
+            raise RunError(
+                f"Another program has held {path} for {SECONDS_TO_GET_THE_LOCK:.0f} seconds, so nothing was asked of the "
+                "training; end that program and ask again."
+            ) from error
         except OSError as error:
-            raise files.cannot_write(self.path / "control.lock", error) from error
+            raise files.cannot_write(path, error) from error
         with lock:
             try:
                 before = self.read_steering()

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import filelock
 
-from vae import files
+from vae import files, locks
 from vae.errors import RunError
 from vae.status import Status
 
+SECONDS_TO_GET_THE_LOCK = 5.0
 SECONDS_TO_MISS, SECONDS_TO_START = 15.0, 60.0
 """A training on another machine counts as ended when its heartbeat is older than this, one that was just asked for when
 no process took it up: reading torch from a cold disk takes its time."""
@@ -46,14 +49,19 @@ class WatchedFolder:
 
     def read_status(self, as_written: bool = False) -> Status:
         """Where the training stands. Unless `as_written`, a training that was killed reads as stopped."""
+        status = self._read_status()
+        while status.active and not as_written and not self._is_alive(status):
+            before, status = status, self._read_status()
+            if status == before:  # otherwise it ended by itself, or was taken up again, just before that look
+                return dataclasses.replace(status, state="stopped", message=self.KILLED)
+        return status
+
+    def _read_status(self) -> Status:
         path = self.path / "status.json"
         try:
-            status = Status.from_dict(files.read_json(path))
+            return Status.from_dict(files.read_json(path))
         except (TypeError, ValueError) as error:
             raise RunError(f"{path} does not hold a training's status; copy the run again.") from error
-        if status.active and not as_written and not self._is_alive(status):
-            return dataclasses.replace(status, state="stopped", message=self.KILLED)
-        return status
 
     def _is_alive(self, status: Status) -> bool:
         starting = status.state == "queued"  # a new process needs a moment to take the lock
@@ -65,16 +73,19 @@ class WatchedFolder:
         except OSError:  # the lock is another account's, or lies where nobody can write
             return fresh
 
-    def lock(self) -> filelock.BaseFileLock:
-        """The lock that the one process that writes here holds."""
-        return filelock.FileLock(self.path / "trainer.lock")
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Be the one process that writes here. Raises `RunError` where another one is and stays."""
+        path = self.path / "trainer.lock"
+        try:
+            lock = locks.acquire(path, SECONDS_TO_GET_THE_LOCK)
+        except filelock.Timeout as error:
+            raise RunError(f"{self.path} is being trained by another process; watch it, or stop that one first.") from error
+        except OSError as error:
+            raise files.cannot_write(path, error) from error
+        with lock:
+            yield
 
     def is_locked(self) -> bool:
-        """Whether a process on this machine is writing here. Raises `OSError` where we may not know."""
-        if not (self.path / "trainer.lock").exists():
-            return False
-        try:
-            with self.lock().acquire(timeout=0):
-                return False
-        except filelock.Timeout:
-            return True
+        """Whether a process on this machine is writing here; looking keeps nobody out. Raises `OSError` where we may not know."""
+        return locks.is_held(self.path / "trainer.lock")

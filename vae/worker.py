@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-
-import filelock
 
 from vae.config import RunConfig
 from vae.distributed import SOLO, Ranks
@@ -22,7 +20,6 @@ from vae.report import Report
 from vae.run import RunFolder
 from vae.status import Status
 
-SECONDS_TO_GET_THE_LOCK = 5.0
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -59,17 +56,8 @@ def train_run(
 
 def _take_up(folder: RunFolder, stack: contextlib.ExitStack) -> RunConfig:
     """What the run is asked to be, once this is its only writer."""
-    stack.enter_context(_only_writer(folder))
+    folder.read_config()  # a missing or foreign folder is not given a lock file
+    stack.enter_context(folder.lock())
     if folder.read_status(as_written=True).state == "finished":
         raise RunError(f"{folder.path} is finished; start a new run to train on.")
     return folder.read_config()[0]
-
-
-@contextlib.contextmanager
-def _only_writer(folder: RunFolder) -> Iterator[None]:
-    folder.read_config()  # a missing or foreign folder is not given a lock file
-    try:
-        with folder.lock().acquire(timeout=SECONDS_TO_GET_THE_LOCK):
-            yield
-    except filelock.Timeout as error:
-        raise RunError(f"{folder.path} is being trained by another process; watch it, or stop that one first.") from error

@@ -351,3 +351,15 @@ def test_wide_runs_have_frames_without_a_grid(tmp_path, digits):
     frame = frames.read(folder.frame_paths()[-1])
     assert isinstance(frame, Frame) and frame.grid is None
     assert frame.codes.posterior.mean.shape == (len(digits.held_out), 5)
+
+
+def test_a_training_that_ends_between_two_looks_is_not_taken_for_killed(small_run, monkeypatch):
+    finished = small_run.read_status()
+    small_run.write_status(dataclasses.replace(finished, state="running", host=vae.run.socket.gethostname()))
+
+    def end(self) -> bool:
+        self.write_status(finished)
+        return False
+
+    monkeypatch.setattr(RunFolder, "is_locked", end)
+    assert small_run.read_status().state == "finished"

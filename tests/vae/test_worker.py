@@ -104,7 +104,7 @@ def test_a_thinned_run_that_was_not_finished_cannot_go_on(small_run):
 
 def test_a_run_has_one_writer(small_run, monkeypatch):
     small_run.write_status(dataclasses.replace(small_run.read_status(), state="stopped"))
-    monkeypatch.setattr(vae.worker, "SECONDS_TO_GET_THE_LOCK", 0.1)
+    monkeypatch.setattr(vae.watched, "SECONDS_TO_GET_THE_LOCK", 0.1)
     with small_run.lock(), pytest.raises(RunError, match="being trained by another process"):
         train_run(small_run)
 

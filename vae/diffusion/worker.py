@@ -10,9 +10,8 @@ import dataclasses
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-import filelock
 import torch
 
 from vae.device import choose_device, tune_process
@@ -56,17 +55,8 @@ def train_prior(
     folder = PriorFolder.in_training(run)
     if not queued:
         folder.queue(run)
-    with _only_writer(folder):
+    with folder.lock():
         return _Worker(run, folder, config or PriorConfig(), device, on_report, should_stop).work()
-
-
-@contextlib.contextmanager
-def _only_writer(folder: PriorFolder) -> Iterator[None]:
-    try:
-        with folder.lock().acquire(timeout=2.0):
-            yield
-    except filelock.Timeout as error:
-        raise RunError(f"{folder.path} is being trained by another process; watch it, or stop that one first.") from error
 
 
 class _Worker:
