@@ -209,8 +209,7 @@ def build_model(config: ModelConfig, seed: int = 0) -> VAE:
 
     Raises `ConfigError` where the model would have more than a hundred million parameters.
     """
-    with torch.device("meta"):
-        parameters = count_parameters(VAE(config))
+    parameters = parameters_of(config)
     if parameters > MOST_PARAMETERS:
         raise ConfigError(
             f"The model would have {parameters:,} parameters; the most is {MOST_PARAMETERS:,}, so ask for narrower or "
@@ -219,6 +218,12 @@ def build_model(config: ModelConfig, seed: int = 0) -> VAE:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return VAE(config).eval()
+
+
+def parameters_of(config: ModelConfig) -> int:
+    """How many numbers the training of such a model adjusts; none of them is made."""
+    with torch.device("meta"):
+        return count_parameters(VAE(config))
 
 
 def count_parameters(module: nn.Module) -> int:
