@@ -44,7 +44,7 @@ def for_the_owner(action: Callable[Asked, Given]) -> Callable[Asked, Given]:
 def start(name: str, config: RunConfig) -> RunFolder:
     """Write what is asked into a new folder and start the process that trains it."""
     root = runs_folder()
-    root.mkdir(parents=True, exist_ok=True)
+    root.resolve().mkdir(parents=True, exist_ok=True)  # a link may lead to a folder that is not there yet
     limits.check_run(config)
     limits.check_room(root, bytes_on_disk(config))
     folder = RunFolder.create(root / check_name(name), config)

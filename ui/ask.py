@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from pathlib import Path
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -26,8 +25,9 @@ from vae.config import (
     TrainingConfig,
 )
 from vae.errors import ExplorerError, describe
+from vae.paths import from_root
 from vae.recipes import RECIPES, recipe
-from vae.run import check_name, list_runs
+from vae.run import check_name, list_runs, runs_folder
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def show() -> None:
         expectation.empty()
         return
     with st.expander("As a command"):
-        st.code(command_line(request.config, Path("checkpoints") / request.name), language="bash", wrap_lines=True)
+        st.code(command_line(request.config, from_root(runs_folder() / request.name)), language="bash", wrap_lines=True)
     try:
         expectation.markdown(_expectation(request))
     except (ExplorerError, RuntimeError) as error:  # a model that does not fit into memory, say

@@ -38,7 +38,8 @@ def begin(title: str, picks_run: bool = True, opens_on: str = OPENS_ON) -> RunFo
     _learn_who_is_here()
     presenting = state.view().presenting
     sheets = ("style.css", "presenting.css") if presenting else ("style.css",)
-    st.html(f"<style>{''.join(Path(__file__).with_name(sheet).read_text() for sheet in sheets)}</style>")
+    looks = (Path(__file__).with_name(sheet).read_text("utf-8") for sheet in sheets)
+    st.html(f"<style>{''.join(looks)}</style>")
     folders = {folder.name: folder for folder in list_runs()}
     labels = {name: _label(folder) for name, folder in folders.items()}
     missing = _settle_choice(folders, opens_on)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import shlex
-from pathlib import Path
 
 import streamlit as st
 
@@ -15,7 +14,7 @@ from ui.prior_resources import PriorVersion
 from ui.text import plain
 from vae.diffusion.folder import PriorFolder
 from vae.errors import ExplorerError
-from vae.launch import ROOT
+from vae.paths import from_root
 from vae.run import RunFolder
 
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -121,10 +120,5 @@ def show_past(folder: RunFolder, prior: PriorFolder) -> None:
         seconds = f" in {duration(reports[-1].seconds)}" if reports else ""
         st.html(f'<p class="lead"><b>{status.state}</b>: {status.step:,} steps{seconds} on {source}. {html.escape(status.message)}</p>')
         st.html(f'<p class="small">{ABOUT_THE_LOSS}</p>')
-        st.code(f"python -m vae diffuse --run {shlex.quote(str(_short(folder.path)))}", language="bash")
+        st.code(f"python -m vae diffuse --run {shlex.quote(str(from_root(folder.path)))}", language="bash")
         show_button(folder, again=True)
-
-
-def _short(path: Path) -> Path:
-    """A path from where the commands are given, if it lies there."""
-    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path

@@ -20,9 +20,9 @@ from torch import Tensor
 
 from vae.config import DATASETS
 from vae.errors import DataError
+from vae.paths import folder_of
 from vae.published import how_to_put, missing_files, raw_folder, read_published
 
-FOLDER_VARIABLE = "VAE_DATA"
 SECONDS_TO_REACH_A_MIRROR = 8.0
 SECONDS_WITHOUT_A_BYTE = 20.0
 
@@ -83,8 +83,7 @@ def pixels(images: Tensor) -> Tensor:
 
 def data_folder() -> Path:
     """Where data sets are: the folder that VAE_DATA names (~ is one's home), or `data` beside the package."""
-    named = os.environ.get(FOLDER_VARIABLE)
-    return Path(os.path.expanduser(named)) if named else Path(__file__).resolve().parents[1] / "data"
+    return folder_of("VAE_DATA")
 
 
 def load(name: str, held_out: str = "test", *, download: bool = False, folder: Path | None = None) -> Dataset:

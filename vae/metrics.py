@@ -33,7 +33,7 @@ Told = TypeVar("Told", bound=Line)
 def append(path: Path, report: Line) -> None:
     """Add one line."""
     try:
-        with path.open("a") as file:
+        with path.open("a", encoding="utf-8") as file:
             file.write(_line(report))
     except OSError as error:
         raise files.cannot_write(path, error) from error

@@ -26,13 +26,13 @@ from vae.errors import ConfigError, RunError
 from vae.frames import Frame
 from vae.metrics import MetricsFollower
 from vae.model import VAE, build_model
+from vae.paths import folder_of
 from vae.report import Report
 from vae.status import Status
 from vae.steered import SteeredFolder
 from vae.steering import BY_HAND
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-FOLDER_VARIABLE = "VAE_RUNS"
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def load_run(path: str | Path, device: torch.device | str = "cpu") -> Run:
 
 def runs_folder() -> Path:
     """Where the runs are: the folder that VAE_RUNS names, or `checkpoints` beside the package."""
-    return Path(os.environ.get(FOLDER_VARIABLE) or Path(__file__).resolve().parents[1] / "checkpoints")
+    return folder_of("VAE_RUNS")
 
 
 def list_runs(root: str | Path | None = None) -> list[RunFolder]:
