@@ -9,6 +9,7 @@ import streamlit as st
 from ui import columns, contrast, figures, frame, overlay, planes, resources, state, table
 from ui.columns import Column
 from ui.live_chart import bring_plotly, live_chart
+from ui.text import plain
 from ui.view import MOST_RUNS, PICTURES
 from vae.errors import ExplorerError
 from vae.run import RunFolder, list_runs
@@ -151,7 +152,7 @@ def take_home(runs: Sequence[Column]) -> None:
             "Table (CSV)", lambda: table.as_csv(runs), "comparison.csv", "text/csv", key="get_table", on_click="ignore"
         )
         for run in runs:
-            if st.button(f"Explore {run.name}", key=f"explore_{run.name}", disabled=run.known is None):
+            if st.button(f"Explore {plain(run.name)}", key=f"explore_{run.name}", disabled=run.known is None):
                 state.choose_run(run.name)
                 st.switch_page("app.py")
 

@@ -6,6 +6,7 @@ import streamlit as st
 
 from ui import chapters, flow, frame, live_prior, particles, prior_resources, resources, state
 from ui.prior_resources import PriorVersion
+from ui.text import plain
 from ui.view import CHAIN, GREATEST_WEIGHT, NOISES
 from vae.diffusion.folder import Prior
 from vae.errors import ExplorerError
@@ -66,7 +67,7 @@ def page(folder: RunFolder) -> None:
 def without_prior(folder: RunFolder) -> None:
     """Say what is missing, and offer it."""
     st.html(f'<p class="lead">{LEAD}</p>')
-    st.info(f"{folder.name} has no diffusion prior yet. Training one on its codes takes about a minute.")
+    st.info(f"{plain(folder.name)} has no diffusion prior yet. Training one on its codes takes about a minute.")
     live_prior.show_button(folder, again=False)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui import ask, frame, resources, state, steer, watch
+from ui import ask, frame, manage, resources, state, steer, watch
 from vae.errors import ExplorerError
 
 LEAD = (
@@ -45,6 +45,8 @@ def main() -> None:
             if folder is not None:
                 steer.show_ended(folder)
             ask.show()
+            if folder is not None:
+                manage.show(folder)
     resources.settle_memory("train", "")
     state.write_address()
 

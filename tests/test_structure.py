@@ -1,6 +1,7 @@
 """Imports run one way, pages -> ui -> vae, and importing vae has no effects."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,20 @@ def test_nothing_is_unpickled_or_evaluated():
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call):
                 assert ast.unparse(node.func) not in {"eval", "exec", "pickle.load", "pickle.loads", "torch.load"}, path
+
+
+def names_no_encoding(call: ast.Call) -> bool:
+    """Whether a call reads or writes a file as words, and leaves it to the system how they are written."""
+    name, words = ast.unparse(call.func), ast.unparse(call)
+    if "utf-8" in words or name in ("Image.open", "os.open") or "opener=" in words:
+        return False
+    return name.endswith(("read_text", "write_text")) or (name.split(".")[-1] == "open" and not re.search(r"'[rwa]b'", words))
+
+
+def test_words_are_read_and_written_in_utf_8_whatever_the_system_takes_for_usual():
+    for path in [*ROOT.glob("*.py"), *(file for room in ("vae", "ui", "pages") for file in (ROOT / room).glob("**/*.py"))]:
+        calls = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
+        assert not [ast.unparse(call) for call in calls if names_no_encoding(call)], path
 
 
 def test_no_page_has_a_bare_string_which_streamlit_would_write_on_the_screen():

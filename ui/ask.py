@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from pathlib import Path
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ui import resources, state
+from ui import actions, owner, resources, state
+from ui.text import plain
 from vae.arguments import command_line, widths
 from vae.config import (
     ACTIVATIONS,
@@ -26,11 +26,10 @@ from vae.config import (
     TrainingConfig,
 )
 from vae.errors import ExplorerError, describe
+from vae.paths import from_root
 from vae.recipes import RECIPES, recipe
-from vae.run import RunFolder, check_name, list_runs, runs_folder
-from vae.worker import start_process
+from vae.run import check_name, list_runs, runs_folder
 
-MESSAGE = "start_message"
 GREY = "grey"
 PIXELS = "Black and white pixels, white as often as they are bright: drawn at each look (dynamic) or once (static)"
 
@@ -49,24 +48,24 @@ def show() -> None:
     try:
         request = _form()
     except ExplorerError as error:
-        st.error(str(error))
+        st.error(plain(error))
         request = None
     expectation = st.empty()
     expectation.markdown("Estimating the time it takes ...")
-    st.button("Start training", type="primary", width="stretch", disabled=request is None, on_click=_start, args=(request,))
-    if message := st.session_state.pop(MESSAGE, None):
-        st.error(message)
+    button = {"type": "primary", "disabled": request is None}
+    actions.button(st, "Start training", "start", lambda: _start(request), actions.NEW_RUN, **button)
+    actions.tell(actions.NEW_RUN)
     if st.session_state.pop("just_started", False):
         st.rerun()
     if request is None:
         expectation.empty()
         return
     with st.expander("As a command"):
-        st.code(command_line(request.config, Path("checkpoints") / request.name), language="bash", wrap_lines=True)
+        st.code(command_line(request.config, from_root(runs_folder() / request.name)), language="bash", wrap_lines=True)
     try:
         expectation.markdown(_expectation(request))
     except (ExplorerError, RuntimeError) as error:  # a model that does not fit into memory, say
-        expectation.error(describe(error))
+        expectation.error(plain(describe(error)))
 
 
 def _form() -> Request:
@@ -162,8 +161,10 @@ def _free_name(stem: str) -> str:
 
 
 def _expectation(request: Request) -> str:
+    if not owner.may_act():  # a visitor's wishes take no processor
+        return owner.SENTENCE
     seconds = resources.estimated_seconds(request.config)
-    waiting = sum(1 for folder in list_runs() if resources.is_active(folder))
+    waiting = sum(1 for folder in list_runs() if resources.is_ahead(folder))
     queue = f" It starts after {waiting} other run{'s' * (waiting > 1)}." if waiting else ""
     return f"About **{duration(seconds)}** on this machine's {resources.device_name()}.{queue}"
 
@@ -178,12 +179,6 @@ def duration(seconds: float) -> str:
 
 
 def _start(request: Request) -> None:
-    """Write what is asked into a new folder and start the process that trains it."""
-    try:
-        folder = RunFolder.create(runs_folder() / request.name, request.config)
-        start_process(folder)
-    except (ExplorerError, OSError) as error:
-        st.session_state[MESSAGE] = describe(error)
-        return
-    state.choose_run(folder.name)
+    """Start the training that is asked for, and look at it."""
+    state.choose_run(actions.start(request.name, request.config).name)
     st.session_state["just_started"] = True

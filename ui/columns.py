@@ -10,7 +10,8 @@ from torch import Tensor
 from ui import resources, state
 from ui.planes import Window, window_of
 from ui.resources import RunVersion
-from ui.view import MOST_RUNS, PRINCIPAL, literally
+from ui.text import literally, plain
+from ui.view import MOST_RUNS, PRINCIPAL
 from vae.comparison import Figures
 from vae.config import RunConfig
 from vae.errors import ExplorerError
@@ -129,4 +130,4 @@ def _default(names: list[str]) -> tuple[str, ...]:
 def _sentence(missing: Sequence[str], chosen: Sequence[str]) -> str:
     names = " and ".join(literally(name[:64]) for name in missing)
     start = "There is no run" if len(missing) == 1 else "There are no runs"
-    return f"{start} called {names} here, so this compares {' and '.join(chosen)}; choose others below."
+    return f"{start} called {names} here, so this compares {' and '.join(map(plain, chosen))}; choose others below."

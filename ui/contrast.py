@@ -9,6 +9,7 @@ from ui import palette, standing
 from ui.columns import Column, Known
 from ui.overlay import DASHES
 from ui.pictures import signed
+from ui.text import plain
 from vae.comparison import Setting, differing_settings, same_images, same_nats
 from vae.config import RunConfig
 
@@ -48,8 +49,8 @@ def _named(settings: Sequence[Setting]) -> str:
 
 
 def warnings(columns: Sequence[Column]) -> list[str]:
-    """What must not be compared, and what is shown of runs whose latent space is no plane; a sentence each."""
-    known = [(column.name, column.known) for column in columns if column.known is not None]
+    """What must not be compared, and what is shown of runs whose latent space is no plane; a sentence of Markdown each."""
+    known = [(plain(column.name), column.known) for column in columns if column.known is not None]
     configs = [run.config for _, run in known]
     sentences = []
     if not same_nats(configs):

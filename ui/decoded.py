@@ -12,6 +12,7 @@ import torch
 from ui import controls, layers, pictures, resources, state
 from ui.lens import Pick, lens
 from ui.scene import Scene
+from ui.text import plain
 from ui.view import FARTHEST, LAYERS
 from vae.atlas import AtlasError
 from vae.fields import nearest
@@ -114,7 +115,7 @@ def show_atlas(scene: Scene) -> None:
         atlas = resources.atlas(scene.version, scene.view.axes, scene.rest)
     except AtlasError as error:
         with st.container(key=f"no-{atlas_id(scene)}"):  # by this name the lens learns that it waits in vain
-            st.warning(str(error))
+            st.warning(plain(error))
         return
     with st.container(key="atlas"):
         st.image(atlas.picture, alt=f"{atlas_id(scene)} {atlas.size} {atlas.extent} {atlas.high_error:.4f}")

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ui import palette
 from ui.names import box_of, middles_of, stand
+from ui.text import charted
 from vae.report import Report
 
 CONFIG = {
@@ -107,7 +108,7 @@ def scatter(
         paint = palette.of_class(label)
         if colour is None:
             marker = {"size": size, "color": paint, "opacity": 0.75}
-            figure.add_scattergl(x=x[probes], y=y[probes], customdata=probes, name=name, marker=marker, **style)
+            figure.add_scattergl(x=x[probes], y=y[probes], customdata=probes, name=charted(name), marker=marker, **style)
     font = 22 if short else FONT_SIZE
     for label, place in _name_places(x, y, labels, class_names, axes, font, side).items():
         figure.add_annotation(class_note(class_names[label], place, palette.of_class(label), font))
@@ -142,7 +143,7 @@ def _name_places(
 def class_note(name: str, place: Sequence[float], paint: str, font: int) -> dict:
     """A class's name in a box of its colour `paint`, as an annotation at a place on the axes."""
     return {
-        "x": float(place[0]), "y": float(place[1]), "text": f"<b>{name}</b>", "name": name, "showarrow": False,
+        "x": float(place[0]), "y": float(place[1]), "text": f"<b>{charted(name)}</b>", "name": name, "showarrow": False,
         "font": {"size": font, "color": palette.ink_on(paint)}, "bgcolor": paint, "bordercolor": "white", "borderwidth": 1.5,
         "borderpad": 3, "captureevents": False,
     }  # fmt: skip
@@ -179,7 +180,7 @@ def _strip(figure: go.Figure, axes: Axes, class_names: Sequence[str]) -> go.Figu
     """One row for each class; below them there is room for the manifold's images."""
     edge = [0, 1] if axes.scale == "quantile" else [-axes.extent, axes.extent]
     ticks = _quantile_ticks() if axes.scale == "quantile" else {}
-    rows = {"tickvals": list(range(len(class_names))), "ticktext": list(class_names)}
+    rows = {"tickvals": list(range(len(class_names))), "ticktext": list(map(charted, class_names))}
     figure.update_xaxes(title=axes.names[0], range=edge, **PLANE_AXIS, **ticks)
     figure.update_yaxes(range=[-1.6, len(class_names) - 0.4], **(PLANE_AXIS | {"zeroline": False}), **rows)
     widest = max(map(len, class_names))
@@ -239,7 +240,7 @@ def curves(reports: Sequence[Report], epochs: int, steps_per_epoch: float) -> go
     lines = [{"type": "line", "x0": epoch, "x1": epoch, "y0": 0, "y1": 1, "yref": "paper", "line": MARK} for epoch, _ in marks]
     labels = [
         {
-            "x": epoch, "y": 0.02 + 0.12 * (mark % 3), "yref": "y domain", "text": f" {words}", "showarrow": False,
+            "x": epoch, "y": 0.02 + 0.12 * (mark % 3), "yref": "y domain", "text": f" {charted(words)}", "showarrow": False,
             "xanchor": "left", "yanchor": "bottom", "font_size": FONT_SIZE - 1,
         }
         for mark, (epoch, words) in enumerate(marks)

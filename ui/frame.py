@@ -8,10 +8,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import state
+from ui import owner, state
 from ui.scripts import script
-from ui.view import literally
-from vae.errors import RunError
+from ui.text import literally, plain
+from vae.errors import ConfigError, RunError
 from vae.run import RunFolder, list_runs, runs_folder
 
 OPENS_ON = "mnist"
@@ -35,9 +35,11 @@ def begin(title: str, picks_run: bool = True, opens_on: str = OPENS_ON) -> RunFo
     instead (not `picks_run`).
     """
     st.set_page_config(f"{title} · VAE Latent Explorer", "🔢", layout="wide", initial_sidebar_state="collapsed")
+    _learn_who_is_here()
     presenting = state.view().presenting
     sheets = ("style.css", "presenting.css") if presenting else ("style.css",)
-    st.html(f"<style>{''.join(Path(__file__).with_name(sheet).read_text() for sheet in sheets)}</style>")
+    looks = (Path(__file__).with_name(sheet).read_text("utf-8") for sheet in sheets)
+    st.html(f"<style>{''.join(looks)}</style>")
     folders = {folder.name: folder for folder in list_runs()}
     labels = {name: _label(folder) for name, folder in folders.items()}
     missing = _settle_choice(folders, opens_on)
@@ -60,6 +62,14 @@ def begin(title: str, picks_run: bool = True, opens_on: str = OPENS_ON) -> RunFo
         st.warning(missing)
     _watch(labels)
     return folders.get(state.chosen_run())
+
+
+def _learn_who_is_here() -> None:
+    try:
+        owner.arrive()
+    except ConfigError as error:  # the words that the explorer was started with; nobody is let in by a slip
+        say(error)
+        st.stop()
 
 
 BUTTONS = """<div><button type="button" title="Copy a link that reopens this view">Copy link</button>
@@ -88,7 +98,7 @@ def _buttons() -> None:
         "End presenting" if presenting else "Present", key="present", shortcut="p", on_click=state.settle,
         kwargs={"presenting": not presenting}, help="Large type for a lecture hall; the key p does it too",
     )  # fmt: skip
-    _bar()(key="bar_buttons", width="content")
+    _bar()(key="bar_buttons", width="content", data={"cookie": owner.cookie()})
 
 
 def _settle_choice(folders: dict[str, RunFolder], opens_on: str) -> str | None:
@@ -100,8 +110,10 @@ def _settle_choice(folders: dict[str, RunFolder], opens_on: str) -> str | None:
     preferred = next((name for name in (opens_on, OPENS_ON) if name in folders), next(iter(folders)))
     if asked not in folders or (asked != preferred and state.is_untouched()):
         if asked not in folders and asked is not None:
-            name = literally(asked[:64])
-            problem = f"There is no run called {name} here, so this is another one; choose a run at the top."
+            problem = (
+                f"There is no run called {literally(asked[:64])} here, or no longer: it may have been renamed or deleted. This "
+                "is another one; choose a run at the top."
+            )
         state.settle_run(preferred)
     st.session_state["run_picker"] = state.chosen_run()
     return problem
@@ -131,11 +143,11 @@ def _look(labels_drawn: dict[str, str]) -> None:
 def no_runs() -> None:
     """What to say where there is nothing to look at."""
     st.info(
-        f"There are no runs in {runs_folder()} yet. Open **Train** and start one on digits: it needs no "
+        f"There are no runs in {literally(runs_folder())} yet. Open **Train** and start one on digits: it needs no "
         "download and takes less than a minute."
     )
 
 
 def say(error: Exception) -> None:
     """One sentence in place of what could not be shown."""
-    st.error(str(error))
+    st.error(plain(error))

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import html
 import shlex
-from pathlib import Path
 
 import streamlit as st
 
-from ui import flow, frame, prior_figures, prior_resources
+from ui import actions, flow, frame, owner, prior_figures, prior_resources
 from ui.ask import duration
 from ui.live_chart import bring_plotly, live_chart
 from ui.prior_resources import PriorVersion
-from ui.steer import attempt, tell
+from ui.text import plain
 from vae.diffusion.folder import PriorFolder
-from vae.diffusion.worker import start_process
 from vae.errors import ExplorerError
-from vae.launch import ROOT
+from vae.paths import from_root
 from vae.run import RunFolder
 
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -39,17 +38,19 @@ def say_ending(folder: RunFolder) -> None:
         frame.say(error)
         return
     if status is not None and status.state in ("failed", "stopped"):
-        st.error(status.message)
+        st.error(plain(status.message))
 
 
 def show_button(folder: RunFolder, again: bool) -> None:
     """The button that starts a training."""
     label = "Train it again" if again else "Train a diffusion prior"
-    st.button(
-        label, key="diffuse", type="secondary" if again else "primary", on_click=attempt, args=(lambda: start_process(folder),),
+    actions.button(
+        st, label, "diffuse", lambda: actions.start_prior(folder), type="secondary" if again else "primary", width="content",
         help="About a minute; it goes on when you close this page. An earlier prior stays until the new one is finished.",
     )  # fmt: skip
-    tell()
+    if not owner.may_act():
+        st.caption(owner.SENTENCE)
+    actions.tell()
 
 
 def show(folder: RunFolder) -> None:
@@ -65,17 +66,17 @@ def _watch(folder: RunFolder) -> None:
     try:
         status, reports = prior.read_status(), prior.read_metrics()
     except ExplorerError as error:
-        st.error(str(error))
+        st.error(plain(error))
         return
     share = status.step / status.total_steps if status.total_steps else 0.0
     words, button = st.columns([1, 0.2], vertical_alignment="center")
     left = f", {duration(status.seconds_left)} left" if status.seconds_left else ""
-    text = status.message or f"step {status.step:,} of {status.total_steps:,}{left}"
+    text = plain(status.message) or f"step {status.step:,} of {status.total_steps:,}{left}"
     words.progress(
         min(share, 1.0), text="**queued**: starting" if status.state == "queued" else f"**training a prior**: {text}"
     )
-    button.button("Stop", key="stop_prior", width="stretch", on_click=attempt, args=(prior.ask_to_stop,))
-    tell()
+    actions.button(button, "Stop", "stop_prior", lambda: actions.stop_prior(folder))
+    actions.tell()
     losses, plane = st.columns([1, 1], gap="medium")
     with losses, st.container(key="prior_losses"):
         live_chart(
@@ -113,12 +114,7 @@ def show_past(folder: RunFolder, prior: PriorFolder) -> None:
     with words:
         source = "codes of the held-out images in its frames" if description.from_frame else "codes of the training images"
         seconds = f" in {duration(reports[-1].seconds)}" if reports else ""
-        st.html(f'<p class="lead"><b>{status.state}</b>: {status.step:,} steps{seconds} on {source}. {status.message}</p>')
+        st.html(f'<p class="lead"><b>{status.state}</b>: {status.step:,} steps{seconds} on {source}. {html.escape(status.message)}</p>')
         st.html(f'<p class="small">{ABOUT_THE_LOSS}</p>')
-        st.code(f"python -m vae diffuse --run {shlex.quote(str(_short(folder.path)))}", language="bash")
+        st.code(f"python -m vae diffuse --run {shlex.quote(str(from_root(folder.path)))}", language="bash")
         show_button(folder, again=True)
-
-
-def _short(path: Path) -> Path:
-    """A path from where the commands are given, if it lies there."""
-    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path

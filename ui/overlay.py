@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import plotly.graph_objects as go
 from ui import palette
 from ui.figures import FONT_SIZE, TERMS, line_axis, styled, thin_out
 from ui.pictures import signed
+from ui.text import charted
 from vae.training import Report
 
 DASHES = ("solid", "dash", "dot", "dashdot")
@@ -96,10 +96,10 @@ def _panel_axes(figure: go.Figure, axis: str, domain: list[float], epochs: int, 
 
 def _line(figure: go.Figure, curve: Curve, term: str, axis: str, name: str) -> None:
     figure.add_scatter(
-        x=[report.epoch for report in curve.reports], y=curve.values(term), name=curve.name, xaxis=f"x{axis}", yaxis=f"y{axis}",
+        x=[report.epoch for report in curve.reports], y=curve.values(term), name=charted(curve.name), xaxis=f"x{axis}", yaxis=f"y{axis}",
         mode="lines+markers" if len(curve.reports) < 4 else "lines", marker={"size": 8},
         line={"color": palette.RUNS[curve.place], "dash": DASHES[curve.place], "width": 3},
-        hovertemplate=f"{html.escape(curve.name)}, {name}<br>epoch %{{x}}<br><b>%{{y:.2f}}</b> nats per image<extra></extra>",
+        hovertemplate=f"{charted(curve.name)}, {name}<br>epoch %{{x}}<br><b>%{{y:.2f}}</b> nats per image<extra></extra>",
     )  # fmt: skip
 
 
@@ -130,7 +130,7 @@ def end_notes(curves: Sequence[Curve], term: str, shown: Range) -> list[dict]:
     heights = apart([min(max(height, 0.0), 1.0) for height, _ in ordered])
     notes = []
     for place, (height, curve) in zip(heights, ordered, strict=True):
-        words = html.escape(curve.name if len(curve.name) <= LONGEST_NAME else curve.name[: LONGEST_NAME - 1] + "…")
+        words = charted(curve.name if len(curve.name) <= LONGEST_NAME else curve.name[: LONGEST_NAME - 1] + "…")
         if not -0.001 <= height <= 1.001:
             words += f"<br>{'↓' if height < 0 else '↑'} {signed(curve.values(term)[-1], 0)}"
         font = {"size": FONT_SIZE - 2, "color": palette.RUNS[curve.place]}

@@ -52,7 +52,7 @@ HTML = """
 @cache
 def _component() -> Callable:
     folder = Path(__file__).parent
-    css = "\n".join((folder / f"{name}.css").read_text() for name in ("projector", "particles"))
+    css = "\n".join((folder / f"{name}.css").read_text("utf-8") for name in ("projector", "particles"))
     return st.components.v2.component(KEY, html=HTML, css=css, js=script(*SCRIPTS))
 
 

@@ -5,7 +5,6 @@ On a shared scale all axes are linked: the wheel over one plane zooms all of the
 
 from __future__ import annotations
 
-import html
 import math
 import textwrap
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from torch import Tensor
 from ui import palette
 from ui.figures import FONT_SIZE, PLANE_AXIS, class_note, framed
 from ui.names import box_of, stand
+from ui.text import charted
 
 CELLS = 15
 """Cells a side of the manifold: at the size of a quarter of a screen each is about as large as its image."""
@@ -162,7 +162,7 @@ def _codes(figure: go.Figure, panel: Panel, number: int, large: bool) -> None:
         chosen = places[labels == label]
         marker = {"size": size, "color": palette.of_class(label), "opacity": 0.75}
         figure.add_scattergl(
-            x=chosen[:, 0], y=chosen[:, 1], mode="markers", marker=marker, name=name, hoverinfo="skip", **where
+            x=chosen[:, 0], y=chosen[:, 1], mode="markers", marker=marker, name=charted(name), hoverinfo="skip", **where
         )
     for note in class_notes(places, labels, panel.class_names, panel.window.half):
         note["font"]["size"] += 4 * large
@@ -221,7 +221,7 @@ def _circle(panel: Panel, sigma: float) -> np.ndarray:
 def _say(figure: go.Figure, panel: Panel, sentence: str, number: int, width: int) -> None:
     """A sentence in the middle of an empty plane."""
     x, y = _name("x", number), _name("y", number)
-    words = html.escape("\n".join(textwrap.wrap(sentence, max(width, 20))), quote=False).replace("\n", "<br>")
+    words = "<br>".join(map(charted, textwrap.wrap(sentence, max(width, 20))))
     figure.add_annotation(
         xref=f"{x} domain", yref=f"{y} domain", x=0.5, y=0.5, text=words, showarrow=False, name="problem",
         font={"size": FONT_SIZE, "color": palette.NEUTRAL},

@@ -10,6 +10,7 @@ import torch
 from ui import draw, pictures, resources, state
 from ui.closeup import closeup
 from ui.scene import Scene
+from ui.text import plain
 from vae.convention import PictureError, read_picture, to_convention
 from vae.model import Posterior
 from vae.story import Samples, Story, draw_samples
@@ -36,7 +37,7 @@ def show_original(scene: Scene) -> None:
             on_change=_take_file, args=(scene,),
         )  # fmt: skip
     if message := st.session_state.get(OWN_PROBLEM):
-        st.warning(message)
+        st.warning(plain(message))
     st.html(f'<div class="original-image {source}">{_original(scene)}</div>')
 
 

@@ -59,7 +59,7 @@ HTML = """
 
 @cache
 def _component() -> Callable:
-    css = Path(__file__).with_name("projector.css").read_text()
+    css = Path(__file__).with_name("projector.css").read_text("utf-8")
     return st.components.v2.component(KEY, html=HTML, css=css, js=script(*SCRIPTS))
 
 

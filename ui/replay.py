@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import math
 import zlib
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from ui import figures, film, palette, resources, state
 from ui.film import Film, Packed
 from ui.gif import make_gif
 from ui.projector import projector
+from ui.text import plain
 from ui.view import PRINCIPAL
 from vae.config import RunConfig
 from vae.errors import ExplorerError, RunError
@@ -112,7 +114,7 @@ def _show(folder: RunFolder, active: bool) -> None:
     try:
         reel, reports = reel_of(folder, state.view().axes), resources.metrics(folder)
     except RunError as error:
-        st.error(str(error))
+        st.error(plain(error))
         return
     if active and not reel.status.active:
         st.rerun()  # the whole page, once: it looks no more
@@ -120,7 +122,7 @@ def _show(folder: RunFolder, active: bool) -> None:
         pictures = [(_name(reel, frame), frame.picture) for frame in reel.film.frames]
         projector(described(reel, reports), pictures, lambda epoch: state.change(epoch=epoch))
     elif reel.film.left_out:
-        st.error(_left_out(reel.film.left_out, "There is nothing to play."))
+        st.error(plain(_left_out(reel.film.left_out, "There is nothing to play.")))
     elif active:
         st.info("The film begins here as soon as the training has written its first frame.")
     else:
@@ -218,7 +220,7 @@ def notes(reel: Reel, has_curves: bool) -> list[str]:
     """What has to be said about this film, each in a sentence; HTML of our own words."""
     said = []
     if reel.film.left_out:
-        said.append(f"<b>{_left_out(reel.film.left_out, 'The others play.')}</b>")
+        said.append(f"<b>{html.escape(_left_out(reel.film.left_out, 'The others play.'))}</b>")
     if len(reel.film.frames) == 1 and not reel.status.active:
         said.append("This run has one frame, so nothing moves; a training writes one after every epoch.")
     if reel.instead:

@@ -253,6 +253,14 @@ def is_active(folder: RunFolder) -> bool:
         return False
 
 
+def is_ahead(folder: RunFolder) -> bool:
+    """Whether a run has its turn before one that is asked for now."""
+    try:
+        return folder.read_status().state in ("queued", "running")
+    except vae.RunError:
+        return False
+
+
 @st.cache_resource(max_entries=256, show_spinner=False)
 def packed_frame(path: Path, stamp: int, classes: int, plane_name: str, _plane: Plane) -> film.Packed | None:
     """One frame of a run, packed for the browser on the plane that `plane_name` names.

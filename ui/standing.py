@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ui.ask import duration
+from ui.text import literally, plain
 from vae.status import Status
+from vae.turn import Ahead
 
 
-def headline(status: Status, epochs: int) -> str:
-    """One line of Markdown about a run of so many epochs."""
+def headline(status: Status, epochs: int, ahead: Sequence[Ahead] = ()) -> str:
+    """One line of Markdown about a run of so many epochs, and while it is queued about the runs `ahead` of it."""
     if status.state == "queued":
-        return "**queued**: starting, or waiting for its turn"
+        return f"**queued** {_behind(ahead)}" if ahead else "**queued**: starting"
     if status.state == "paused":
         return f"**paused** after step {status.step:,} of {status.total_steps:,}, {_place(status, epochs)}"
     if status.state == "running" and status.message:
-        return f"**training**: {status.message}"
+        return f"**training**: {plain(status.message)}"
     if status.state == "running":
         parts = [_epoch(status.epoch + 1, epochs)]
         if status.images_per_second:  # known from the first report on
             parts += [f"{status.images_per_second:,.0f} images a second", f"{duration(status.seconds_left)} left"]
-        return f"**training** on {status.device}: {', '.join(parts)}"
-    message = status.message if status.state == "stopped" else ""
+        return f"**training** on {plain(status.device)}: {', '.join(parts)}"
+    message = plain(status.message) if status.state == "stopped" else ""
     return f"**{status.state}**: {_epoch(status.epoch, epochs)}. {message}"
+
+
+def _behind(ahead: Sequence[Ahead]) -> str:
+    first, others = ahead[0], len(ahead) - 1
+    words = f"behind {literally(first.run.name)}, which {'waits too' if first.status.state == 'queued' else 'trains'}"
+    return f"{words}, and {others} other{'s' * (others > 1)}" if others else words
 
 
 def brief(status: Status, epochs: int) -> str:

@@ -38,6 +38,13 @@ def settle_run(name: str) -> None:
         settle(probe=None, own=None, start=None, end=None, q=None, axes=View.axes, epoch=None)
 
 
+def follow_rename(old: str, new: str) -> None:
+    """Look at the same run, and the same of it, by its new name."""
+    if st.session_state.get(RUN) == old:
+        st.session_state[RUN] = new
+    settle(runs=tuple(new if name == old else name for name in view().runs))
+
+
 def view() -> View:
     """The view, from this session or else from the address (defaults where the address makes no sense)."""
     if VIEW not in st.session_state:

@@ -7,18 +7,18 @@ from collections.abc import Callable
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from ui import actions, owner
+from ui.text import plain
 from vae.config import RunConfig, TrainingConfig
-from vae.errors import ExplorerError, describe
+from vae.errors import ExplorerError
 from vae.run import RunFolder
 from vae.status import Status
 from vae.steering import Steering
-from vae.worker import start_process
 
 SECONDS_BETWEEN_LOOKS = 0.5
 BETAS = (0, 0.1, 0.2, 0.5, 1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 100)
 LEARNING_RATES = (1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 3e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1)
 MORE_EPOCHS = 10
-MESSAGE = "steer_message"
 
 
 def show(folder: RunFolder) -> None:
@@ -30,7 +30,7 @@ def _panel(folder: RunFolder) -> None:
     try:
         (config, _), status = folder.read_config(), folder.read_status()
     except ExplorerError as error:
-        st.error(str(error))
+        st.error(plain(error))
         return
     try:
         wish = folder.read_steering()
@@ -42,10 +42,11 @@ def _panel(folder: RunFolder) -> None:
     _beta(folder, config.training, wish)
     _learning_rate(folder, config.training, wish)
     _epochs(folder, config, wish)
-    st.html('<p class="small">In force from the next step on, and marked on the curves.</p>')
+    words = "In force from the next step on, and marked on the curves." if owner.may_act() else owner.SENTENCE
+    st.html(f'<p class="small">{words}</p>')
     if status.notice:
-        st.warning(status.notice)
-    tell()
+        st.warning(plain(status.notice))
+    actions.tell()
 
 
 def _buttons(folder: RunFolder, config: RunConfig, status: Status, wish: Steering) -> None:
@@ -66,7 +67,7 @@ def _buttons(folder: RunFolder, config: RunConfig, status: Status, wish: Steerin
 
 def ask(place: DeltaGenerator, label: str, key: str, folder: RunFolder, changes: dict, **options: object) -> None:
     """A button that asks something of a training."""
-    place.button(label, key=key, width="stretch", on_click=attempt, args=(lambda: folder.steer(**changes),), **options)
+    actions.button(place, label, key, lambda: actions.steer(folder, **changes), **options)
 
 
 def _beta(folder: RunFolder, training: TrainingConfig, wish: Steering) -> None:
@@ -88,9 +89,9 @@ def _slider(
     shown = by_hand if by_hand is not None or moves else float(asked)
 
     def choose(value: float | None) -> None:
-        attempt(lambda: folder.steer(**{field: None if not moves and value == asked else value}))
+        actions.attempt(lambda: actions.steer(folder, **{field: None if not moves and value == asked else value}))
 
-    widget = _widget_that_shows(shown, f"steer_{field}_{folder.name}", choose)
+    widget = actions.for_visitors(_widget_that_shows(shown, f"steer_{field}_{folder.name}", choose))
     st.select_slider(label, options, shown, format_func=lambda value: schedule if value is None else f"{value:g}", **widget)
 
 
@@ -99,10 +100,11 @@ def _epochs(folder: RunFolder, config: RunConfig, wish: Steering) -> None:
     shown = max(least, wish.epochs or 0)
 
     def lengthen(epochs: int) -> None:
-        attempt(lambda: folder.steer(epochs=epochs))
+        actions.attempt(lambda: actions.steer(folder, epochs=epochs))
 
-    widget = _widget_that_shows(shown, f"steer_epochs_{folder.name}", lengthen)
-    st.number_input("Epochs in all", least, None, shown, help="A run can be made longer while it is trained", **widget)
+    widget = {"help": "A run can be made longer while it is trained"}
+    widget |= _widget_that_shows(shown, f"steer_epochs_{folder.name}", lengthen)
+    st.number_input("Epochs in all", least, None, shown, **actions.for_visitors(widget))
 
 
 def _widget_that_shows(value: float | None, name: str, choose: Callable) -> dict:
@@ -131,8 +133,8 @@ def _key(name: str) -> str:
 
 def go_on(folder: RunFolder) -> None:
     """The button that resumes a run that was stopped or has failed."""
-    st.button("Go on", width="stretch", key="resume", on_click=attempt, args=(lambda: _start(folder),))
-    tell()
+    actions.button(st, "Go on", "resume", lambda: actions.resume(folder))
+    actions.tell()
 
 
 def show_ended(folder: RunFolder) -> None:
@@ -146,30 +148,8 @@ def show_ended(folder: RunFolder) -> None:
     least = config.training.epochs + 1
     key = f"lengthen_{folder.name}_{least}"
     number, button = st.columns(2, gap="small", vertical_alignment="bottom")
-    number.number_input("Epochs in all", least, value=config.training.epochs + MORE_EPOCHS, key=key)
+    widget = actions.for_visitors({"value": config.training.epochs + MORE_EPOCHS, "key": key})
+    number.number_input("Epochs in all", least, **widget)
+    actions.button(button, "Train longer", "lengthen", lambda: actions.lengthen(folder, int(st.session_state[key])))
+    actions.tell()
 
-    def start() -> None:
-        folder.lengthen(int(st.session_state[key]))
-        _start(folder)
-
-    button.button("Train longer", width="stretch", key="lengthen", on_click=attempt, args=(start,))
-    tell()
-
-
-def _start(folder: RunFolder) -> None:
-    folder.queue_again()
-    start_process(folder)
-
-
-def attempt(action: Callable[[], object]) -> None:
-    """Do what a button asks; what goes wrong is told at the next drawing."""
-    try:
-        action()
-    except (ExplorerError, OSError) as error:
-        st.session_state[MESSAGE] = describe(error)
-
-
-def tell() -> None:
-    """What went wrong with the last button."""
-    if message := st.session_state.pop(MESSAGE, None):
-        st.error(message)

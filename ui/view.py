@@ -9,6 +9,8 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ui.text import literally
+
 FARTHEST = 1e6
 """No code is this far out, not even an autoencoder's; addresses beyond it are a slip."""
 
@@ -86,11 +88,6 @@ def in_words(view: View) -> dict[str, str]:
         if value != getattr(plain, field.name):
             query[name] = field.write(value)
     return query
-
-
-def literally(words: str) -> str:
-    """A visitor's words as Markdown that shows them and does nothing they ask for, such as loading a picture."""
-    return f"`{words.replace('`', ' ')}`"
 
 
 def read_address(query: dict[str, str]) -> tuple[View, str | None]:

@@ -7,6 +7,7 @@ import torch
 
 from ui import figures, pictures, resources, standing, steer
 from ui.live_chart import bring_plotly, live_chart
+from ui.text import plain
 from vae.config import RunConfig
 from vae.errors import ExplorerError
 from vae.frames import Frame
@@ -14,6 +15,7 @@ from vae.latent import decode_points, tile
 from vae.plane import plane_of_axes
 from vae.run import Run, RunFolder
 from vae.status import Status
+from vae.turn import runs_ahead
 
 SECONDS_BETWEEN_CURVES = 0.4
 SECONDS_BETWEEN_PLANES = 1.0
@@ -37,7 +39,7 @@ def _curves(folder: RunFolder, active: bool) -> None:
     try:
         (config, _), status, reports = folder.read_config(), folder.read_status(), resources.metrics(folder)
     except ExplorerError as error:
-        st.error(str(error))
+        st.error(plain(error))
         return
     if active != status.active:
         st.rerun()  # the whole page, once: it now looks by itself, or looks no more and may go on with the run
@@ -54,12 +56,14 @@ def _curves(folder: RunFolder, active: bool) -> None:
 
 def _headline(folder: RunFolder, config: RunConfig, status: Status) -> None:
     """Where the training stands; beside it, where it has ended, what can be done with it."""
-    share = status.step / status.total_steps if status.total_steps else 0.0
+    share = min(status.step / status.total_steps, 1.0) if status.total_steps else 0.0
+    ahead = runs_ahead(folder, status) if status.state == "queued" else []
+    headline = standing.headline(status, config.training.epochs, ahead)
     if status.active:
-        st.progress(min(share, 1.0), text=standing.headline(status, config.training.epochs))
+        st.progress(share, text=headline)
         return
     words, button = st.columns([1, 0.3], vertical_alignment="center")
-    words.progress(min(share, 1.0), text=standing.headline(status, config.training.epochs))
+    words.progress(share, text=headline)
     with button:
         if status.state == "finished" and st.button("Explore it", type="primary", width="stretch", key="explore"):
             st.switch_page("app.py")
@@ -69,7 +73,7 @@ def _headline(folder: RunFolder, config: RunConfig, status: Status) -> None:
             else:
                 st.caption("It was thinned and cannot go on.")
     if status.state == "failed":
-        st.error(status.message)
+        st.error(plain(status.message))
 
 
 def _plane(folder: RunFolder, class_names: tuple[str, ...]) -> None:
@@ -77,7 +81,7 @@ def _plane(folder: RunFolder, class_names: tuple[str, ...]) -> None:
         version = resources.RunVersion.now(folder)
         run, frame = resources.load_run(version), resources.frame_of(version)
     except ExplorerError as error:
-        st.error(str(error))
+        st.error(plain(error))
         return
     if frame is None or not len(frame.labels):
         st.info("The plane appears here as soon as the training has begun.")
@@ -115,7 +119,7 @@ def _reconstructions(run: Run, frame: Frame) -> None:
     try:
         images = resources.held_out(run.config)
     except ExplorerError as error:
-        st.info(str(error))
+        st.info(plain(error))
     else:
         if images is not None:
             rows.insert(0, ("original", images.images[first]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -23,13 +22,11 @@ from vae.diffusion.worker import train_prior
 from vae.distributed import device_of_rank, join_ranks, leave, under_torchrun
 from vae.errors import ConfigError, ExplorerError, RunError, describe
 from vae.evaluation import Evaluation, EvidenceEvaluation, evaluate_evidence, evaluate_run, held_out_sets
+from vae.launch import give_way
 from vae.report import Report
 from vae.run import Run, RunFolder, list_runs, load_run, runs_folder
 from vae.signals import stop_signals
 from vae.worker import train_run
-
-NICENESS = 5
-"""Of a training that a page started: clicks on the page come first."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -105,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _train(options: argparse.Namespace) -> None:
     if options.queue:
-        os.nice(NICENESS)
+        give_way()
     device = device_of_rank(choose_device(options.device))
     with stop_signals(insist=not under_torchrun()) as asked, join_ranks(device) as ranks:
         folder = RunFolder(options.run)
@@ -222,7 +219,7 @@ def _print_evidence(run: Run, sets: list[Tensor], elbo: float) -> None:
 
 def _diffuse(options: argparse.Namespace) -> None:
     if options.queued:
-        os.nice(NICENESS)
+        give_way()
     config = prior_config_from(options)
     with stop_signals() as asked, tqdm.tqdm(total=config.steps, disable=None, leave=False, unit="step") as bar:
 

@@ -1,13 +1,12 @@
 """Data sets by name, as one uint8 tensor of images per split with its labels.
 
-`mnist`, `fashion-mnist` and `kmnist` come through torchvision and are downloaded once; `digits` comes with
-scikit-learn. All are 28 x 28 pixels, white on black, in ten classes.
+`mnist`, `fashion-mnist` and `kmnist` are four files each, as they are published: packed (.gz) or not, put there by hand
+or downloaded once by torchvision. `digits` comes with scikit-learn. All are 28 x 28 pixels, white on black, in ten classes.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import tempfile
 import threading
@@ -22,8 +21,9 @@ from torch import Tensor
 from vae.binarisation import binarised_once
 from vae.config import DATASETS, RunConfig
 from vae.errors import DataError
+from vae.paths import folder_of
+from vae.published import how_to_put, missing_files, raw_folder, read_published
 
-FOLDER_VARIABLE = "VAE_DATA"
 SECONDS_TO_REACH_A_MIRROR = 8.0
 SECONDS_WITHOUT_A_BYTE = 20.0
 
@@ -87,8 +87,8 @@ def pixels(images: Tensor) -> Tensor:
 
 
 def data_folder() -> Path:
-    """Where downloaded data sets are: the folder that VAE_DATA names, or `data` beside the package."""
-    return Path(os.environ.get(FOLDER_VARIABLE) or Path(__file__).resolve().parents[1] / "data")
+    """Where data sets are: the folder that VAE_DATA names (~ is one's home), or `data` beside the package."""
+    return folder_of("VAE_DATA")
 
 
 def load(name: str, held_out: str = "test", *, download: bool = False, folder: Path | None = None) -> Dataset:
@@ -137,7 +137,9 @@ def load_split(name: str, split: str, folder: Path | None = None) -> Split:
         everything = _scikit_learn_digits()
         mask = every_nth_of_each_class(everything.labels, 5)
         return everything.select(mask if split == "held_out" else ~mask)
-    return _torchvision_split(name, split, folder or data_folder())
+    count = SIZES[name][split == "held_out"]
+    images, labels = read_published(name, split, folder or data_folder(), count, len(CLASS_NAMES[name]))
+    return Split(images.unsqueeze(1), labels.long())
 
 
 def every_nth_of_each_class(labels: Tensor, n: int) -> Tensor:
@@ -151,16 +153,14 @@ def every_nth_of_each_class(labels: Tensor, n: int) -> Tensor:
 def is_present(name: str, folder: Path | None = None) -> bool:
     """Whether the files of a data set are on this machine (a matter of milliseconds; nothing is read)."""
     _check_name(name)
-    if name == "digits":
-        return True
-    raw = _raw_folder(name, folder or data_folder())
-    return all((raw / file).is_file() for file in _FILES.values())
+    return name == "digits" or not missing_files(name, folder or data_folder())
 
 
 def ensure(name: str, folder: Path | None = None) -> None:
     """Download a data set unless it is there, with a progress bar on stderr. Raises `DataError` with no network.
 
-    The files arrive in a folder beside their place and are moved into it when they are whole.
+    The files arrive in a folder of their own. When all are whole, those that are missing are moved to their place; files
+    that are there already stay as they are.
     """
     if is_present(name, folder):
         return
@@ -168,32 +168,28 @@ def ensure(name: str, folder: Path | None = None) -> None:
     dataset = _torchvision_class(name)
     if not any(_answers(mirror) for mirror in dataset.mirrors):
         raise DataError(
-            f"The data set {name} is not in {folder.resolve()} and no server that has it can be reached; connect to the "
-            f"internet and try again, copy the data set there, or choose digits, which needs no download."
+            f"{name} is not on this machine and no server that has it can be reached; connect to the internet and try again, "
+            f"{how_to_put(name, folder)}, or choose digits, which needs no download."
         )
-    target = _raw_folder(name, folder)
     waits_forever = socket.getdefaulttimeout()
     socket.setdefaulttimeout(SECONDS_WITHOUT_A_BYTE)  # torchvision gives none
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".download-", dir=folder) as temporary:
+        Path(os.path.realpath(folder)).mkdir(parents=True, exist_ok=True)
+        place = Path(os.path.realpath(raw_folder(name, folder)))  # links may lead to another disk, whose folder is not there yet
+        with tempfile.TemporaryDirectory(prefix=".download-", dir=_nearest_folder(place)) as temporary:
             dataset(temporary, download=True)
-            if not is_present(name, folder):  # else another has fetched it meanwhile, and may be reading it
-                shutil.rmtree(target, ignore_errors=True)
-                target.parent.mkdir(exist_ok=True)
-                os.replace(_raw_folder(name, Path(temporary)), target)
+            place.mkdir(parents=True, exist_ok=True)
+            for file in missing_files(name, folder):  # another may have fetched them meanwhile, and be reading them
+                os.replace(raw_folder(name, Path(temporary)) / file, place / file)
     except (OSError, RuntimeError) as error:
         raise DataError(f"The download of {name} into {folder.resolve()} failed ({error}); try again.") from error
     finally:
         socket.setdefaulttimeout(waits_forever)
 
 
-_FILES = {
-    ("train", "images"): "train-images-idx3-ubyte",
-    ("train", "labels"): "train-labels-idx1-ubyte",
-    ("held_out", "images"): "t10k-images-idx3-ubyte",
-    ("held_out", "labels"): "t10k-labels-idx1-ubyte",
-}
+def _nearest_folder(place: Path) -> Path:
+    """The folder on the way to a place that is there and nearest to it: what lies in it can be moved to the place."""
+    return next(folder for folder in (place, *place.parents) if folder.is_dir())
 
 
 def _check_name(name: str) -> None:
@@ -211,25 +207,6 @@ def _torchvision_class(name: str) -> type:
             "anew as a pair, from the same index."
         ) from error
     return {"mnist": datasets.MNIST, "fashion-mnist": datasets.FashionMNIST, "kmnist": datasets.KMNIST}[name]
-
-
-def _raw_folder(name: str, folder: Path) -> Path:
-    return folder / {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST"}[name] / "raw"
-
-
-def _torchvision_split(name: str, split: str, folder: Path) -> Split:
-    raw = _raw_folder(name, folder)
-    if not is_present(name, folder):
-        raise DataError(f"The data set {name} is not in {folder.resolve()}; fetch it once with: python -m vae download {name}")
-    try:
-        dataset = _torchvision_class(name)(folder, train=split == "train")
-        images, labels = dataset.data, dataset.targets
-    except (OSError, ValueError, RuntimeError, AssertionError, IndexError, KeyError, TypeError) as error:
-        raise DataError(f"The files in {raw.resolve()} are damaged; delete that folder and fetch {name} again.") from error
-    fits = images.dtype == torch.uint8 and images.shape[1:] == (28, 28) and labels.shape == images.shape[:1]
-    if not fits or not len(labels) or not 0 <= int(labels.min()) <= int(labels.max()) <= 9:
-        raise DataError(f"The files in {raw.resolve()} do not hold {name}; delete that folder and fetch it again.")
-    return Split(images.unsqueeze(1), labels.long())
 
 
 def _scikit_learn_digits() -> Split:

@@ -9,7 +9,8 @@ import math
 import os
 import stat
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -53,11 +54,25 @@ def write_whole(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        patiently(lambda: os.replace(temporary, path))
     except OSError as error:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
         raise cannot_write(path, error) from error
+
+
+SECONDS_TO_READ = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
+"""How long one waits, again and again, for those who read a file. What a run's readers open they have read in a moment."""
+
+
+def patiently(change: Callable[[], None]) -> None:
+    """Replace or remove a file, which Windows refuses while anybody has it open."""
+    for seconds in SECONDS_TO_READ:
+        try:
+            return change()
+        except PermissionError:
+            time.sleep(seconds)
+    return change()
 
 
 def cannot_write(path: Path, error: OSError) -> RunError:

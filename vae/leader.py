@@ -45,7 +45,7 @@ class Leader:
         tune_process(config.training.precision, self.device)
         self.on_report, self.asked_by_caller = on_report, should_stop
         self.steering = Steering()
-        self.last_status = self.last_trainer_state = self.last_look = 0.0
+        self.last_status = self.last_trainer_state = self.last_look = -math.inf
         self.settled_step, self.settled_steering = -1, self.steering
         before = self._read_status()
         self.was_queued = before.state == "queued"
@@ -118,7 +118,7 @@ class Leader:
             self._publish(report)
             if report.split == "held_out":
                 self._save(trainer)
-            if report.split == "held_out" or time.time() - self.last_status > SECONDS_BETWEEN_STATUSES:
+            if report.split == "held_out" or time.monotonic() - self.last_status > SECONDS_BETWEEN_STATUSES:
                 self._note(**_progress(trainer, speed))
 
     def _publish(self, report: Report) -> None:
@@ -161,13 +161,13 @@ class Leader:
         """Frame first, weights last: weights on disk always have their frame beside them."""
         epoch = math.ceil(trainer.step / trainer.steps_per_epoch)
         self.folder.write_frame(frames.make(trainer.model, trainer.codes, trainer.held_out.labels, epoch, trainer.step))
-        if whole or trainer.finished or time.time() - self.last_trainer_state > SECONDS_BETWEEN_TRAINER_STATES:
+        if whole or trainer.finished or time.monotonic() - self.last_trainer_state > SECONDS_BETWEEN_TRAINER_STATES:
             self._save_trainer(trainer)
         self.folder.write_model(trainer.model, trainer.step)
 
     def _save_trainer(self, trainer: Trainer) -> None:
         self.folder.write_trainer(*trainer.state())
-        self.last_trainer_state = time.time()
+        self.last_trainer_state = time.monotonic()
 
     def _save_as_it_is(self, trainer: Trainer) -> None:
         """Save all there is, of the weights as they are now."""
@@ -182,16 +182,16 @@ class Leader:
             self.steering = Steering.from_dict(self.ranks.told(self.steering.to_dict()))
 
     def _look_at_once(self) -> None:
-        self.last_look = 0.0
+        self.last_look = -math.inf
         self._look()
 
     def _read_steering(self) -> None:
         """Read what is asked for, a few times a second, and let nobody doubt that this goes on where reports are rare."""
-        if time.time() - self.last_look < SECONDS_BETWEEN_LOOKS:
+        if time.monotonic() - self.last_look < SECONDS_BETWEEN_LOOKS:
             return
-        if time.time() - self.last_status > SECONDS_BETWEEN_HEARTBEATS:
+        if time.monotonic() - self.last_status > SECONDS_BETWEEN_HEARTBEATS:
             self._note()
-        self.last_look = time.time()
+        self.last_look = time.monotonic()
         try:
             self.steering, notice = self.folder.read_steering(), ""
         except RunError as error:
@@ -250,7 +250,7 @@ class Leader:
     def _note(self, **changes: object) -> None:
         self.status = dataclasses.replace(self.status, **changes)
         self._write_status()
-        self.last_status = time.time()
+        self.last_status = time.monotonic()
 
     def _end(self, state: str, message: str, trainer: Trainer | None = None) -> Status:
         progress = {"epoch": trainer.epoch, "step": trainer.step} if trainer else {}

@@ -27,6 +27,7 @@ from vae.errors import ConfigError, RunError
 from vae.frames import Frame
 from vae.metrics import MetricsFollower
 from vae.model import VAE, build_model, parameters_of
+from vae.paths import folder_of
 from vae.report import Report
 from vae.status import Status
 from vae.steered import SteeredFolder
@@ -34,7 +35,6 @@ from vae.steering import BY_HAND
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 FRAME_NAME = re.compile(r"(0\d{3}|[1-9]\d{3,8})\.safetensors", re.ASCII)
-FOLDER_VARIABLE = "VAE_RUNS"
 BYTES_BESIDE_WEIGHTS = 300_000_000
 """Of a trainer's state at most: the images of the largest lattice have 206 million."""
 
@@ -60,7 +60,7 @@ def load_run(path: str | Path, device: torch.device | str = "cpu") -> Run:
 
 def runs_folder() -> Path:
     """Where the runs are: the folder that VAE_RUNS names, or `checkpoints` beside the package."""
-    return Path(os.environ.get(FOLDER_VARIABLE) or Path(__file__).resolve().parents[1] / "checkpoints")
+    return folder_of("VAE_RUNS")
 
 
 def list_runs(root: str | Path | None = None) -> list[RunFolder]:
@@ -104,8 +104,9 @@ class RunFolder(SteeredFolder):
         if config.training.start_from:
             model.begin_with(load_run(config.training.start_from).model)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+            place = Path(os.path.realpath(path))  # a link may lead to another disk, and nothing is moved from one to another
+            place.parent.mkdir(parents=True, exist_ok=True)
+            temporary = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
         except OSError as error:
             raise files.cannot_write(path, error) from error
         try:
@@ -115,9 +116,11 @@ class RunFolder(SteeredFolder):
             folder.write_status(Status("queued", asked=time.time(), host=socket.gethostname()))
             (temporary / "frames").mkdir()
             temporary.chmod(0o755)
-            if path.exists() and any(path.iterdir()):
-                raise RunError(f"{path} exists already; choose another name, or go on with it by --resume.")
-            temporary.rename(path)
+            if place.exists():
+                if any(place.iterdir()):
+                    raise RunError(f"{path} exists already; choose another name, or go on with it by --resume.")
+                place.rmdir()  # Windows moves nothing to where something is
+            temporary.rename(place)
         except OSError as error:
             raise files.cannot_write(path, error) from error
         finally:

@@ -69,4 +69,4 @@ class SteeredFolder(WatchedFolder):
 
     def forget_requests(self) -> None:
         """Take back what was asked of a training that has ended."""
-        (self.path / "control.json").unlink(missing_ok=True)
+        files.patiently(lambda: (self.path / "control.json").unlink(missing_ok=True))

@@ -13,12 +13,17 @@ import filelock
 
 from vae import files, locks
 from vae.errors import RunError
+from vae.pulse import Pulses
 from vae.status import Status
 
 SECONDS_TO_GET_THE_LOCK = 5.0
 SECONDS_TO_MISS, SECONDS_TO_START = 15.0, 60.0
 """A training on another machine counts as ended when its heartbeat is older than this, one that was just asked for when
 no process took it up: reading torch from a cold disk takes its time."""
+
+
+PULSES = Pulses()
+"""Of the trainings on other machines that this process has looked at."""
 
 
 class WatchedFolder:
@@ -65,13 +70,22 @@ class WatchedFolder:
 
     def _is_alive(self, status: Status) -> bool:
         starting = status.state == "queued"  # a new process needs a moment to take the lock
-        fresh = time.time() - status.heartbeat < (SECONDS_TO_START if starting else SECONDS_TO_MISS)
+        fresh = PULSES.is_fresh(self.path, status.heartbeat, SECONDS_TO_START if starting else SECONDS_TO_MISS)
         if fresh and (starting or status.host != socket.gethostname()):
             return True
         try:
             return self.is_locked()
         except OSError:  # the lock is another account's, or lies where nobody can write
             return fresh
+
+    def note_failed_start(self, reason: str) -> None:
+        """Say why the process that was to take up this queued training ended before it did, unless another has it.
+
+        Raises `OSError` where we cannot know.
+        """
+        status = self.read_status(as_written=True)
+        if status.state == "queued" and not self.is_locked():
+            self.write_status(dataclasses.replace(status, state="failed", message=reason, host=""))
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:

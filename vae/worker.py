@@ -8,19 +8,16 @@ from __future__ import annotations
 import contextlib
 import subprocess
 from collections.abc import Callable
-from pathlib import Path
 
 from vae.config import RunConfig
 from vae.distributed import SOLO, Ranks
 from vae.errors import RunError
 from vae.follower import Follower
-from vae.launch import launch
+from vae.launch import launch, noting_failed_start
 from vae.leader import Leader
 from vae.report import Report
 from vae.run import RunFolder
 from vae.status import Status
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def start_process(folder: RunFolder, device: str = "auto") -> subprocess.Popen:
@@ -29,7 +26,7 @@ def start_process(folder: RunFolder, device: str = "auto") -> subprocess.Popen:
     What the process prints goes to trainer.log in the folder; it queues behind other trainings beside it.
     """
     words = ["train", "--resume", "--queue", "--run", str(folder.path.resolve()), "--device", device]
-    return launch(words, folder.path / "trainer.log")
+    return launch(words, folder)
 
 
 def train_run(
@@ -49,7 +46,8 @@ def train_run(
     fail, after noting it in the folder.
     """
     worker = Leader if ranks.leads else Follower
-    with contextlib.ExitStack() as stack:
+    noting = noting_failed_start(folder) if ranks.leads else contextlib.nullcontext()
+    with noting, contextlib.ExitStack() as stack:
         config = RunConfig.from_dict(ranks.told(ranks.led(lambda: _take_up(folder, stack).to_dict())))
         return worker(folder, config, device, on_report, should_stop, ranks).work(queue)
 

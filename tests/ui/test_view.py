@@ -7,7 +7,8 @@ import zlib
 import numpy as np
 import pytest
 
-from ui.view import FIELDS, LAYERS, View, in_words, literally, read_address
+from ui.text import literally
+from ui.view import FIELDS, LAYERS, View, in_words, read_address
 
 OWN = np.random.default_rng(0).integers(0, 256, 784, np.uint8).tobytes()
 CHANGED = {

@@ -8,9 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 import filelock
 import pytest
 
-from tests.conftest import ROOT, wait_until
-from vae import locks
+from tests.conftest import ROOT, small_config, wait_until
+from vae import locks, watched
+from vae.errors import RunError
+from vae.run import RunFolder
 from vae.watched import WatchedFolder
+from vae.worker import train_run
 
 HOLD = "import sys, pathlib; from vae import locks\nwith locks.acquire(pathlib.Path(sys.argv[1]), 5): print(flush=True); input()"
 LOOK = """
@@ -96,3 +99,56 @@ def test_only_who_may_read_it_is_told(path):
     path.symlink_to("/dev/zero")
     with pytest.raises(OSError, match="device"):
         locks.is_held(path)
+
+
+NO_LOCKS = """
+import errno, fcntl
+def refuse(file, how): raise OSError(errno.{error}, "refused")
+fcntl.flock = refuse
+"""
+
+
+@pytest.fixture(params=["ENOSYS", "ENOLCK", "EOPNOTSUPP"])
+def without_locks(request, monkeypatch) -> str:
+    """A file system that knows no locks, here; and the code that makes it one in another process."""
+    fcntl = pytest.importorskip("fcntl")
+    monkeypatch.setattr(fcntl, "flock", fcntl.flock)  # to be put back
+    code = NO_LOCKS.format(error=request.param)
+    exec(code, {})
+    return code
+
+
+def test_where_the_file_system_knows_no_locks_one_process_holds_one_all_the_same(path, without_locks):
+    with locks.acquire(path, 1):
+        with pytest.raises(filelock.Timeout):
+            locks.acquire(path, 0.05)
+        with pytest.raises(OSError, match="knows no locks"):  # so a heartbeat decides
+            locks.is_held(path)
+    with locks.acquire(path, 1):
+        pass
+    assert sorted(file.name for file in path.parent.iterdir()) == ["trainer.lock"]
+
+
+def test_there_a_killed_process_keeps_nobody_out(path, without_locks):
+    holder = process(without_locks + HOLD, path)
+    with pytest.raises(filelock.Timeout):
+        locks.acquire(path, 0.05)
+    holder.kill()
+    holder.communicate()
+    with locks.acquire(path, 5):
+        pass
+
+
+def test_there_runs_are_queued_trained_steered_and_judged_by_their_heartbeat(tmp_path, without_locks, monkeypatch):
+    folder, seen = RunFolder.create(tmp_path / "run", small_config()), []
+
+    def on_report(report) -> None:
+        folder.steer(beta=2.0)
+        seen.append(folder.read_status().state)
+        with pytest.raises(RunError, match="being trained by another process"):
+            train_run(folder)
+
+    monkeypatch.setattr(watched, "SECONDS_TO_GET_THE_LOCK", 0.05)
+    assert train_run(folder, device="cpu", queue=True, on_report=on_report).state == "finished"
+    assert seen and set(seen) == {"running"}
+    assert not list(tmp_path.rglob("*.held"))

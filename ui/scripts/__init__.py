@@ -8,4 +8,4 @@ from pathlib import Path
 def script(*names: str) -> str:
     """The named scripts as one module; the last one has the default export."""
     folder = Path(__file__).parent
-    return "\n".join((folder / f"{name}.js").read_text() for name in names)
+    return "\n".join((folder / f"{name}.js").read_text("utf-8") for name in names)

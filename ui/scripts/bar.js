@@ -34,7 +34,8 @@ const isDark = () => {
   return red + green + blue < 384;
 };
 
-export default function ({ parentElement }) {
+export default function ({ parentElement, data }) {
+  if (data?.cookie) document.cookie = data.cookie; // the owner's, for other tabs
   const bar = parentElement.closest?.('.st-key-bar') ?? document.querySelector('.st-key-bar');
   for (const kind of ['pointerdown', 'focusin']) bar.addEventListener(kind, keepAddress, true);
   const [link, theme] = parentElement.querySelectorAll('button');

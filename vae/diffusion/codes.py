@@ -81,7 +81,7 @@ class CodeSets:
 
 
 def codes_of(run: Run) -> CodeSets:
-    """The codes of a run's images; where its data set is not on this machine, those that its latest frame keeps.
+    """The codes of a run's images; where its data set cannot be read on this machine, those that its latest frame keeps.
 
     Raises `DiffusionError` where there are too few.
     """
@@ -89,8 +89,8 @@ def codes_of(run: Run) -> CodeSets:
         dataset = data.load(run.config.dataset, run.config.held_out)
         if run.config.training.binarise is not None:
             dataset = data.as_trained_on(dataset, "static")
-    except DataError:
-        sets = _codes_of_frame(run)
+    except DataError as error:
+        sets = _codes_of_frame(run, error)
     else:
         sets = CodeSets(_encode(run.model, dataset.train), _encode(run.model, dataset.held_out), False)
     if min(len(sets.train), len(sets.held_out)) < FEWEST // EVERY:
@@ -98,13 +98,10 @@ def codes_of(run: Run) -> CodeSets:
     return sets
 
 
-def _codes_of_frame(run: Run) -> CodeSets:
+def _codes_of_frame(run: Run, problem: DataError) -> CodeSets:
     frame = run.folder.frame_of_step(run.step)
     if frame is None:
-        raise DiffusionError(
-            f"{run.folder.path} has no frame with the codes of its weights, and its images are not on this machine; with a "
-            f"network, run: python -m vae download {run.config.dataset}"
-        )
+        raise DiffusionError(f"{run.folder.path} has no frame with the codes of its weights, and of its images: {problem}")
     codes = LabelledCodes(frame.codes.posterior, frame.labels)
     kept = torch.arange(len(codes)) % EVERY == EVERY - 1
     return CodeSets(codes.select(~kept), codes.select(kept), True)

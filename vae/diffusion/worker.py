@@ -22,7 +22,7 @@ from vae.diffusion.figures import measure
 from vae.diffusion.folder import Description, PriorFolder
 from vae.diffusion.training import PriorReport, PriorTrainer
 from vae.errors import RunError, describe
-from vae.launch import launch
+from vae.launch import launch, noting_failed_start
 from vae.run import Run, RunFolder, load_run
 from vae.status import Status
 
@@ -34,7 +34,7 @@ def start_process(run: RunFolder) -> subprocess.Popen:
     """Train a run's prior in a process of its own, which outlives the one that starts it. Raises `RunError`."""
     folder = PriorFolder.in_training(run)
     folder.queue(run)
-    return launch(["diffuse", "--queued", "--run", str(run.path.resolve())], folder.path / "trainer.log")
+    return launch(["diffuse", "--queued", "--run", str(run.path.resolve())], folder)
 
 
 def train_prior(
@@ -55,7 +55,7 @@ def train_prior(
     folder = PriorFolder.in_training(run)
     if not queued:
         folder.queue(run)
-    with folder.lock():
+    with noting_failed_start(folder), folder.lock():
         status = _Worker(run, folder, config or PriorConfig(), device, on_report, should_stop).work()
     if folder.is_ready(run):  # if this fails it is ready still, and whoever comes next tries again
         folder.replace(run)
@@ -77,7 +77,7 @@ class _Worker:
         self.on_report, self.asked_by_caller = on_report, should_stop
         self.device = choose_device(device)
         tune_process("fp32", self.device)
-        self.last_save = time.time()
+        self.last_save = time.monotonic()
         self.status = dataclasses.replace(
             folder.read_status(as_written=True), device=str(self.device), host=socket.gethostname(), total_steps=config.steps
         )
@@ -101,7 +101,7 @@ class _Worker:
         self._note(message="")
         for report in trainer.reports(self._stop_is_asked):
             self._publish(report)
-            if time.time() - self.last_save > SECONDS_BETWEEN_SAVES:
+            if time.monotonic() - self.last_save > SECONDS_BETWEEN_SAVES:
                 self._save(run, trainer, codes)
             per_second = trainer.step / max(report.seconds, 1e-9)
             left = (self.config.steps - trainer.step) / per_second
@@ -138,7 +138,7 @@ class _Worker:
             Description(self.config, latent, classes, trainer.standard, run.step, codes.from_frame, variance)
         )
         self.folder.write_denoiser(trainer.denoiser)
-        self.last_save = time.time()
+        self.last_save = time.monotonic()
 
     def _stop_is_asked(self) -> bool:
         return self.asked_by_caller() or self.folder.stop_is_asked()

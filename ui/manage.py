@@ -1,0 +1,54 @@
+"""Renaming and deleting the run on the screen, folded away; each is asked once more before it is done."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ui import actions, owner, state
+from ui.text import literally
+from vae.run import RunFolder
+from vae.upkeep import is_shipped
+
+MEANWHILE = "Who looks at it meanwhile is told that it is gone, and sees another run."
+
+
+def show(folder: RunFolder) -> None:
+    """Two buttons for a run of one's own that is not in training."""
+    with st.expander("Rename or delete"):
+        if is_shipped(folder):
+            st.caption(f"{literally(folder.name)} came with the explorer and stays as it is.")
+            return
+        if not owner.may_act():
+            st.caption(owner.SENTENCE)
+        left, right = st.columns(2, gap="small")
+        options = {"width": "stretch"} | actions.for_visitors({})
+        if left.button("Rename", key="ask_rename", **options):
+            _rename(folder)
+        if right.button("Delete", key="ask_delete", **options):
+            _delete(folder)
+        actions.tell(actions.UPKEEP)
+
+
+@st.dialog("Rename the run")
+def _rename(folder: RunFolder) -> None:
+    st.text_input("Its new name", folder.name, key="new_name", max_chars=64)
+    st.caption("Links to the old name lead elsewhere from now on.")
+
+    def rename() -> None:
+        state.follow_rename(folder.name, actions.rename(folder, st.session_state["new_name"].strip()).name)
+
+    _confirm("Rename", "rename", rename)
+
+
+@st.dialog("Delete the run")
+def _delete(folder: RunFolder) -> None:
+    st.markdown(f"{literally(folder.name)} is deleted with its weights, frames and diffusion prior, and **cannot be had back**.")
+    st.caption(MEANWHILE)
+    _confirm(f"Delete {literally(folder.name)}", "delete", lambda: actions.delete(folder))
+
+
+def _confirm(label: str, key: str, action: object) -> None:
+    """The button that does it; afterwards the dialog is gone and the whole page is drawn anew."""
+    actions.button(st, label, key, action, actions.UPKEEP, type="primary")
+    if st.session_state.get(key):
+        st.rerun()
