@@ -43,7 +43,7 @@ def chart(version: RunVersion, shown: scene.Scene) -> None:
     with st.container(key=decoded.CHART, height="stretch"):
         st.plotly_chart(figure, key="plane_chart", config=figures.CONFIG, height="stretch", alt="The latent plane")
         if shown.frame is None:
-            st.info(f"The codes of this run cannot be shown. {resources.how_to_get(shown.run)}.")
+            st.info(f"The codes of this run cannot be shown. {resources.why_absent(shown.run)}")
 
 
 @st.fragment
