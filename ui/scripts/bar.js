@@ -34,7 +34,8 @@ const isDark = () => {
   return red + green + blue < 384;
 };
 
-export default function ({ parentElement }) {
+export default function ({ data, parentElement, setTriggerValue }) {
+  watchWebgl(data.lacks_webgl, () => setTriggerValue('lacks_webgl', true));
   const bar = parentElement.closest?.('.st-key-bar') ?? document.querySelector('.st-key-bar');
   for (const kind of ['pointerdown', 'focusin']) bar.addEventListener(kind, keepAddress, true);
   const [link, theme] = parentElement.querySelectorAll('button');
