@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 import vae
-from ui import controls, decoded, downloads, figures, frame, history, journey, point, resources, scene, state
+from ui import controls, decoded, downloads, figures, frame, history, journey, point, resources, scene, state, webgl
 from ui.resources import RunVersion
 from vae.run import RunFolder
 
@@ -41,9 +41,10 @@ def chart(version: RunVersion, shown: scene.Scene) -> None:
         places = resources.places(version, view.axes)
         figure = figures.scatter(places, shown.frame.labels, shown.run.class_names, axes, colour, name)
     with st.container(key=decoded.CHART, height="stretch"):
+        figure = webgl.drawable(figure)
         st.plotly_chart(figure, key="plane_chart", config=figures.CONFIG, height="stretch", alt="The latent plane")
         if shown.frame is None:
-            st.info(f"The codes of this run cannot be shown. {resources.how_to_get(shown.run)}.")
+            st.info(f"The codes of this run cannot be shown. {resources.why_absent(shown.run)}")
 
 
 @st.fragment

@@ -39,7 +39,7 @@ def page(version: RunVersion, run: vae.Run, problem: str | None) -> None:
     shown = subject.subject_of(version, run, resources.frame_of(version))
     if shown is None:
         st.info(
-            f"The equation is written for an image. {resources.how_to_get(run)}. Or draw a digit of your own on **Explore**."
+            f"The equation is written for an image. {resources.why_absent(run)} Or draw a digit of your own on **Explore**."
         )
         return
     choose(shown)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 import torch
 
-from ui import flow, live_prior, prior_figures, prior_resources, state
+from ui import flow, live_prior, prior_figures, prior_resources, state, webgl
 from ui.pictures import png_url, signed
 from ui.prior_resources import Balance, Fields, PriorVersion
 from vae.diffusion.figures import NEIGHBOURS, Figures
@@ -102,9 +102,10 @@ def _field(folder: RunFolder, version: PriorVersion) -> None:
     dots = diffuse(u, torch.tensor(level), torch.randn(u.shape, generator=torch.Generator().manual_seed(2)))
     places = flow.field_places(prior_resources.FIELD_CELLS, extent)
     with st.container(key="score_fields"):
+        figure = prior_figures.score_fields(seen.learned, seen.exact, places, extent, dots, codes.labels)
         st.plotly_chart(
-            prior_figures.score_fields(seen.learned, seen.exact, places, extent, dots, codes.labels), key="score_chart",
-            config=prior_figures.CHARTS, height="stretch", alt="The learned score and the exact score as arrows",
+            webgl.drawable(figure), key="score_chart", config=prior_figures.CHARTS, height="stretch",
+            alt="The learned score and the exact score as arrows",
         )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import owner, state
+from ui import owner, state, webgl
 from ui.scripts import script
 from ui.text import literally, plain
 from vae.errors import ConfigError, RunError
@@ -88,17 +88,18 @@ button:focus-visible { outline: 3px solid var(--st-primary-color); outline-offse
 
 @cache
 def _bar() -> Callable:
-    return st.components.v2.component("bar", html=BUTTONS, css=BUTTONS_CSS, js=script("bar"))
+    return st.components.v2.component("bar", html=BUTTONS, css=BUTTONS_CSS, js=script("webgl", "bar"))
 
 
 def _buttons() -> None:
-    """Presenting, the address to copy, and the theme."""
+    """Presenting, the address to copy, and the theme; and what the browser has to say of itself."""
     presenting = state.view().presenting
     st.button(
         "End presenting" if presenting else "Present", key="present", shortcut="p", on_click=state.settle,
         kwargs={"presenting": not presenting}, help="Large type for a lecture hall; the key p does it too",
     )  # fmt: skip
-    _bar()(key="bar_buttons", width="content", data={"cookie": owner.cookie()})
+    data = {"cookie": owner.cookie(), "lacks_webgl": webgl.is_lacking()}
+    _bar()(key="bar_buttons", width="content", data=data, on_lacks_webgl_change=webgl.note_lacking)
 
 
 def _settle_choice(folders: dict[str, RunFolder], opens_on: str) -> str | None:

@@ -10,7 +10,7 @@ from vae.config import RunConfig
 from vae.diffusion.folder import PriorFolder
 from vae.errors import ExplorerError, RunError
 from vae.model import parameters_of
-from vae.run import RunFolder, list_runs
+from vae.run import list_runs
 from vae.size import bytes_on_disk
 from vae.watched import WatchedFolder
 

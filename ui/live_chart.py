@@ -14,6 +14,7 @@ import streamlit as st
 from plotly.offline import get_plotlyjs
 
 from ui.scripts import script
+from ui.webgl import drawable
 
 ARRIVED = """
 window.dispatchEvent(new Event('vae-plotly')); // live_chart.js may be waiting
@@ -43,4 +44,4 @@ def live_chart(figure: go.Figure, key: str, config: dict, alt: str, height: int 
     What is drawn under the same `key` changes in place, and what was zoomed into or hidden stays so: another thing to look
     at has to have another key.
     """
-    _chart()(key=key, data={"figure": figure.to_json(), "config": config, "alt": alt}, height=height)
+    _chart()(key=key, data={"figure": drawable(figure).to_json(), "config": config, "alt": alt}, height=height)

@@ -73,7 +73,7 @@ def _original(scene: Scene) -> str:
     name = html.escape(scene.run.class_names[int(scene.frame.labels[view.probe])])
     caption = f"original: {name} (image {view.probe:,})"
     if image is None:
-        return pictures.placeholder(html.escape(resources.how_to_get(scene.run)), caption)
+        return pictures.placeholder(html.escape(resources.why_absent(scene.run)), caption)
     return pictures.figure(image[0, 0].numpy(), caption, "The image whose code was clicked")
 
 

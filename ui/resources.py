@@ -21,7 +21,7 @@ from vae.atlas import Atlas, make_atlas
 from vae.comparison import Figures, figures_of
 from vae.config import RunConfig
 from vae.device import choose_device, tune_log1p
-from vae.errors import ConfigError, RunError
+from vae.errors import ConfigError, DataError, RunError
 from vae.estimate import estimate_seconds
 from vae.fields import aggregate_density, change_rate
 from vae.frames import Frame
@@ -113,11 +113,12 @@ def _encode(version: RunVersion) -> Frame:
 
 
 def held_out(config: RunConfig) -> data.Split | None:
-    """The held-out pictures as a run sees them, or None where the data set is not on this machine."""
-    if not data.is_present(config.dataset):
-        return None
+    """The held-out pictures as a run sees them, or None where the data set is missing or damaged: `why_absent` says why."""
     black_and_white = config.training.binarise is not None
-    return _load_held_out(config.dataset, config.held_out, black_and_white, data.data_folder(), config)
+    try:
+        return _load_held_out(config.dataset, config.held_out, black_and_white, data.data_folder(), config)
+    except DataError:
+        return None
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -226,12 +227,13 @@ def metrics(folder: RunFolder) -> list[Report]:
     return _follower(folder.metrics_path).poll()
 
 
-def how_to_get(run: vae.Run) -> str:
-    """One sentence on how to get a data set that is not on this machine."""
-    name = run.config.dataset
-    return (
-        f"The original pictures need {name}, which is not on this machine; with a network, run: python -m vae download {name}"
-    )
+def why_absent(run: vae.Run) -> str:
+    """Why a run's original pictures are not there, and what to do."""
+    try:
+        _load_held_out(run.config.dataset, run.config.held_out, data.data_folder())
+    except DataError as error:
+        return f"There are no original pictures: {error}"
+    return "The original pictures are there by now; reload this page."
 
 
 @st.cache_data(max_entries=256, ttl=600, show_spinner=False)

@@ -14,8 +14,8 @@ from ui import resources, state
 from ui.resources import RunVersion
 from ui.scene import own_image
 from ui.view import Point
-from vae.data import pixels
 from vae.binarisation import binarised
+from vae.data import pixels
 from vae.frames import Frame
 from vae.likelihood import Bernoulli
 from vae.model import Posterior

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 import streamlit as st
 import torch
 
@@ -116,11 +118,9 @@ def _reconstructions(run: Run, frame: Frame) -> None:
     labels = frame.labels.tolist()
     first = torch.tensor([labels.index(label) for label in sorted(set(labels))])
     rows = [("decoded", decode_points(run.model, frame.codes.posterior.mean[first]))]
-    try:
-        images = resources.held_out(run.config)
-    except ExplorerError as error:
-        st.info(plain(error))
+    images = resources.held_out(run.config)
+    if images is None:
+        st.html(f'<p class="small">{html.escape(resources.why_absent(run))}</p>')
     else:
-        if images is not None:
-            rows.insert(0, ("original", images.images[first]))
+        rows.insert(0, ("original", images.images[first]))
     st.html("".join(pictures.row(name, tile(images, len(first)).numpy()) for name, images in rows))

@@ -64,16 +64,16 @@ def _is_file(path: Path) -> bool:
 
 
 def _read(name: str, path: Path, kind: str, shape: tuple[int, ...], largest: int = 255) -> Tensor:
-    again = f"fetch it again: python -m vae download {name}"
+    again = f"fetch it again by python -m vae download {name}"
     try:
         values = read_idx(path, kind, shape)
         if values.max() > largest:
             raise IdxError(f"holds the label {values.max()}, and labels go from 0 to {largest}")
     except MisnamedError as error:
-        raise DataError(f"{path} {error}; give each file of {name} its own name, or delete this one and {again}") from error
+        raise DataError(f"{path} {error}; give each file of {name} its own name, or delete this one and {again}.") from error
     except IdxError as error:
-        raise DataError(f"{path} {error}; delete it and {again}") from error
+        raise DataError(f"{path} {error}; delete it and {again}.") from error
     except OSError as error:
         reason = error.strerror or error
-        raise DataError(f"{path} cannot be read ({reason}); let this program read it, or delete it and {again}") from error
+        raise DataError(f"{path} cannot be read ({reason}); let this program read it, or delete it and {again}.") from error
     return values

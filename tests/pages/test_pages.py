@@ -7,9 +7,11 @@ import torch
 
 import vae
 from tests.conftest import ROOT, small_config, wait_until
-from tests.pages.conftest import address, charts, open_page, shown
+from tests.pages.conftest import address, charts, open_page, shown, told
 from ui import resources
+from ui.view import View, in_words
 from vae.frames import Frame
+from vae.published import FILES
 from vae.run import RunFolder
 from vae.status import Status
 from vae.steering import Steering
@@ -31,17 +33,54 @@ def test_a_damaged_run_is_one_sentence_and_the_others_stay_usable(runs, page, na
     assert not app.exception and not app.error
 
 
-def test_a_damaged_data_set_takes_no_more_than_the_originals(tmp_path, monkeypatch):
-    raw = tmp_path / "MNIST" / "raw"
-    raw.mkdir(parents=True)
-    for split in ("train", "t10k"):
-        for part in ("images-idx3", "labels-idx1"):
-            (raw / f"{split}-{part}-ubyte").write_bytes(b"junk")
+@pytest.fixture
+def damaged_data(tmp_path, monkeypatch) -> None:
+    """Shipped runs, and a data set whose files are a web page."""
+    for folder in ("MNIST", "FashionMNIST", "KMNIST"):
+        raw = tmp_path / folder / "raw"
+        raw.mkdir(parents=True)
+        for name in FILES.values():
+            (raw / f"{name}.gz").write_bytes(b"<html>Please sign in</html>")
     monkeypatch.setenv("VAE_DATA", str(tmp_path))
     monkeypatch.setenv("VAE_RUNS", str(ROOT / "checkpoints"))
+
+
+DAMAGE = "t10k-images-idx3-ubyte.gz is a web page"
+
+
+def test_a_damaged_data_set_takes_no_more_than_the_originals(damaged_data):
     app = open_page("pages/train.py", run="mnist-beta0")
-    assert not app.exception and any("damaged" in info.value for info in app.info)
+    assert not app.exception and not app.error and DAMAGE in shown(app)
     assert "Start training" in [button.label for button in app.button] and "decoded" in shown(app)
+    app.selectbox(key="ask_dataset").set_value("fashion-mnist").run()
+    assert not app.exception and not app.error
+    assert not next(button for button in app.button if button.label == "Start training").disabled
+
+
+def test_with_a_damaged_data_set_explore_keeps_lens_and_drawing(damaged_data):
+    app = open_page(run="mnist", image="3")
+    assert not app.exception and not app.error
+    assert DAMAGE in shown(app) and "Nearest codes on the plane, decoded" in shown(app)
+    assert told(app)["posterior"] and len(app.get("plotly_chart")) == 2
+    app.segmented_control(key="source").set_value("draw").run()
+    assert not app.exception and [part for part in app.get("bidi_component") if part.key == "own_canvas"]
+    app.segmented_control(key="source").set_value("upload").run()
+    assert not app.exception and app.get("file_uploader")
+
+
+def test_with_a_damaged_data_set_the_equation_says_so_and_takes_an_own_image(damaged_data):
+    app = open_page("pages/elbo.py", run="mnist")
+    assert not app.exception and not app.error and DAMAGE in shown(app)
+    stroke = torch.zeros(28, 28, dtype=torch.uint8)
+    stroke[5:23, 13:16] = 255
+    app = open_page("pages/elbo.py", run="mnist", own=in_words(View(own=stroke.numpy().tobytes()))["own"])
+    assert not app.exception and not app.error and DAMAGE not in shown(app)
+
+
+@pytest.mark.parametrize("page", ["pages/compare.py", "pages/replay.py", "pages/diffusion.py"])
+def test_the_other_pages_do_without_the_data_set(damaged_data, page):
+    app = open_page(page)
+    assert not app.exception and not app.error
 
 
 def test_a_thinned_run_is_not_offered_to_go_on(runs):

@@ -34,8 +34,9 @@ const isDark = () => {
   return red + green + blue < 384;
 };
 
-export default function ({ parentElement, data }) {
-  if (data?.cookie) document.cookie = data.cookie; // the owner's, for other tabs
+export default function ({ data, parentElement, setTriggerValue }) {
+  if (data.cookie) document.cookie = data.cookie; // the owner's, for other tabs
+  watchWebgl(data.lacks_webgl, () => setTriggerValue('lacks_webgl', true));
   const bar = parentElement.closest?.('.st-key-bar') ?? document.querySelector('.st-key-bar');
   for (const kind of ['pointerdown', 'focusin']) bar.addEventListener(kind, keepAddress, true);
   const [link, theme] = parentElement.querySelectorAll('button');

@@ -111,7 +111,7 @@ def test_a_run_without_images_and_frames_is_one_sentence(small_run, monkeypatch)
     monkeypatch.setattr(data, "load", lambda *arguments, **options: (_ for _ in ()).throw(data.DataError("not here")))
     for path in small_run.frame_paths():
         path.unlink()
-    with pytest.raises(DiffusionError, match="vae download digits"):
+    with pytest.raises(DiffusionError, match="of its images: not here"):
         train_prior(small_run, QUICK)
     assert PriorFolder.in_training(small_run).read_status().state == "failed"
 
