@@ -60,6 +60,7 @@ class Visitor:
         link = self.links[page]
         self._query, self._script = link.query_string, link.page_script_hash
         self.widgets.clear()
+        self._states.clear()
         return await self._ask("")
 
     async def set(self, key: str, **value: object) -> float:
@@ -67,7 +68,7 @@ class Visitor:
         widget = self.widgets[key]
         state = WidgetState(id=widget.id, **value)
         if not state.trigger_value:
-            self._states[widget.id] = state
+            self._states[key] = state
         return await self._ask(widget.fragment, state)
 
     async def send(self, key: str, event: str, value: object) -> float:
@@ -81,7 +82,8 @@ class Visitor:
         message = BackMsg()
         rerun = message.rerun_script
         rerun.query_string, rerun.page_script_hash, rerun.fragment_id = self._query, self._script, fragment
-        rerun.widget_states.widgets.extend((self._states | {state.id: state for state in states}).values())
+        together = {state.id: state for state in (*self._states.values(), *states)}
+        rerun.widget_states.widgets.extend(together.values())
         began = time.perf_counter()
         async with asyncio.timeout(PATIENCE):
             await self._socket.send(message.SerializeToString())
@@ -110,6 +112,12 @@ class Visitor:
         elif kind == "alert" and proto.format == proto.ERROR:
             self.told.append(proto.body)
         elif (name := getattr(proto, "id", "")).count("-") >= 2:
-            self.widgets[name.split("-", 2)[2]] = Widget(name, fragment, proto)
-            if kind == "bidi_component":
-                self._states.setdefault(name, WidgetState(id=name, json_value="{}"))
+            self._meet(name.split("-", 2)[2], Widget(name, fragment, proto), kind)
+
+    def _meet(self, key: str, widget: Widget, kind: str) -> None:
+        """A widget on the page. What an earlier one of this key held is forgotten; a component of our own holds nothing."""
+        self.widgets[key] = widget
+        if key in self._states and self._states[key].id != widget.id:
+            del self._states[key]
+        if kind == "bidi_component":
+            self._states[key] = WidgetState(id=widget.id, json_value="{}")

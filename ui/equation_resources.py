@@ -15,9 +15,10 @@ from vae.best_gaussian import BestGaussian, best_gaussian
 from vae.data import pixels
 from vae.elbo import kl_to_prior
 from vae.estimators import reconstruction_draws
-from vae.evidence import PlaneQuadrature, TruePosterior
+from vae.evidence import KEPT, PlaneQuadrature, TruePosterior
 from vae.importance import ImportanceEstimate, importance_log_evidence
 from vae.joint import EvidenceError
+from vae.kept import Kept
 from vae.model import IMAGE_SHAPE, Posterior
 from vae.sides import sides
 
@@ -40,10 +41,16 @@ def _image(key: bytes) -> Tensor:
     return pixels(torch.frombuffer(bytearray(key), dtype=torch.uint8).view(1, *IMAGE_SHAPE))
 
 
-@st.cache_resource(max_entries=2, show_spinner="Decoding the plane once for this run ...")
+@st.cache_resource(show_spinner=False)
+def _kept() -> Kept:
+    """One bound for the quadrature of all runs that visitors look at."""
+    return Kept(KEPT)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Decoding the plane once for this run ...")
 def quadrature(version: RunVersion) -> PlaneQuadrature:
-    """Quadrature for a run with two latent dimensions; takes seconds to make and 150 MB."""
-    return PlaneQuadrature(resources.load_run(version).model)
+    """Quadrature for a run with two latent dimensions; takes seconds to make."""
+    return PlaneQuadrature(resources.load_run(version).model, kept=_kept()).prepare()
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)

@@ -11,8 +11,9 @@ from vae import data
 from vae.data import pixels
 from vae.elbo import kl_to_prior, reconstruction_samples
 from vae.estimators import bits_per_pixel
-from vae.evidence import TILES_FOR_A_DATA_SET, TOLERANCE, PlaneQuadrature
+from vae.evidence import KEPT_FOR_A_DATA_SET, TOLERANCE, PlaneQuadrature
 from vae.importance import importance_log_evidence
+from vae.kept import Kept
 from vae.run import Run
 
 BATCH, DRAWS = 250, 16
@@ -86,7 +87,7 @@ def evaluate_evidence(
     """
     images = data.load_held_out(run.config.dataset, run.config.held_out).images
     if run.config.model.latent == 2:
-        quadrature = PlaneQuadrature(run.model, tiles=TILES_FOR_A_DATA_SET)
+        quadrature = PlaneQuadrature(run.model, kept=Kept(KEPT_FOR_A_DATA_SET))
         found = quadrature.log_evidence(pixels(images), progress=progress)
         unsettled = int((found.change >= TOLERANCE).sum())
         return EvidenceEvaluation(len(images), found.log_evidence.mean().item(), found.change.max().item(), unsettled)
