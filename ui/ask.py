@@ -30,6 +30,7 @@ from vae.run import RunFolder, check_name, list_runs, runs_folder
 from vae.worker import start_process
 
 MESSAGE = "start_message"
+SECONDS_BETWEEN_LOOKS = 1.0
 
 
 @dataclass(frozen=True)
@@ -48,22 +49,33 @@ def show() -> None:
     except ExplorerError as error:
         st.error(str(error))
         request = None
-    expectation = st.empty()
-    expectation.markdown("Estimating the time it takes ...")
+    if request is not None:
+        expect(request)
     st.button("Start training", type="primary", width="stretch", disabled=request is None, on_click=_start, args=(request,))
     if message := st.session_state.pop(MESSAGE, None):
         st.error(message)
     if st.session_state.pop("just_started", False):
         st.rerun()
-    if request is None:
-        expectation.empty()
-        return
-    with st.expander("As a command"):
-        st.code(command_line(request.config, Path("checkpoints") / request.name), language="bash", wrap_lines=True)
-    try:
-        expectation.markdown(_expectation(request))
-    except (ExplorerError, RuntimeError) as error:  # a model that does not fit into memory, say
-        expectation.error(describe(error))
+    if request is not None:
+        with st.expander("As a command"):
+            st.code(command_line(request.config, Path("checkpoints") / request.name), language="bash", wrap_lines=True)
+
+
+def expect(request: Request) -> None:
+    """How long it will take. What is not known yet is looked for every second, and the rest of the page does not wait."""
+    estimate = resources.estimate(request.config)
+    if estimate is None:
+        st.fragment(_wait, run_every=SECONDS_BETWEEN_LOOKS)(request.config)
+    elif estimate.problem:
+        st.warning(estimate.problem)
+    else:
+        st.markdown(_expectation(estimate.seconds))
+
+
+def _wait(config: RunConfig) -> None:
+    if resources.estimate(config) is not None:
+        st.rerun()  # the whole page, once: it looks no more
+    st.markdown("Estimating the time it takes ...")
 
 
 def _form() -> Request:
@@ -154,8 +166,7 @@ def _free_name(stem: str) -> str:
     return next(name for name in (f"{stem}-{number}" for number in range(1, 10_000)) if name not in taken)
 
 
-def _expectation(request: Request) -> str:
-    seconds = resources.estimated_seconds(request.config)
+def _expectation(seconds: float) -> str:
     waiting = sum(1 for folder in list_runs() if resources.is_active(folder))
     queue = f" It starts after {waiting} other run{'s' * (waiting > 1)}." if waiting else ""
     return f"About **{duration(seconds)}** on this machine's {resources.device_name()}.{queue}"

@@ -22,7 +22,7 @@ from vae.comparison import Figures, figures_of
 from vae.config import RunConfig
 from vae.device import choose_device, tune_log1p
 from vae.errors import ConfigError, RunError
-from vae.estimate import estimate_seconds
+from vae.estimates import Estimate, Estimates
 from vae.fields import aggregate_density, change_rate
 from vae.frames import Frame
 from vae.latent import Codes, decode_points, encode_images, make_grid, tile
@@ -233,10 +233,14 @@ def how_to_get(run: vae.Run) -> str:
     )
 
 
-@st.cache_data(max_entries=256, ttl=600, show_spinner=False)
-def estimated_seconds(config: RunConfig) -> float:
-    """About how long a training takes in a process of its own; that has more cores, so it may be done sooner."""
-    return estimate_seconds(config, choose_device())
+@st.cache_resource(show_spinner=False)
+def _estimates() -> Estimates:
+    return Estimates()
+
+
+def estimate(config: RunConfig) -> Estimate | None:
+    """About how long a training takes; None while nobody knows yet. It is measured in a process of its own."""
+    return _estimates().ask(config)
 
 
 def device_name() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from torch import Tensor
 from vae.errors import ExplorerError
 from vae.kept import Kept
 from vae.latent import with_channels_last
-from vae.model import IMAGE_SHAPE, VAE
+from vae.model import VAE
 from vae.tiles import Tiles
 
 NOT_FINITE = "The decoder of this run gives no finite numbers, so there is no evidence; train it anew."
@@ -51,9 +52,11 @@ class Joint:
 
     def _parameters(self, z: Tensor) -> Tensor:
         """The likelihood's parameters at z (P, 2), decoded one and all, (P, pixels)."""
-        parameters = self.like.new_empty(len(z), math.prod(IMAGE_SHAPE))
-        for part, decoded in zip(z.to(self.like).split(POINTS_AT_A_TIME), parameters.split(POINTS_AT_A_TIME), strict=True):
-            decoded.copy_(self.model.decode_parameters(part).flatten(1))
+        parts = (self.model.decode_parameters(part).flatten(1) for part in z.to(self.like).split(POINTS_AT_A_TIME))
+        first = next(parts)
+        parameters = first.new_empty(len(z), first.shape[1])  # and no list of all parts beside it, for lack of memory
+        for place, part in zip(parameters.split(POINTS_AT_A_TIME), itertools.chain([first], parts), strict=True):
+            place.copy_(part)
         return parameters
 
     def log_prob(self, decoded: Decoded, images: Tensor) -> Tensor:

@@ -3,12 +3,12 @@
 import shutil
 
 import pytest
-import torch
 
 import vae
 from tests.conftest import ROOT, small_config, wait_until
 from tests.pages.conftest import address, charts, open_page, shown
 from ui import resources
+from vae.estimates import Estimate
 from vae.frames import Frame
 from vae.run import RunFolder
 from vae.status import Status
@@ -135,7 +135,8 @@ def test_presenting_goes_with_the_address_and_ends_by_its_button(runs, page):
 
 def test_the_form_says_what_it_cannot_do(runs):
     app = open_page("pages/train.py")
-    assert not app.exception and "About" in shown(app)
+    assert not app.exception and "Estimating" in shown(app)
+    wait_until(lambda: "About" in shown(app.run()), "the estimate")
     app.text_input(key="ask_encoder_fast_digits_mlp").set_value("wide").run()
     assert "whole numbers between commas" in app.error[0].value
     assert next(button for button in app.button if button.label == "Start training").disabled
@@ -145,13 +146,11 @@ def test_the_form_says_what_it_cannot_do(runs):
     assert "learning rate is 0.0" in app.error[0].value
 
 
-def test_a_model_that_does_not_fit_into_memory_is_told_in_one_sentence(runs, monkeypatch):
-    def fill_up(config):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
-
-    monkeypatch.setattr(resources, "estimated_seconds", fill_up)
+def test_a_model_too_large_for_an_estimate_is_told_in_one_sentence_and_can_be_started(runs, monkeypatch):
+    monkeypatch.setattr(resources, "estimate", lambda config: Estimate(problem="No estimate: too large."))
     app = open_page("pages/train.py")
-    assert [error.value[:25] for error in app.error] == ["The GPU's memory is full;"]
+    assert [warning.value for warning in app.warning] == ["No estimate: too large."] and not app.error
+    assert not next(button for button in app.button if button.label == "Start training").disabled
 
 
 def test_a_training_started_in_the_page_ends_in_the_picker(runs):
