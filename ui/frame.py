@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import state
+from ui import memory, state
 from ui.scripts import script
 from ui.view import literally
 from vae.errors import RunError
@@ -35,6 +35,7 @@ def begin(title: str, picks_run: bool = True, opens_on: str = OPENS_ON) -> RunFo
     instead (not `picks_run`).
     """
     st.set_page_config(f"{title} · VAE Latent Explorer", "🔢", layout="wide", initial_sidebar_state="collapsed")
+    memory.notice_visitor()
     presenting = state.view().presenting
     sheets = ("style.css", "presenting.css") if presenting else ("style.css",)
     st.html(f"<style>{''.join(Path(__file__).with_name(sheet).read_text() for sheet in sheets)}</style>")

@@ -1,13 +1,15 @@
 """What holds for every page, and the Train page, without a browser."""
 
 import shutil
+import threading
 
 import pytest
+from streamlit.runtime.caching import clear_session_resource_cache
 
 import vae
 from tests.conftest import ROOT, small_config, wait_until
 from tests.pages.conftest import address, charts, open_page, shown
-from ui import resources
+from ui import memory, resources
 from vae.estimates import Estimate
 from vae.frames import Frame
 from vae.run import RunFolder
@@ -266,3 +268,13 @@ def test_a_name_that_is_taken_loses_nothing(runs):
     next(button for button in app.button if button.label == "Start training").click().run()
     assert any("exists already" in error.value for error in app.error)
     assert (runs / "small" / "model.safetensors").read_bytes() == weights
+
+
+def test_a_page_hears_that_its_visitor_left(runs, monkeypatch):
+    settled = threading.Event()
+    monkeypatch.setattr(memory, "SECONDS_AFTER_LEAVING", 0.0)
+    monkeypatch.setattr(memory, "settle", settled.set)
+    open_page()
+    settled.clear()
+    clear_session_resource_cache("test session id")  # as Streamlit does when a session's websocket closes
+    assert settled.wait(60)
