@@ -48,6 +48,13 @@ def open_browser() -> Iterator[Browser]:
 @contextmanager
 def serve(script: Path = ROOT / "app.py", **variables: str) -> Iterator[str]:
     """A Streamlit script served on a free port of this machine; yields its address."""
+    with served(script, **variables) as (address, _):
+        yield address
+
+
+@contextmanager
+def served(script: Path = ROOT / "app.py", **variables: str) -> Iterator[tuple[str, subprocess.Popen]]:
+    """As `serve`, with the process that serves it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -61,7 +68,7 @@ def serve(script: Path = ROOT / "app.py", **variables: str) -> Iterator[str]:
     address = f"http://localhost:{port}"
     try:
         _wait_for(address, process)
-        yield address
+        yield address, process
     finally:
         process.terminate()
         process.wait(20)

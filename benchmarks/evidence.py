@@ -19,8 +19,9 @@ import tqdm
 
 from vae import data
 from vae.data import pixels
-from vae.evidence import TILES_FOR_A_DATA_SET, TOLERANCE, PlaneQuadrature
+from vae.evidence import KEPT_FOR_A_DATA_SET, TOLERANCE, PlaneQuadrature
 from vae.importance import importance_log_evidence
+from vae.kept import Kept
 from vae.model import Posterior
 from vae.run import load_run, runs_folder
 from vae.sides import sides
@@ -82,7 +83,7 @@ def print_importance(quadrature: PlaneQuadrature, images: torch.Tensor, evidence
 
 def print_tiles(quadrature: PlaneQuadrature, images: torch.Tensor, evidence: torch.Tensor) -> None:
     """What the evidence owes to polynomials between decoded places."""
-    everywhere = PlaneQuadrature(quadrature.model, tiles=0).log_evidence(images).log_evidence
+    everywhere = PlaneQuadrature(quadrature.model, tiles=False).log_evidence(images).log_evidence
     difference = evidence - everywhere
     print(
         f"  tiles of decoded places instead of decoding everywhere: {len(images)} images, largest difference "
@@ -99,7 +100,7 @@ def print_costs(quadrature: PlaneQuadrature, images: torch.Tensor) -> None:
         quadrature.log_evidence(image)
         one.append(1000 * (time.perf_counter() - began))
     began = time.perf_counter()
-    found = PlaneQuadrature(quadrature.model, tiles=TILES_FOR_A_DATA_SET).log_evidence(images)
+    found = PlaneQuadrature(quadrature.model, kept=Kept(KEPT_FOR_A_DATA_SET)).log_evidence(images)
     seconds = time.perf_counter() - began
     print(
         f"  all {len(images):,} held-out images: {seconds:.1f} s on {torch.get_num_threads()} threads; the last halving "
@@ -120,7 +121,7 @@ def main() -> None:
         run = load_run(runs_folder() / name)
         held_out = pixels(data.held_out_of(run.config).images)
         print(name, flush=True)
-        quadrature = PlaneQuadrature(run.model, tiles=TILES_FOR_A_DATA_SET)
+        quadrature = PlaneQuadrature(run.model, kept=Kept(KEPT_FOR_A_DATA_SET))
         if not options.without_costs:
             print_costs(quadrature, held_out)
         some = held_out[: options.images]

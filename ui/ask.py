@@ -25,13 +25,14 @@ from vae.config import (
     RunConfig,
     TrainingConfig,
 )
-from vae.errors import ExplorerError, describe
+from vae.errors import ExplorerError
 from vae.paths import from_root
 from vae.recipes import RECIPES, recipe
 from vae.run import check_name, list_runs, runs_folder
 
 GREY = "grey"
 PIXELS = "Black and white pixels, white as often as they are bright: drawn at each look (dynamic) or once (static)"
+SECONDS_BETWEEN_LOOKS = 1.0
 
 
 @dataclass(frozen=True)
@@ -50,22 +51,36 @@ def show() -> None:
     except ExplorerError as error:
         st.error(plain(error))
         request = None
-    expectation = st.empty()
-    expectation.markdown("Estimating the time it takes ...")
+    if request is not None:
+        expect(request)
     button = {"type": "primary", "disabled": request is None}
     actions.button(st, "Start training", "start", lambda: _start(request), actions.NEW_RUN, **button)
     actions.tell(actions.NEW_RUN)
     if st.session_state.pop("just_started", False):
         st.rerun()
-    if request is None:
-        expectation.empty()
+    if request is not None:
+        with st.expander("As a command"):
+            st.code(command_line(request.config, from_root(runs_folder() / request.name)), language="bash", wrap_lines=True)
+
+
+def expect(request: Request) -> None:
+    """How long it will take. What is not known yet is looked for every second, and the rest of the page does not wait."""
+    if not owner.may_act():  # a visitor's wishes take no processor
+        st.markdown(owner.SENTENCE)
         return
-    with st.expander("As a command"):
-        st.code(command_line(request.config, from_root(runs_folder() / request.name)), language="bash", wrap_lines=True)
-    try:
-        expectation.markdown(_expectation(request))
-    except (ExplorerError, RuntimeError) as error:  # a model that does not fit into memory, say
-        expectation.error(plain(describe(error)))
+    estimate = resources.estimate(request.config)
+    if estimate is None:
+        st.fragment(_wait, run_every=SECONDS_BETWEEN_LOOKS)(request.config)
+    elif estimate.problem:
+        st.warning(plain(estimate.problem))
+    else:
+        st.markdown(_expectation(estimate.seconds))
+
+
+def _wait(config: RunConfig) -> None:
+    if resources.estimate(config) is not None:
+        st.rerun()  # the whole page, once: it looks no more
+    st.markdown("Estimating the time it takes ...")
 
 
 def _form() -> Request:
@@ -160,10 +175,7 @@ def _free_name(stem: str) -> str:
     return next(name for name in (f"{stem}-{number}" for number in range(1, 10_000)) if name not in taken)
 
 
-def _expectation(request: Request) -> str:
-    if not owner.may_act():  # a visitor's wishes take no processor
-        return owner.SENTENCE
-    seconds = resources.estimated_seconds(request.config)
+def _expectation(seconds: float) -> str:
     waiting = sum(1 for folder in list_runs() if resources.is_ahead(folder))
     queue = f" It starts after {waiting} other run{'s' * (waiting > 1)}." if waiting else ""
     return f"About **{duration(seconds)}** on this machine's {resources.device_name()}.{queue}"

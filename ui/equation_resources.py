@@ -8,16 +8,17 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from ui import resources
+from ui import memory, resources
 from ui.balance import Numbers
 from ui.resources import RunVersion
 from vae.best_gaussian import BestGaussian, best_gaussian
 from vae.data import pixels
 from vae.elbo import kl_to_prior
 from vae.estimators import reconstruction_draws
-from vae.evidence import PlaneQuadrature, TruePosterior
+from vae.evidence import KEPT, PlaneQuadrature, TruePosterior
 from vae.importance import ImportanceEstimate, importance_log_evidence
 from vae.joint import EvidenceError
+from vae.kept import Kept
 from vae.model import IMAGE_SHAPE, Posterior
 from vae.sides import sides
 
@@ -40,31 +41,41 @@ def _image(key: bytes) -> Tensor:
     return pixels(torch.frombuffer(bytearray(key), dtype=torch.uint8).view(1, *IMAGE_SHAPE))
 
 
-@st.cache_resource(max_entries=2, show_spinner="Decoding the plane once for this run ...")
+@st.cache_resource(show_spinner=False)
+def _kept() -> Kept:
+    """One bound for the quadrature of all runs that visitors look at."""
+    return Kept(KEPT)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Decoding the plane once for this run ...")
 def quadrature(version: RunVersion) -> PlaneQuadrature:
-    """Quadrature for a run with two latent dimensions; takes seconds to make and 150 MB."""
-    return PlaneQuadrature(resources.load_run(version).model)
+    """Quadrature for a run with two latent dimensions; takes seconds to make."""
+    return PlaneQuadrature(resources.load_run(version).model, kept=_kept()).prepare()
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
 def true_posterior_of(version: RunVersion, image: bytes) -> TruePosterior:
     """p(z given x) near its mass, and log p(x)."""
-    return quadrature(version).true_posterior(_image(image))
+    plane = quadrature(version)
+    with memory.LARGE_QUESTIONS:
+        return plane.true_posterior(_image(image))
 
 
 @st.cache_data(max_entries=1024, show_spinner=False)
 def numbers_of(version: RunVersion, image: bytes, q: Gaussian) -> Numbers:
     """The equation's four numbers, each side computed without the other's."""
-    terms = sides(quadrature(version), _image(image), _gaussian(q))
-    evidence = true_posterior_of(version, image).evidence
+    plane, evidence = quadrature(version), true_posterior_of(version, image).evidence
+    with memory.LARGE_QUESTIONS:
+        terms = sides(plane, _image(image), _gaussian(q))
     return Numbers(evidence, terms.kl_to_posterior, terms.reconstruction, terms.kl_to_prior)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
 def importance_of(version: RunVersion, image: bytes) -> ImportanceEstimate:
     """log p(x) by importance sampling, for any number of latent dimensions."""
-    generator = torch.Generator().manual_seed(0)
-    return importance_log_evidence(resources.load_run(version).model, _image(image), IMPORTANCE_SAMPLES, generator)
+    model, generator = resources.load_run(version).model, torch.Generator().manual_seed(0)
+    with memory.LARGE_QUESTIONS:
+        return importance_log_evidence(model, _image(image), IMPORTANCE_SAMPLES, generator)
 
 
 @st.cache_data(max_entries=1024, show_spinner=False)
@@ -75,7 +86,8 @@ def numbers_by_sampling(version: RunVersion, image: bytes, q: Gaussian) -> Numbe
     """
     model, x, posterior = resources.load_run(version).model, _image(image), _gaussian(q)
     generator = torch.Generator().manual_seed(0)
-    reconstruction = reconstruction_draws(model, x, posterior, IMPORTANCE_SAMPLES, generator).double().mean().item()
+    with memory.LARGE_QUESTIONS:
+        reconstruction = reconstruction_draws(model, x, posterior, IMPORTANCE_SAMPLES, generator).double().mean().item()
     kl = kl_to_prior(posterior).item()
     evidence = importance_of(version, image).log_evidence.item()
     if not all(map(math.isfinite, (evidence, reconstruction, kl))):
@@ -94,7 +106,8 @@ def best_gaussian_of(version: RunVersion, image: bytes) -> BestGaussian:
         posterior = true_posterior_of(version, image)
         row, column = divmod(int(posterior.density.argmax()), posterior.density.shape[1])
         means = torch.stack([posterior.mean.float(), torch.tensor([posterior.z1[column], posterior.z2[row]]).float()])
-    return best_gaussian(model, x, start, means)
+    with memory.LARGE_QUESTIONS:
+        return best_gaussian(model, x, start, means)
 
 
 def best_numbers_of(version: RunVersion, image: bytes) -> Numbers:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import owner, state, webgl
+from ui import memory, owner, state, webgl
 from ui.scripts import script
 from ui.text import literally, plain
 from vae.errors import ConfigError, RunError
@@ -35,6 +35,7 @@ def begin(title: str, picks_run: bool = True, opens_on: str = OPENS_ON) -> RunFo
     instead (not `picks_run`).
     """
     st.set_page_config(f"{title} · VAE Latent Explorer", "🔢", layout="wide", initial_sidebar_state="collapsed")
+    memory.notice_visitor()
     _learn_who_is_here()
     presenting = state.view().presenting
     sheets = ("style.css", "presenting.css") if presenting else ("style.css",)

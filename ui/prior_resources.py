@@ -10,7 +10,7 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from ui import flow, resources
+from ui import flow, memory, resources
 from ui.resources import RunVersion
 from vae.diffusion.bound import Ledger, ledger
 from vae.diffusion.codes import LabelledCodes
@@ -139,8 +139,9 @@ def fields(version: PriorVersion, level: float, extent: float) -> Fields:
     u = prior.standard.to_standard(prior.codes.held_out.draw(SCORED, 7))
     x = u + level * torch.randn(u.shape, generator=torch.Generator().manual_seed(8))
     s = torch.full((len(u), 1), level)
-    cosine = torch.nn.functional.cosine_similarity(learned(x, s) - x, exact(x, s) - x).mean().item()
-    return Fields(flow.score(learned, places, level).numpy(), flow.score(exact, places, level).numpy(), cosine, len(u))
+    with memory.LARGE_QUESTIONS:
+        cosine = torch.nn.functional.cosine_similarity(learned(x, s) - x, exact(x, s) - x).mean().item()
+        return Fields(flow.score(learned, places, level).numpy(), flow.score(exact, places, level).numpy(), cosine, len(u))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -168,7 +169,8 @@ def balance(version: PriorVersion, steps: int) -> Balance:
     prior = load_prior(version)
     codes = prior.codes.held_out
     posterior = prior.standard.posterior(codes.posterior)
-    terms = ledger(prior.denoiser.guided(), posterior, prior.description.first_variance, steps, LEDGER_DRAWS)
+    with memory.LARGE_QUESTIONS:
+        terms = ledger(prior.denoiser.guided(), posterior, prior.description.first_variance, steps, LEDGER_DRAWS)
     return Balance(terms, kl_to_prior(codes.posterior).mean().item(), len(codes))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor
 
 import vae
-from ui import film
+from ui import film, memory
 from ui.figures import plane_extent
 from ui.layers import Picture, change_picture, density_picture
 from ui.pictures import png_url
@@ -22,7 +21,7 @@ from vae.comparison import Figures, figures_of
 from vae.config import RunConfig
 from vae.device import choose_device, tune_log1p
 from vae.errors import ConfigError, DataError, RunError
-from vae.estimate import estimate_seconds
+from vae.estimates import Estimate, Estimates
 from vae.fields import aggregate_density, change_rate
 from vae.frames import Frame
 from vae.latent import Codes, decode_points, encode_images, make_grid, tile
@@ -40,6 +39,7 @@ DRAWN = "drawn_version"
 
 torch.set_num_threads(max(1, torch.get_num_threads() // 2))  # the rest is for a training beside the explorer
 tune_log1p()
+memory.bound_heaps()
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,8 @@ class RunVersion:
 
 @st.cache_resource(show_spinner=False)
 def settle_memory(page: str, dataset: str) -> None:
-    """Take all that is loaded by now out of the garbage collector's sight, once for a page and a data set.
-
-    Streamlit collects garbage after every click; with half a million objects of the libraries to look through, that
-    held the answer back by a quarter of a second.
-    """
-    gc.collect()
-    gc.freeze()
+    """Take all that is loaded by now out of the garbage collector's sight, once for a page and a data set."""
+    memory.settle()
 
 
 def stay_current(drawn: object, now: object) -> None:
@@ -108,17 +103,22 @@ def _encoded_frame(version: RunVersion) -> Frame | None:
 def _encode(version: RunVersion) -> Frame:
     run = load_run(version)
     images = held_out(run.config)
-    codes: Codes = encode_images(run.model, images.images)
+    with memory.LARGE_QUESTIONS:
+        codes: Codes = encode_images(run.model, images.images)
     return Frame(0, run.step, codes, images.labels, None)
 
 
 def held_out(config: RunConfig) -> data.Split | None:
     """The held-out pictures as a run sees them, or None where the data set is missing or damaged: `why_absent` says why."""
-    black_and_white = config.training.binarise is not None
     try:
-        return _load_held_out(config.dataset, config.held_out, black_and_white, data.data_folder(), config)
+        return _held_out(config)
     except DataError:
         return None
+
+
+def _held_out(config: RunConfig) -> data.Split:
+    black_and_white = config.training.binarise is not None
+    return _load_held_out(config.dataset, config.held_out, black_and_white, data.data_folder(), config)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -162,14 +162,18 @@ def atlas(version: RunVersion, axes: str, rest: tuple[float, ...]) -> Atlas:
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _atlas(version: RunVersion, axes: str, rest: tuple[float, ...], extent: float) -> Atlas:
-    return make_atlas(load_run(version).model, plane(version, axes), torch.tensor(rest), extent)
+    model, shown = load_run(version).model, plane(version, axes)
+    with memory.LARGE_QUESTIONS:
+        return make_atlas(model, shown, torch.tensor(rest), extent)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def density(version: RunVersion, axes: str) -> Picture:
     """The aggregate posterior on a plane."""
     codes, shown = frame_of(version).codes, plane(version, axes)
-    return density_picture(aggregate_density(codes.posterior, shown, extent(version, axes)))
+    window = extent(version, axes)
+    with memory.LARGE_QUESTIONS:
+        return density_picture(aggregate_density(codes.posterior, shown, window))
 
 
 def change(version: RunVersion, axes: str, rest: tuple[float, ...]) -> Picture | None:
@@ -181,7 +185,8 @@ def change(version: RunVersion, axes: str, rest: tuple[float, ...]) -> Picture |
 def _change(version: RunVersion, axes: str, rest: tuple[float, ...], extent: float) -> Picture | None:
     model, shown = load_run(version).model, plane(version, axes)
     cells = CHANGE_CELLS[model.config.architecture]
-    field = change_rate(model, shown, torch.tensor(rest), extent, cells)
+    with memory.LARGE_QUESTIONS:
+        field = change_rate(model, shown, torch.tensor(rest), extent, cells)
     return change_picture(field) if field.isfinite().all() else None
 
 
@@ -230,16 +235,20 @@ def metrics(folder: RunFolder) -> list[Report]:
 def why_absent(run: vae.Run) -> str:
     """Why a run's original pictures are not there, and what to do."""
     try:
-        _load_held_out(run.config.dataset, run.config.held_out, data.data_folder())
+        _held_out(run.config)
     except DataError as error:
         return f"There are no original pictures: {error}"
     return "The original pictures are there by now; reload this page."
 
 
-@st.cache_data(max_entries=256, ttl=600, show_spinner=False)
-def estimated_seconds(config: RunConfig) -> float:
-    """About how long a training takes in a process of its own; that has more cores, so it may be done sooner."""
-    return estimate_seconds(config, choose_device())
+@st.cache_resource(show_spinner=False)
+def _estimates() -> Estimates:
+    return Estimates()
+
+
+def estimate(config: RunConfig) -> Estimate | None:
+    """About how long a training takes; None while nobody knows yet. It is measured in a process of its own."""
+    return _estimates().ask(config)
 
 
 def device_name() -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 import torch
 
-from ui import derivation, equation_resources, estimates, state
+from ui import derivation, equation_resources, estimates, memory, state
 from ui.balance import Numbers
 from ui.pictures import signed
 from ui.subject import Subject
@@ -118,7 +118,8 @@ def _kl(subject: Subject, numbers: Numbers) -> None:
 
 def _samples(subject: Subject, numbers: Numbers) -> None:
     """The reconstruction term from few and from many samples."""
-    draws = reconstruction_draws(subject.run.model, subject.x, subject.q, DRAWS, _generator(subject)).double()
+    with memory.LARGE_QUESTIONS:
+        draws = reconstruction_draws(subject.run.model, subject.x, subject.q, DRAWS, _generator(subject)).double()
     parts = {count: draws[: len(draws) // count * count].view(-1, count).mean(1)[:MOST_ESTIMATES] for count in COUNTS}
     left, right = st.columns([1.4, 1], gap="medium")
     with left:
@@ -150,12 +151,13 @@ def reference(has_plane: bool) -> str:
 def _gradients(subject: Subject, numbers: Numbers) -> None:
     """The gradient by q's mean, through the reparameterisation and by the score function."""
     model, x, q = subject.run.model, subject.x, subject.q
-    pathwise = pathwise_gradients(model, x, q, GRADIENTS, _generator(subject))
-    score = score_function_gradients(model, x, q, GRADIENTS, _generator(subject))
+    with memory.LARGE_QUESTIONS:
+        pathwise = pathwise_gradients(model, x, q, GRADIENTS, _generator(subject))
+        score = score_function_gradients(model, x, q, GRADIENTS, _generator(subject))
+        exact = quadrature_gradient(model, x, q) if q.mean.shape[1] <= 2 else None
     compared = compare_gradients(pathwise, score)
     shown = min(q.mean.shape[1], 2)
     names = tuple(f"z{index + 1}" for index in range(shown))
-    exact = quadrature_gradient(model, x, q) if q.mean.shape[1] <= 2 else None
     left, right = st.columns([1.4, 1], gap="medium")
     with left:
         figure = estimates.gradient_histograms(pathwise, score, names)

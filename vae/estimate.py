@@ -1,8 +1,16 @@
-"""How long a training will take, measured on this machine."""
+"""How long a training will take, measured on this machine.
+
+`python -m vae.estimate` reads a run's settings from its input, as `RunConfig.to_dict` gives them, and prints seconds; it is for
+pages (see `vae.estimates`), and takes no more than `MOST_MEMORY`.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import math
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -11,6 +19,8 @@ import torch
 
 from vae.config import RunConfig
 from vae.data import ONE_IN_VALIDATION, SIZES, Dataset, Split
+from vae.device import choose_device, tune_process
+from vae.errors import ExplorerError, describe
 from vae.latent import encode_images
 from vae.lookup import refreshes_before
 from vae.model import IMAGE_SHAPE
@@ -21,6 +31,12 @@ SECONDS_TO_SAVE = 0.05
 
 MOST_IMAGES = 1024
 """At a time; a larger batch is taken for several of so many, as a training's memory is not to be had for an estimate."""
+
+MOST_MEMORY = 3_000_000_000
+"""Bytes that a process which estimates may take, where the system can hold it to that: half of what a small laptop has."""
+
+NICENESS = 5
+"""Of such a process: clicks on the page come first."""
 
 _ONE_AT_A_TIME = threading.Lock()
 """Two measured together would be slow, and a process records CUDA graphs one by one."""
@@ -65,3 +81,37 @@ def _measure(config: RunConfig, device: torch.device | str, size: int, probe_sec
 
     encoding = seconds_of(lambda: encode_images(trainer.model, trainer.held_out.images).terms.elbo.cpu())
     return seconds_of(take_step), encoding, seconds_of(trainer.model.refresh_lookup) if trainer.model.lookup else 0.0
+
+
+def main() -> int:
+    """Measure what standard input asks for; 0, or 2 after one sentence on stderr."""
+    try:
+        config, device = RunConfig.from_dict(json.load(sys.stdin)), choose_device()
+        with contextlib.suppress(AttributeError, OSError):  # not on every system
+            os.nice(NICENESS)
+        if device.type == "cpu":
+            _limit_memory()
+        tune_process(config.training.precision, device)
+        print(estimate_seconds(config, device))
+    except (ExplorerError, torch.OutOfMemoryError) as error:
+        print(describe(error), file=sys.stderr)
+        return 2
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "allocate memory" not in str(error):
+            raise
+        gigabytes = MOST_MEMORY / 1e9
+        print(f"No estimate: trying this model out takes more than {gigabytes:g} GB of memory.", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _limit_memory() -> None:
+    """Let the system refuse more than `MOST_MEMORY`, where it can."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource  # not on Windows
+
+        resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, MOST_MEMORY))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -14,8 +14,9 @@ from vae import data
 from vae.data import pixels
 from vae.elbo import Terms, kl_to_prior, reconstruction_samples
 from vae.estimators import bits_per_pixel
-from vae.evidence import TILES_FOR_A_DATA_SET, TOLERANCE, PlaneQuadrature
+from vae.evidence import KEPT_FOR_A_DATA_SET, TOLERANCE, PlaneQuadrature
 from vae.importance import importance_log_evidence
+from vae.kept import Kept
 from vae.run import Run
 
 BATCH, DRAWS = 250, 16
@@ -135,7 +136,7 @@ def evaluate_evidence(
     `samples` are the draws for each image of the latter.
     """
     if run.config.model.latent == 2:
-        quadrature = PlaneQuadrature(run.model, tiles=TILES_FOR_A_DATA_SET)
+        quadrature = PlaneQuadrature(run.model, kept=Kept(KEPT_FOR_A_DATA_SET))
         found = quadrature.log_evidence(pixels(images), progress=progress)
         unsettled = int((found.change >= TOLERANCE).sum())
         log_evidences = found.log_evidence.cpu().double()

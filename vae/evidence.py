@@ -5,16 +5,17 @@ log p(x) = log of the integral of p(x given z) p(z) dz
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from vae.guess import Guess
-from vae.joint import EvidenceError, Joint
+from vae.joint import Decoded, EvidenceError, Joint
+from vae.kept import Kept
 from vae.latent import BATCH
 from vae.model import VAE
 from vae.quadrature import Cells, Integral, Lattice, Pairs, integrate, log_sums, survey
@@ -28,8 +29,11 @@ TOLERANCE = 0.001
 FINEST = 7
 """How often the spacing is halved at most."""
 
-TILES, TILES_FOR_A_DATA_SET = 1000, 16_000
-"""Tiles of decoded places that are kept, of 0.2 MB each: for an image at a time, and for thousands, which meet everywhere."""
+KEPT, KEPT_FOR_A_DATA_SET = 800_000_000, 4_000_000_000
+"""Bytes of decoded places that are kept at most: for an image at a time, and for thousands, which meet everywhere.
+
+A lattice has 147 MB, a tile 0.2 MB. An image whose code lies 40 from zero needs four lattices, and its tiles beside them.
+"""
 
 WIDEST = 100.0
 BORDER_SHARE = 1e-5
@@ -75,11 +79,12 @@ class TruePosterior:
 
 
 class PlaneQuadrature:
-    """Quadrature for one model: keeps its coarsest lattice decoded (47,000 points, 147 MB), which takes seconds to make.
+    """Quadrature for one model: decodes a coarse lattice (47,000 points, 147 MB), which takes seconds, and keeps it.
 
-    Make it once for a run and ask it for one image or many; several threads can ask at once. It keeps as many `tiles` of
-    what it decodes (see `vae.tiles`); with 0 every place is decoded. `offset` (2,) moves the lattice, for a second one with
-    other points. Raises `EvidenceError` where the latent space is not a plane.
+    Make it once for a run and ask it for one image or many; several threads can ask at once. Lattices and tiles (see
+    `vae.tiles`) go into `kept`, which several runs can share, or else into one of its own with `KEPT` bytes; without `tiles`
+    every place is decoded. `offset` (2,) moves the lattice, for a second one with other points. Raises `EvidenceError` where
+    the latent space is not a plane.
     """
 
     def __init__(
@@ -88,27 +93,56 @@ class PlaneQuadrature:
         spacing: float = SPACING,
         extent: float = EXTENT,
         offset: tuple[float, float] = (0.0, 0.0),
-        tiles: int = TILES,
+        tiles: bool = True,
+        kept: Kept | None = None,
     ) -> None:
         check_plane(model)
-        self.model, self.extent, self.joint, self.tiles = model, extent, Joint(model, tiles), tiles
-        device = self.joint.like.device
-        origin = torch.tensor(offset, dtype=torch.double, device=device)
+        self.model, self._kept = model, Kept(KEPT) if kept is None else kept
+        self.joint = Joint(model, self._kept if tiles else None)
+        self._lay_out(spacing, extent, offset)
+
+    def _lay_out(self, spacing: float, extent: float, offset: tuple[float, float]) -> None:
+        self.extent = extent
+        origin = torch.tensor(offset, dtype=torch.double, device=self.joint.like.device)
         self.lattice = Lattice(origin, torch.full_like(origin, spacing))
         reach = math.ceil(extent / (2 * spacing)) + 1
-        steps = torch.arange(-reach, reach, device=device)
+        steps = torch.arange(-reach, reach, device=origin.device)
         blocks = torch.cartesian_prod(steps, steps)
         self.blocks = blocks[self._radius(blocks) < extent]
-        points = self.lattice.points(self.blocks, 0)
-        self.decoded = self.joint.decode(points, exactly=True)
-        self.guess = Guess(self.joint, origin, spacing, points, self.decoded.natural)
+        self._name = (self.joint, spacing, extent, offset)
 
-    @cached_property
+    def prepare(self) -> PlaneQuadrature:
+        """Decode the coarsest lattice now, and not at the first question."""
+        self._coarsest()
+        return self
+
+    @property
+    def decoded(self) -> Decoded:
+        """The coarsest lattice's points, in the order of its blocks."""
+        return self._coarsest()[0]
+
+    @property
+    def guess(self) -> Guess:
+        """What these say of places in between."""
+        return self._coarsest()[1]
+
+    def _coarsest(self) -> tuple[Decoded, Guess]:
+        """As it was kept, or decoded by the first of the threads that ask."""
+        return self._kept.get_or_make(self._name, self._decode, lambda made: made[0].natural.nbytes)
+
+    def _decode(self) -> tuple[Decoded, Guess]:
+        points, spacing = self.lattice.points(self.blocks, 0), self.lattice.spacing[0].item()
+        decoded = self.joint.decode(points, exactly=True)
+        return decoded, Guess(self.joint, self.lattice.origin, spacing, points, decoded.natural)
+
+    @property
     def wider(self) -> PlaneQuadrature:
-        """As many points over twice the radius."""
+        """As many points over twice the radius, which are kept with these."""
         if self.extent > WIDEST:
             raise EvidenceError(f"An image's mass lies more than {WIDEST:g} from zero, too far to be summed; train longer.")
-        return PlaneQuadrature(self.model, 2 * self.lattice.spacing[0].item(), 2 * self.extent, tiles=self.tiles)
+        wider = copy.copy(self)
+        wider._lay_out(2 * self.lattice.spacing[0].item(), 2 * self.extent, (0.0, 0.0))
+        return wider
 
     @torch.no_grad()
     def log_evidence(

@@ -8,12 +8,12 @@ tile that are decoded as well say whether that is good enough; where it is not, 
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
+from vae.kept import Kept
 from vae.likelihood import Likelihood
 
 WIDTH, NODES, HALVINGS = 0.1, 8, 4
@@ -22,6 +22,13 @@ WIDTH, NODES, HALVINGS = 0.1, 8, 4
 CHECKS = 8
 MOST_ERROR = 0.0005
 """Nats that an image's evidence may be wrong by: the root mean square, of images as the decoder draws them."""
+
+MOST_NAMES = 50_000
+"""Places of which is remembered that a tile there is too wide, or how often they were asked for: 15 MB each. What is forgotten
+is only found out anew."""
+
+TOO_WIDE = False
+"""In place of a tile that polynomials cannot follow."""
 
 
 def _polynomials(u: Tensor) -> Tensor:
@@ -55,17 +62,14 @@ _ALONG = torch.stack([torch.kron(_DERIVATIVE, torch.eye(NODES)), torch.kron(torc
 class Tiles:
     """A decoder on the plane that remembers what it decoded.
 
-    `decode` maps z (P, 2) to a likelihood's parameters (P, pixels); the `most` tiles asked for last are kept. A tile
+    `decode` maps z (P, 2) to a likelihood's parameters (P, pixels); tiles go into `kept`, which others may share. A tile
     is made only once as many places were asked for in it as it has points itself, so that few are decoded in vain; what comes
     out therefore depends on what was asked before, by no more than the error allowed. Several threads may ask at once.
     """
 
-    def __init__(self, decode: Callable[[Tensor], Tensor], likelihood: Likelihood, most: int) -> None:
-        self._decode, self._likelihood, self._most = decode, likelihood, most
-        self._lock = threading.Lock()
-        self._tiles: dict[tuple[int, int, int], Tensor] = {}
-        self._too_wide: set[tuple[int, int, int]] = set()
-        self._asked: dict[tuple[int, int, int], int] = {}
+    def __init__(self, decode: Callable[[Tensor], Tensor], likelihood: Likelihood, kept: Kept) -> None:
+        self._decode, self._likelihood, self._kept = decode, likelihood, kept
+        self._too_wide, self._asked = Kept(MOST_NAMES), Kept(MOST_NAMES)
 
     def parameters(self, z: Tensor) -> Tensor:
         """The likelihood's parameters at z (P, 2) in double precision, (P, pixels)."""
@@ -75,41 +79,37 @@ class Tiles:
             names, counts, order = _grouped(z[pending] * (2**level / WIDTH))
             parts = pending[order].split(counts)
             tiles = [self._tile((level, *name), count, z) for name, count in zip(names, counts, strict=True)]
-            known = [part for part, tile in zip(parts, tiles, strict=True) if tile is not None]
+            known = [(part, tile) for part, tile in zip(parts, tiles, strict=True) if isinstance(tile, Tensor)]
             if known:
-                places += known
-                kept = [tile for tile in tiles if tile is not None]
-                weights = _weights(2 * (z[torch.cat(known)] * (2**level / WIDTH) % 1) - 1).to(kept[0])
-                values += [part @ tile for part, tile in zip(weights.split(list(map(len, known))), kept, strict=True)]
-            unknown = [(part, (level, *name)) for part, tile, name in zip(parts, tiles, names, strict=True) if tile is None]
-            direct += [part for part, name in unknown if name not in self._too_wide]
-            deeper = [part for part, name in unknown if name in self._too_wide]
+                inside, made = zip(*known, strict=True)
+                places += inside
+                weights = _weights(2 * (z[torch.cat(inside)] * (2**level / WIDTH) % 1) - 1).to(made[0])
+                values += [part @ tile for part, tile in zip(weights.split(list(map(len, inside))), made, strict=True)]
+            direct += [part for part, tile in zip(parts, tiles, strict=True) if tile is None]
+            deeper = [part for part, tile in zip(parts, tiles, strict=True) if tile is TOO_WIDE]
             pending = torch.cat(deeper) if deeper else pending[:0]
         direct = torch.cat([*direct, pending])
         if len(direct) or not values:
             places, values = [*places, direct], [*values, self._decode(z[direct])]
         return torch.cat(values)[torch.cat(places).argsort()]
 
-    def _tile(self, name: tuple[int, int, int], count: int, like: Tensor) -> Tensor | None:
-        """The decoded points of the tile of this level and place, (NODES * NODES, pixels); None where there is none.
+    def _tile(self, name: tuple[int, int, int], count: int, like: Tensor) -> Tensor | bool | None:
+        """The decoded points of the tile of this level and place, (NODES * NODES, pixels), or `TOO_WIDE`.
 
-        It is made once `count` places more make it worth its while.
+        None until `count` places more make it worth its while.
         """
-        with self._lock:
-            tile = self._tiles.pop(name, None)
+        tile = self._kept.get((self, name))
+        if tile is None and self._too_wide.get(name) is None:
+            asked = (self._asked.get(name) or 0) + count
+            self._asked.put(name, asked)
+            if asked < NODES**2:
+                return None
+            tile = self._made(name, like)
             if tile is None:
-                self._asked[name] = self._asked.get(name, 0) + count
-                if name in self._too_wide or self._asked[name] < NODES**2:
-                    return None
-        tile = self._made(name, like) if tile is None else tile
-        with self._lock:
-            if tile is None:
-                self._too_wide.add(name)
+                self._too_wide.put(name, True)
             else:
-                self._tiles[name] = tile  # at the end, as the latest asked for
-            while len(self._tiles) > self._most:
-                del self._tiles[next(iter(self._tiles))]
-        return tile
+                self._kept.put((self, name), tile, tile.nbytes)
+        return TOO_WIDE if tile is None else tile
 
     def _made(self, name: tuple[int, int, int], like: Tensor) -> Tensor | None:
         """A new tile, or None where the polynomial misses the checked places by too much."""

@@ -1,15 +1,17 @@
 """What holds for every page, and the Train page, without a browser."""
 
 import shutil
+import threading
 
 import pytest
-import torch
+from streamlit.runtime.caching import clear_session_resource_cache
 
 import vae
 from tests.conftest import ROOT, small_config, wait_until
 from tests.pages.conftest import address, charts, open_page, shown, told
-from ui import resources
+from ui import memory, resources
 from ui.view import View, in_words
+from vae.estimates import Estimate
 from vae.frames import Frame
 from vae.published import FILES
 from vae.run import RunFolder
@@ -174,7 +176,8 @@ def test_presenting_goes_with_the_address_and_ends_by_its_button(runs, page):
 
 def test_the_form_says_what_it_cannot_do(runs):
     app = open_page("pages/train.py")
-    assert not app.exception and "About" in shown(app)
+    assert not app.exception and "Estimating" in shown(app)
+    wait_until(lambda: "About" in shown(app.run()), "the estimate")
     app.text_input(key="ask_encoder_fast_digits_mlp").set_value("wide").run()
     assert "whole numbers between commas" in app.error[0].value
     assert next(button for button in app.button if button.label == "Start training").disabled
@@ -184,13 +187,11 @@ def test_the_form_says_what_it_cannot_do(runs):
     assert "learning rate is 0.0" in app.error[0].value
 
 
-def test_a_model_that_does_not_fit_into_memory_is_told_in_one_sentence(runs, monkeypatch):
-    def fill_up(config):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
-
-    monkeypatch.setattr(resources, "estimated_seconds", fill_up)
+def test_a_model_too_large_for_an_estimate_is_told_in_one_sentence_and_can_be_started(runs, monkeypatch):
+    monkeypatch.setattr(resources, "estimate", lambda config: Estimate(problem="No estimate: too large."))
     app = open_page("pages/train.py")
-    assert [error.value[:25] for error in app.error] == ["The GPU's memory is full;"]
+    assert [warning.value for warning in app.warning] == ["No estimate: too large."] and not app.error
+    assert not next(button for button in app.button if button.label == "Start training").disabled
 
 
 def test_a_training_started_in_the_page_ends_in_the_picker(runs):
@@ -306,3 +307,13 @@ def test_a_name_that_is_taken_loses_nothing(runs):
     next(button for button in app.button if button.label == "Start training").click().run()
     assert any("exists already" in error.value for error in app.error)
     assert (runs / "small" / "model.safetensors").read_bytes() == weights
+
+
+def test_a_page_hears_that_its_visitor_left(runs, monkeypatch):
+    settled = threading.Event()
+    monkeypatch.setattr(memory, "SECONDS_AFTER_LEAVING", 0.0)
+    monkeypatch.setattr(memory, "settle", settled.set)
+    open_page()
+    settled.clear()
+    clear_session_resource_cache("test session id")  # as Streamlit does when a session's websocket closes
+    assert settled.wait(60)

@@ -1,6 +1,7 @@
 """log p(x), the true posterior and both sides of the equation, against closed forms and brute force."""
 
 import math
+import threading
 
 import pytest
 import torch
@@ -13,6 +14,8 @@ from vae.config import ModelConfig
 from vae.elbo import kl_to_prior
 from vae.evidence import EvidenceError, PlaneQuadrature, log_evidence
 from vae.importance import Mixture, importance_log_evidence
+from vae.joint import Decoded
+from vae.kept import Kept
 from vae.latent import with_channels_last
 from vae.likelihood import Bernoulli, Gaussian
 from vae.model import Posterior, build_model
@@ -186,6 +189,52 @@ def test_mass_behind_a_valley_is_found_where_the_encoder_points_there():
     for q in (model.encode(x), Posterior(torch.zeros(1, 2).double(), torch.full((1, 2), -2.0).double())):
         terms = sides(quadrature, x, q)
         assert evidence - terms.kl_to_posterior == pytest.approx(terms.elbo, abs=0.01)
+
+
+def images_of_codes(model: Linear, *radii: float) -> torch.Tensor:
+    """What a linear decoder draws so far from zero, which its encoder sees there."""
+    return model.decode_parameters(torch.tensor([[radius, 0.0] for radius in radii]).double()).detach()
+
+
+def test_many_images_far_from_zero_take_no_more_memory_than_allowed_and_have_the_same_evidence():
+    """Codes as far as 20 need three lattices; with room for one and a half the others are decoded anew."""
+    model = Linear(1.0)
+    images = images_of_codes(model, 0, 5, 12, 3, 20, 8)
+    plenty, little = (PlaneQuadrature(model, spacing=0.2, tiles=False, kept=Kept(most)) for most in (10**9, 200_000))
+    expected = plenty.log_evidence(images).log_evidence
+    held = []
+    for image in images.split(1):
+        held.append(little.log_evidence(image).log_evidence.item())
+        assert little._kept.held <= 200_000
+    assert torch.allclose(torch.tensor(held).double(), expected, atol=1e-9)
+    assert torch.allclose(expected, model.evidence(images), atol=2e-3)
+    sizes = [size for _, size in plenty._kept._values.values()]
+    assert len(sizes) >= 3 and sum(sizes) > 200_000 > max(sizes)
+
+
+def test_threads_that_need_a_wider_lattice_at_once_get_one_and_equal_figures():
+    model = Linear(1.0)
+    images = images_of_codes(model, 10)
+    quadrature, decoded = PlaneQuadrature(model, spacing=0.2, tiles=False), []
+    decode = quadrature.joint.decode
+
+    def counted(z: torch.Tensor, exactly: bool = False) -> Decoded:
+        decoded.append(len(z)) if exactly else None
+        return decode(z, exactly)
+
+    quadrature.joint.decode = counted
+    waiting, found = threading.Barrier(2), []
+
+    def ask() -> None:
+        waiting.wait()
+        found.append(quadrature.log_evidence(images).log_evidence.item())
+
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found[0] == found[1] and len(decoded) == len(quadrature._kept._values) >= 2
 
 
 def test_the_check_can_fail(small_run, digits):

@@ -7,11 +7,15 @@ import torch
 
 import vae
 from vae.evidence import PlaneQuadrature
+from vae.kept import Kept
 from vae.likelihood import Bernoulli, Gaussian
 from vae.run import load_run
 from vae.tiles import CHECKS, MOST_ERROR, NODES, WIDTH, Tiles
 
 PIXELS = 50
+MANY, TILE = 10**9, 8 * NODES**2 * PIXELS
+"""Bytes: for all tiles, and of one."""
+
 DIRECTIONS = torch.randn(2, PIXELS, generator=torch.Generator().manual_seed(0), dtype=torch.double)
 
 
@@ -46,23 +50,23 @@ def places(count: int, extent: float, seed: int = 0) -> torch.Tensor:
 def test_a_smooth_decoder_is_known_from_a_few_of_the_places():
     for likelihood in (Bernoulli(), Gaussian(0.3)):
         decode, z = Counted(smooth), places(20_000, 2.5 * WIDTH)
-        found = Tiles(decode, likelihood, 1000).parameters(z)
+        found = Tiles(decode, likelihood, Kept(MANY)).parameters(z)
         assert torch.allclose(found, smooth(z), atol=1e-4, rtol=0)
         assert decode.count <= 36 * (NODES**2 + CHECKS)
 
 
 def test_where_polynomials_are_not_good_enough_places_are_decoded():
     z = places(5000, WIDTH)
-    assert torch.allclose(Tiles(waves, Bernoulli(), 1000).parameters(z), waves(z), atol=1e-9, rtol=0)
+    assert torch.allclose(Tiles(waves, Bernoulli(), Kept(MANY)).parameters(z), waves(z), atol=1e-9, rtol=0)
 
 
 def test_kinks_make_tiles_narrower_until_images_would_not_tell():
     """The root mean square error in log p(x given z), of images that the decoder draws, averaged as a posterior does."""
     decode, z = Counted(lambda z: kinked(z) / 5), places(200_000, WIDTH)
-    tiles = Tiles(decode, Bernoulli(), 1000)
+    tiles = Tiles(decode, Bernoulli(), Kept(MANY))
     found, exact = tiles.parameters(z), kinked(z) / 5
     assert decode.count < len(z) / 2
-    levels = {level for level, _, _ in tiles._tiles}
+    levels = {level for _, (level, _, _) in tiles._kept._values}
     assert len(levels) > 1 or min(levels) > 0
     error = ((found - exact) * (found.sigmoid() - exact.sigmoid())).sum(1).mean().sqrt()
     assert 0 < error < MOST_ERROR * 30
@@ -70,7 +74,7 @@ def test_kinks_make_tiles_narrower_until_images_would_not_tell():
 
 def test_few_places_are_decoded_themselves_and_kept_places_are_not_decoded_again():
     decode, z = Counted(smooth), places(NODES**2 // 2, WIDTH / 2).abs()
-    tiles = Tiles(decode, Bernoulli(), 1000)
+    tiles = Tiles(decode, Bernoulli(), Kept(MANY))
     assert torch.equal(tiles.parameters(z), smooth(z)) and decode.count == len(z)
     tiles.parameters(z)
     before = decode.count
@@ -79,14 +83,40 @@ def test_few_places_are_decoded_themselves_and_kept_places_are_not_decoded_again
 
 
 def test_no_more_tiles_are_kept_than_asked_for_and_the_oldest_go():
-    decode = Counted(smooth)
-    tiles = Tiles(decode, Bernoulli(), 3)
+    tiles = Tiles(smooth, Bernoulli(), Kept(3 * TILE))
     tiles.parameters(places(20_000, 2 * WIDTH))
-    assert len(tiles._tiles) == 3
+    assert len(tiles._kept._values) == 3 and tiles._kept.held == 3 * TILE
+
+
+def test_what_is_remembered_of_places_is_bounded_too(monkeypatch):
+    """Over a stretch of the plane where no tile follows the decoder, every place has an entry in both other tables."""
+    monkeypatch.setattr(vae.tiles, "MOST_NAMES", 5)
+    tiles, z = Tiles(waves, Bernoulli(), Kept(MANY)), places(20_000, 3 * WIDTH)
+    assert torch.allclose(tiles.parameters(z), waves(z), atol=1e-9, rtol=0)
+    assert len(tiles._asked._values) == len(tiles._too_wide._values) == 5
+
+
+def test_a_tile_found_too_wide_by_another_thread_meanwhile_doubles_no_place():
+    """Another thread's find lies between the moment a place was sorted and the moment it is decoded."""
+    z = places(NODES**2 - 1, WIDTH / 2).abs()
+
+    def decode(z: torch.Tensor) -> torch.Tensor:
+        return waves(z)
+
+    tiles = Tiles(decode, Bernoulli(), Kept(MANY))
+    tile = tiles._tile
+
+    def meanwhile(name: tuple[int, int, int], count: int, like: torch.Tensor) -> object:
+        found = tile(name, count, like)
+        tiles._too_wide.put(name, True)
+        return found
+
+    tiles._tile = meanwhile
+    assert torch.equal(tiles.parameters(z), waves(z))
 
 
 def test_several_threads_get_what_one_gets():
-    tiles, z = Tiles(smooth, Bernoulli(), 4), places(5000, 2 * WIDTH)
+    tiles, z = Tiles(smooth, Bernoulli(), Kept(4 * TILE)), places(5000, 2 * WIDTH)
     found: list[torch.Tensor] = []
     threads = [threading.Thread(target=lambda: found.append(tiles.parameters(z))) for _ in range(4)]
     for thread in threads:
@@ -97,9 +127,9 @@ def test_several_threads_get_what_one_gets():
 
 
 def test_no_places_are_no_parameters_and_a_number_that_is_none_is_not_hidden():
-    tiles = Tiles(lambda z: smooth(z) * math.nan, Bernoulli(), 10)
+    tiles = Tiles(lambda z: smooth(z) * math.nan, Bernoulli(), Kept(MANY))
     assert tiles.parameters(torch.zeros(500, 2, dtype=torch.double)).isnan().all()
-    assert Tiles(smooth, Bernoulli(), 10).parameters(torch.zeros(0, 2, dtype=torch.double)).shape == (0, PIXELS)
+    assert Tiles(smooth, Bernoulli(), Kept(MANY)).parameters(torch.zeros(0, 2, dtype=torch.double)).shape == (0, PIXELS)
 
 
 def narrow(run: vae.RunFolder) -> vae.VAE:
@@ -112,7 +142,7 @@ def narrow(run: vae.RunFolder) -> vae.VAE:
 
 def test_the_evidence_is_that_of_decoding_everywhere(small_run, digits):
     model, images, tiles = narrow(small_run), digits.held_out.images[:20] / 255, PlaneQuadrature(narrow(small_run))
-    everywhere = PlaneQuadrature(model, tiles=0).log_evidence(images, tolerance=1e-5, finest=2)
+    everywhere = PlaneQuadrature(model, tiles=False).log_evidence(images, tolerance=1e-5, finest=2)
     found = tiles.log_evidence(images, tolerance=1e-5, finest=2)
     assert torch.allclose(found.log_evidence, everywhere.log_evidence, atol=1e-3, rtol=0)
-    assert len(tiles.joint.tiles._tiles) > 10 and (everywhere.spacing < 0.05).double().mean() > 0.5
+    assert len(tiles._kept._values) > 10 and (everywhere.spacing < 0.05).double().mean() > 0.5

@@ -1,0 +1,47 @@
+"""What took time to make and may be asked for again, kept up to a bound."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable
+
+
+class Kept:
+    """Values by their names, up to `most` of their sizes in all: what was asked for longest ago goes first.
+
+    A value larger than that is not kept. Several threads may ask at once.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most, self.held = most, 0
+        self._lock, self._making = threading.Lock(), threading.Lock()
+        self._values: dict[Hashable, tuple[object, int]] = {}
+
+    def get(self, name: Hashable) -> object | None:
+        """The value of this name, which now is the latest asked for; None where it is not kept."""
+        with self._lock:
+            entry = self._values.pop(name, None)
+            if entry is None:
+                return None
+            self._values[name] = entry  # at the end
+            return entry[0]
+
+    def put(self, name: Hashable, value: object, size: int = 1) -> None:
+        """Keep a value as the latest, in place of one of the same name, and drop what is then too much."""
+        with self._lock:
+            self.held += size - self._values.pop(name, (None, 0))[1]
+            self._values[name] = value, size
+            while self.held > self.most:
+                self.held -= self._values.pop(next(iter(self._values)))[1]
+
+    def get_or_make(self, name: Hashable, make: Callable[[], object], size: Callable[[object], int]) -> object:
+        """The value of this name, made where it is not kept, of one `size`: by one thread at a time, as it may be large."""
+        value = self.get(name)
+        if value is not None:
+            return value
+        with self._making:
+            value = self.get(name)
+            if value is None:
+                value = make()
+                self.put(name, value, size(value))
+            return value
