@@ -55,7 +55,7 @@ def start(name: str, config: RunConfig) -> RunFolder:
 @for_the_owner
 def resume(folder: RunFolder) -> None:
     """Go on with a run that was stopped or has failed."""
-    limits.check_room(folder.path)
+    limits.check_room(folder.path.parent)
     folder.queue_again()
     start_process(folder)
 
@@ -64,7 +64,7 @@ def resume(folder: RunFolder) -> None:
 def lengthen(folder: RunFolder, epochs: int) -> None:
     """Train a run that has ended for so many epochs in all."""
     limits.check_run(folder.read_config()[0].lasting(epochs))
-    limits.check_room(folder.path)
+    limits.check_room(folder.path.parent)
     folder.lengthen(epochs)
     folder.queue_again()
     start_process(folder)
@@ -81,7 +81,7 @@ def steer(folder: RunFolder, **wish: object) -> None:
 @for_the_owner
 def start_prior(folder: RunFolder) -> None:
     """Train a diffusion prior on a run's codes."""
-    limits.check_room(folder.path)
+    limits.check_room(folder.path.parent)
     prior_worker.start_process(folder)
 
 
@@ -122,10 +122,10 @@ def tell(about: str = RUN) -> None:
 
 def button(
     place: DeltaGenerator, label: str, key: str, action: Callable[[], object], about: str = RUN, **options: object
-) -> None:
-    """A button that attempts something; visitors see it, cannot press it, and read why."""
+) -> bool:
+    """A button that attempts something, and whether it was pressed; visitors see it, cannot press it, and read why."""
     options = {"width": "stretch"} | for_visitors(options)
-    place.button(label, key=key, on_click=attempt, args=(action, about), **options)
+    return place.button(label, key=key, on_click=attempt, args=(action, about), **options)
 
 
 def for_visitors(options: dict) -> dict:

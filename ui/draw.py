@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable
 from functools import cache
 
 import streamlit as st
 
+from ui import answers
 from ui.scripts import script
 
-PREFIX = "data:image/png;base64,"
 LONGEST = 500_000
 """Characters; 280 x 280 pixels need fewer, whatever is drawn."""
 
@@ -57,18 +55,8 @@ def canvas(key: str, on_drawn: Callable[[bytes], None]) -> None:
     """
 
     def drawn() -> None:
-        content = _checked(st.session_state[key].get("drawn"))
+        content = answers.png(answers.answer(key, "drawn"), LONGEST)
         if content is not None:
             on_drawn(content)
 
     _component()(key=key, on_drawn_change=drawn)
-
-
-def _checked(answer: object) -> bytes | None:
-    """What the browser sent, when it can be a picture: anybody can send anything over a websocket."""
-    if not isinstance(answer, str) or not answer.startswith(PREFIX) or len(answer) > LONGEST:
-        return None
-    try:
-        return base64.b64decode(answer[len(PREFIX) :], validate=True) or None
-    except (binascii.Error, ValueError):
-        return None

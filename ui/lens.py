@@ -6,13 +6,13 @@ click reruns the fragment that it stands in, and not the chart, which is outside
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
 import streamlit as st
 
+from ui import answers
 from ui.scripts import script
 from ui.view import FARTHEST
 
@@ -62,7 +62,7 @@ def lens(data: dict, on_pick: Callable[[Pick], None]) -> None:
     """Show the lens. `data` is what `Lens.update` in lens.js describes; `on_pick` hears of clicks, taps and Enter."""
 
     def picked() -> None:
-        pick = _checked(st.session_state[KEY].get("pick"))
+        pick = _checked(answers.answer(KEY, "pick"))
         if pick is not None:
             st.session_state[ANSWERED] = pick.click
             on_pick(pick)
@@ -72,11 +72,13 @@ def lens(data: dict, on_pick: Callable[[Pick], None]) -> None:
 
 
 def _checked(answer: object) -> Pick | None:
-    """What the browser sent, when it is a place: anybody can send anything over a websocket."""
-    try:
-        a, b = (float(value) for value in answer["place"])
-        probe, click = answer.get("probe"), float(answer.get("click", 0))
-        fits = all(math.isfinite(value) and abs(value) <= FARTHEST for value in (a, b)) and math.isfinite(click)
-        return Pick((a, b), None if probe is None else int(probe), click) if fits else None
-    except (TypeError, KeyError, ValueError, AttributeError, OverflowError):
+    """What the browser sent, when it is a place."""
+    if not isinstance(answer, dict):
         return None
+    place = answers.numbers(answer.get("place"), 2, -FARTHEST, FARTHEST)
+    click = answers.number(answer.get("click", 0.0), 0.0, answers.LARGEST)
+    probe = answer.get("probe")
+    known = None if probe is None else answers.whole(probe, answers.LARGEST)
+    if place is None or click is None or (probe is not None and known is None):
+        return None
+    return Pick(place, known, click)

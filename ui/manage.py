@@ -37,18 +37,18 @@ def _rename(folder: RunFolder) -> None:
     def rename() -> None:
         state.follow_rename(folder.name, actions.rename(folder, st.session_state["new_name"].strip()).name)
 
-    _confirm("Rename", "rename", rename)
+    if actions.button(st, "Rename", "rename", rename, actions.UPKEEP, type="primary"):
+        st.rerun()
 
 
 @st.dialog("Delete the run")
 def _delete(folder: RunFolder) -> None:
     st.markdown(f"{literally(folder.name)} is deleted with its weights, frames and diffusion prior, and **cannot be had back**.")
     st.caption(MEANWHILE)
-    _confirm(f"Delete {literally(folder.name)}", "delete", lambda: actions.delete(folder))
 
+    def delete() -> None:
+        actions.delete(folder)
+        state.leave_run(folder.name)
 
-def _confirm(label: str, key: str, action: object) -> None:
-    """The button that does it; afterwards the dialog is gone and the whole page is drawn anew."""
-    actions.button(st, label, key, action, actions.UPKEEP, type="primary")
-    if st.session_state.get(key):
+    if actions.button(st, f"Delete {literally(folder.name)}", "delete", delete, actions.UPKEEP, type="primary"):
         st.rerun()

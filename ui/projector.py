@@ -12,11 +12,12 @@ from pathlib import Path
 
 import streamlit as st
 
+from ui import answers
 from ui.scripts import script
 
 KEY, PICTURES = "projector", "frames"
 SCRIPTS = ("latest", "film", "splats", "plane", "names", "trail", "lines", "player", "screen", "stage", "replay")
-FARTHEST_EPOCH = 2**31
+FARTHEST_EPOCH = 2**31 - 1
 
 HTML = """
 <div class="replay">
@@ -70,7 +71,7 @@ def projector(data: dict, pictures: list[tuple[str, bytes]], on_rest: Callable[[
     """
 
     def rested() -> None:
-        epoch = _checked(st.session_state[KEY].get("rest"))
+        epoch = answers.whole(answers.answer(KEY, "rest"), FARTHEST_EPOCH)
         if epoch is not None:
             on_rest(epoch)
 
@@ -78,9 +79,3 @@ def projector(data: dict, pictures: list[tuple[str, bytes]], on_rest: Callable[[
     with st.container(key=PICTURES):
         for name, picture in pictures:
             st.image(picture, alt=name, output_format="PNG")
-
-
-def _checked(answer: object) -> int | None:
-    """What the browser sent, when it is an epoch: anybody can send anything over a websocket."""
-    fits = isinstance(answer, (int, float)) and not isinstance(answer, bool) and 0 <= answer < FARTHEST_EPOCH
-    return int(answer) if fits and answer == int(answer) else None

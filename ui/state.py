@@ -45,6 +45,13 @@ def follow_rename(old: str, new: str) -> None:
     settle(runs=tuple(new if name == old else name for name in view().runs))
 
 
+def leave_run(name: str) -> None:
+    """Look no more at a run that is gone, and let the page choose another one."""
+    if st.session_state.get(RUN) == name:
+        st.session_state[RUN] = None
+    settle(runs=tuple(other for other in view().runs if other != name))
+
+
 def view() -> View:
     """The view, from this session or else from the address (defaults where the address makes no sense)."""
     if VIEW not in st.session_state:

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from ui import draw, lens
+from ui import answers, draw, lens
 from ui.lens import Pick
 
 
@@ -30,6 +30,7 @@ def test_a_place_is_a_pick(answer, pick):
         {"place": {"a": 1}}, {"place": [[1], [2]]}, {"probe": 3}, {"place": [1, 2], "probe": "x"},
         {"place": [1, 2], "click": "x"}, {"place": [1, 2], "click": float("nan")}, {"place": [1, 2], "click": [3]},
         {"place": [1, 2], "probe": [3]}, {"place": [1, 2], "probe": float("inf")}, {"place": [1, 2], "probe": float("nan")},
+        {"place": [1, 2], "probe": -1}, {"place": [1, 2], "probe": 0.5}, {"place": [True, 2]}, {"place": ["1", "2"]},
     ],
 )  # fmt: skip
 def test_anything_else_is_none(answer):
@@ -38,7 +39,7 @@ def test_anything_else_is_none(answer):
 
 def test_a_drawing_comes_through():
     content = b"\x89PNG whatever follows"
-    assert draw._checked(draw.PREFIX + base64.b64encode(content).decode()) == content
+    assert answers.png(answers.PNG + base64.b64encode(content).decode(), draw.LONGEST) == content
 
 
 @pytest.mark.parametrize(
@@ -49,4 +50,4 @@ def test_a_drawing_comes_through():
     ],
 )  # fmt: skip
 def test_what_is_no_drawing_is_none(answer):
-    assert draw._checked(answer) is None
+    assert answers.png(answer, draw.LONGEST) is None

@@ -14,7 +14,7 @@ from PIL import Image
 
 import vae
 from tests.conftest import ROOT
-from ui import film, gif, projector, replay
+from ui import answers, film, gif, projector, replay
 from ui.film import Film, Packed, join, pack, stride, thin, unpack
 from vae.elbo import Terms
 from vae.frames import Frame
@@ -191,12 +191,12 @@ def test_a_thinned_film_says_so():
 
 @pytest.mark.parametrize(("answer", "epoch"), [(0, 0), (7, 7), (7.0, 7)])
 def test_an_epoch_from_the_browser_is_one(answer, epoch):
-    assert projector._checked(answer) == epoch
+    assert answers.whole(answer, projector.FARTHEST_EPOCH) == epoch
 
 
 @pytest.mark.parametrize("answer", [None, "7", True, -1, 0.5, 2**31, 10**400, float("nan"), float("inf"), [7], {"epoch": 7}])
 def test_anything_else_from_the_browser_is_none(answer):
-    assert projector._checked(answer) is None
+    assert answers.whole(answer, projector.FARTHEST_EPOCH) is None
 
 
 # The GIF
