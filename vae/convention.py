@@ -1,4 +1,4 @@
-"""Any picture, drawn or uploaded, in the convention of a data set: where its images have their content, and how large.
+"""Ink in the convention of a data set: where its images have their content, how large, and how thick its strokes are.
 
 A model knows only pictures like those it was trained on, so a picture of one's own has to be cut out, scaled and placed
 as the data set's authors did it with theirs.
@@ -7,32 +7,18 @@ as the data set's authors did it with theirs.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from io import BytesIO
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from scipy import ndimage
 from torch import Tensor
 
-from vae.errors import ExplorerError
-
-FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")
-MOST_MEGABYTES = 20
-MOST_MEGAPIXELS = 25
-FEWEST_PIXELS = 4
-LONGEST_SIDE = 512
-"""Larger pictures are shrunk to this: enough for 28 x 28, and the grain of paper and camera averages out."""
-
-LEAST_CONTRAST = 12
-"""Grey levels between paper and ink below which a picture is taken for blank."""
+from vae.ink import LEAST_CONTRAST, find_ink
+from vae.picture import PictureError
 
 SIZE = 28
 NOTHING = "Nothing stands out from the picture's background; draw something or choose one with more contrast."
-
-
-class PictureError(ExplorerError):
-    """A picture cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -40,61 +26,73 @@ class Convention:
     """How a data set places its content in 28 x 28 pixels.
 
     The content fits into a square of `box` pixels; "mass" or "bounds" of it is in the middle. With `cells`, it is known
-    only as the averages over `cells` x `cells` parts of that square.
+    only as the averages over `cells` x `cells` parts of that square. It is `written` or a thing; `strokes` are the least
+    and the greatest usual thickness, in pixels, by `thickness`.
     """
 
     box: int
     centred_by: str
     cells: int | None = None
+    written: bool = True
+    strokes: tuple[float, float] | None = None
 
 
 CONVENTIONS = {
-    "mnist": Convention(20, "mass"),
-    "digits": Convention(20, "bounds", cells=8),
-    "fashion-mnist": Convention(28, "bounds"),
+    "mnist": Convention(20, "mass", strokes=(1.7, 4.3)),
+    "digits": Convention(20, "bounds", cells=8, strokes=(2.0, 5.1)),
+    "fashion-mnist": Convention(28, "bounds", written=False),
     "kmnist": Convention(28, "bounds"),
 }
 
 
-def read_picture(content: bytes) -> np.ndarray:
-    """The bytes of an image file as grey levels (H, W), uint8, with the ink at 255 and the paper at 0.
+CORNERS = [0, 0, -1, -1], [0, -1, 0, -1]
 
-    Whatever differs from the border is ink, be it darker or lighter. At most 512 pixels a side are kept. Raises
-    `PictureError`, before any pixel is decoded where the header tells, when the picture cannot be used.
+
+@dataclass(frozen=True)
+class Found:
+    """What was found in a picture: its ink (H, W), uint8, and the image (1, 1, 28, 28), uint8, that was made of it."""
+
+    ink: np.ndarray
+    image: Tensor
+
+
+def find_image(picture: np.ndarray, dataset: str, opposite: bool = False) -> Found:
+    """A picture (H, W, 3), uint8, as an image that `dataset` could have.
+
+    A picture that has the form of one of its images already, such as one saved from the explorer, stays what it is.
+    `opposite` looks for what is lighter than the paper where darker would have been found, and the other way round. Raises
+    `PictureError` when nothing is found.
     """
-    if not content:
-        raise PictureError("The picture is empty (0 bytes); choose another file or draw one.")
-    if len(content) > MOST_MEGABYTES * 1_000_000:
-        raise PictureError(
-            f"The picture has {len(content) / 1e6:.0f} MB and at most {MOST_MEGABYTES} MB are read; save it smaller and "
-            f"try again."
-        )
-    try:
-        picture = Image.open(BytesIO(content), formats=FORMATS)
-        _check_header(picture)
-        grey = _grey_levels(picture)
-    except PictureError:
-        raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise PictureError(
-            f"The picture has far more than the {MOST_MEGAPIXELS} million pixels that are read; save it smaller and try again."
-        ) from error
-    except Image.UnidentifiedImageError as error:
-        raise PictureError(f"The file is no picture that can be read; choose one of the kinds {', '.join(FORMATS)}.") from error
-    except Exception as error:  # damaged files make decoders raise nearly anything
-        raise PictureError(
-            "The picture is damaged or incomplete; save it again, for instance as PNG, and try again."
-        ) from error
-    return _ink(grey)
+    convention = CONVENTIONS[dataset]
+    if not opposite and (levels := _levels_of_image(picture, convention)) is not None:
+        return Found(picture[..., 0], torch.from_numpy(levels)[None, None])
+    ink = find_ink(picture, convention.written, opposite)
+    return Found(ink, to_convention(with_usual_strokes(ink, dataset), dataset))
 
 
-def to_convention(picture: np.ndarray, dataset: str) -> Tensor:
-    """The picture (H, W), uint8 ink on 0, as an image (1, 1, 28, 28), uint8, that `dataset` could have.
+def _levels_of_image(picture: np.ndarray, convention: Convention) -> np.ndarray | None:
+    """The levels (28, 28) of a picture made of 28 x 28 grey squares, ink on black or on white, in its place; else None."""
+    height, width = picture.shape[:2]
+    if height != width or height % SIZE or np.ptp(picture, 2).max() > 2:
+        return None
+    squares = picture[..., 0].reshape(SIZE, height // SIZE, SIZE, width // SIZE).astype(np.float64)
+    levels = squares.mean((1, 3))
+    ink = levels if levels[CORNERS].mean() < 128 else 255 - levels
+    if np.percentile(np.abs(squares - levels[:, None, :, None]), 99) > 8 or ink.max() < LEAST_CONTRAST:
+        return None
+    if ink[CORNERS].max() >= LEAST_CONTRAST:
+        return None
+    in_place = np.abs(np.array(ndimage.center_of_mass(ink)) - SIZE / 2).max() < 1.5
+    return ink.round().astype(np.uint8) if in_place or convention.centred_by == "bounds" else None
+
+
+def to_convention(ink: np.ndarray, dataset: str) -> Tensor:
+    """The ink of a picture (H, W), uint8, 0 where there is none, as an image (1, 1, 28, 28), uint8, that `dataset` could have.
 
     Raises `PictureError` when there is no ink, or so little that none is left in so few pixels.
     """
     convention = CONVENTIONS[dataset]
-    content = _cut_out(picture)
+    content = _cut_out(ink)
     if convention.cells:
         fitted = _enlarge(_averages(content, convention.cells), convention.box)
     else:
@@ -107,102 +105,32 @@ def to_convention(picture: np.ndarray, dataset: str) -> Tensor:
     return torch.from_numpy(image)[None, None]
 
 
-def _check_header(picture: Image.Image) -> None:
-    width, height = picture.size
-    if width * height > MOST_MEGAPIXELS * 1_000_000:
-        raise PictureError(
-            f"The picture has {width} x {height} pixels and at most {MOST_MEGAPIXELS} million are read; save it smaller and "
-            f"try again."
-        )
-    if min(width, height) < FEWEST_PIXELS:
-        raise PictureError(
-            f"The picture has {width} x {height} pixels and at least {FEWEST_PIXELS} x {FEWEST_PIXELS} are needed; choose a "
-            f"larger one."
-        )
-    # Phones save photographs as JPEG with a preview (MPO); that is no second picture.
-    if picture.format != "MPO" and getattr(picture, "is_animated", False):
-        raise PictureError("The picture is animated or has several pages; choose one with a single image.")
+def thickness(within: np.ndarray) -> float:
+    """The thickness of the strokes of a shape (H, W), bool, in pixels: four times the mean depth, as it is for a long bar."""
+    depth = ndimage.distance_transform_edt(np.pad(within, 1))
+    return 4 * float(depth[depth > 0].mean() - 0.5) if within.any() else 0.0
 
 
-def _grey_levels(picture: Image.Image) -> np.ndarray:
-    """Grey levels (H, W), float32 in [0, 255], upright, without transparency, at most `LONGEST_SIDE` a side."""
-    picture = _without_colour(ImageOps.exif_transpose(picture))
-    scale = LONGEST_SIDE / max(picture.size)
-    if scale < 1:
-        picture = picture.resize([max(1, round(side * scale)) for side in picture.size], Image.Resampling.BOX)
-    if picture.mode == "LA":
-        return _on_paper(*(np.asarray(band, np.float32) for band in picture.split()))
-    return np.asarray(picture, np.float32)
+def with_usual_strokes(ink: np.ndarray, dataset: str) -> np.ndarray:
+    """Ink (H, W), uint8, cut out and with strokes that are as thick as is usual once it fits into the data set's box.
 
-
-def _without_colour(picture: Image.Image) -> Image.Image:
-    """The picture with only its lightness, and its opacity if it has any: mode L, LA, or F with values in [0, 255]."""
-    if picture.mode.startswith(("I", "F")):  # 16 or 32 bits a pixel, of whatever range
-        levels = np.nan_to_num(np.asarray(picture, np.float32), posinf=0, neginf=0)
-        levels = levels - levels.min()
-        return Image.fromarray(levels * (255 / max(float(levels.max()), 1e-30)))
-    if "a" in picture.mode.lower() or "transparency" in picture.info:
-        return picture.convert("RGBA").convert("LA")
-    return picture.convert("L")
-
-
-def _on_paper(grey: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Grey levels and opacity (H, W), both in [0, 255], on the paper that they were made for.
-
-    A border that can be seen is the paper. Else all that can be seen is ink: dark ink is for white paper, light for black.
+    Strokes grow and shrink to both sides by the same, and so does the box of the content: with a thickness t and a length L,
+    (t + d) box / (L + d) is to be the usual thickness. Raises `PictureError` when there is no ink.
     """
-    opacity = alpha / 255
-    border = _border(opacity) > 0.5
-    if border.mean() > 0.5:
-        paper = float(np.median(_border(grey)[border]))
-    else:
-        paper = 255 if (grey * opacity).sum() < 127.5 * opacity.sum() else 0
-    return paper + opacity * (grey - paper)
-
-
-def _ink(grey: np.ndarray) -> np.ndarray:
-    """Grey levels (H, W) as ink (H, W), uint8: the distance from the paper, to whichever side the content is."""
-    level = float(np.median(_border(grey)))
-    contrast = max(level - grey.min(), grey.max() - level)
-    distance = grey - _paper(grey, level, contrast)
-    if level > (grey.min() + grey.max()) / 2:
-        distance = -distance
-    grain = 4 * float(np.median(np.abs(_border(distance))))  # 0 for a flawless ground
-    ink = _without_specks((distance - grain).clip(0))
-    full = float(np.percentile(ink[ink >= ink.max() / 2], 98))
-    if full < max(LEAST_CONTRAST, grain):
-        return np.zeros(grey.shape, np.uint8)
-    return (ink / full * 255).clip(0, 255).round().astype(np.uint8)
-
-
-def _border(grey: np.ndarray) -> np.ndarray:
-    """The outermost pixels of (H, W), in one row."""
-    return np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]])
-
-
-def _paper(grey: np.ndarray, level: float, contrast: float) -> np.ndarray:
-    """The level of the paper (H, W), bilinear between the four corners: one side of a photograph is often darker.
-
-    A corner far from the border's median shows ink and counts as the median.
-    """
-    height, width = grey.shape
-    y, x = max(1, height // 8), max(1, width // 8)
-    corners = [
-        [np.median(grey[rows, columns]) for columns in (slice(x), slice(-x, None))] for rows in (slice(y), slice(-y, None))
-    ]
-    corners = np.where(np.abs(np.array(corners) - level) < contrast / 3, corners, level)
-    down, across = np.linspace(0, 1, height)[:, None], np.linspace(0, 1, width)
-    top, bottom = (left + across * (right - left) for left, right in corners)
-    return top + down * (bottom - top)
-
-
-def _without_specks(ink: np.ndarray) -> np.ndarray:
-    """Ink (H, W) without what stands apart and has less than a fiftieth of it all, such as dust and grain."""
-    parts, count = ndimage.label(ink > 0.15 * ink.max(), structure=np.ones((3, 3)))
-    masses = ndimage.sum_labels(ink, parts, np.arange(count + 1))
-    masses[0] = 0  # the paper's
-    kept = (masses > masses.sum() / 50)[parts]
-    return ink * ndimage.binary_dilation(kept, np.ones((3, 3)))  # with one pixel of soft edge
+    content, convention = _cut_out(ink), CONVENTIONS[dataset]
+    length, within = max(content.shape), content > 127
+    if convention.strokes is None or length <= SIZE:  # it is as small as the data set's images
+        return content
+    box, (least, most) = convention.box, convention.strokes
+    thick = max(thickness(within), 1.0)
+    usual = float(np.clip(thick * box / length, least, most))
+    more = (usual * length - thick * box) / (box - usual)
+    if abs(more) < 0.5:
+        return content
+    room = int(np.ceil(max(more, 0) / 2)) + 1
+    within = np.pad(within, room)
+    depth = ndimage.distance_transform_edt(within) - ndimage.distance_transform_edt(~within)
+    return ((depth + more / 2 + 0.5).clip(0, 1) * 255).round().astype(np.uint8)
 
 
 def _cut_out(picture: np.ndarray) -> np.ndarray:
