@@ -2,8 +2,12 @@
 
     log p(x) - KL(q to p(z given x))  =  E_q[log p(x given z)] - KL(q to p(z))
 
-If KL(q to p(z given x)) were computed with a posterior that was normalised by log p(x), log p(x) would cancel on the left and
-the equation could not fail. So the posterior is normalised on a lattice of its own around q.
+A check that cannot fail checks nothing, so nothing that would cancel is shared. If the reconstruction term stood in KL(q to p(z
+given x)), it would cancel between the sides; so E_q[log q(z) - log p(x, z)] is taken at places of its own, decoded another way.
+If log p(x) stood in it, log p(x) would cancel on the left; so the posterior is normalised on a lattice of its own around q.
+
+    left     log p(x, z) from `vae.joint`: natural parameters, tiles of decoded places; the trapezoidal rule under q
+    right    the model's own log p(x given z), decoded one and all; Gauss-Hermite under q (`vae.expectation`); KL in closed form
 """
 
 from __future__ import annotations
@@ -14,9 +18,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vae.elbo import kl_to_prior, negative_entropy
+from vae.elbo import kl_to_prior
 from vae.evidence import PlaneQuadrature
-from vae.joint import Joint, log_prior
+from vae.expectation import reconstruction_term
+from vae.joint import Joint
 from vae.model import Posterior
 from vae.quadrature import Lattice, evaluate, integrate
 
@@ -34,9 +39,9 @@ MOST_BLOCKS_AROUND_Q = 15
 
 @dataclass(frozen=True)
 class Sides:
-    """The terms that depend on q, in nats.
+    """The terms that depend on q, in nats: the right side's two, and `kl_to_posterior`, which saw neither them nor log p(x).
 
-    `kl_to_posterior` never saw the evidence. `change` is what the last halvings of the spacings changed in them.
+    `change` is what the last refinements of all rules changed in them together.
     """
 
     reconstruction: float
@@ -54,37 +59,37 @@ class Sides:
 def sides(quadrature: PlaneQuadrature, image: Tensor, q: Posterior) -> Sides:
     """The terms of one image (1, C, H, W) in [0, 1] and q (1, 2).
 
-    KL(q to p(z given x)) = E_q[log q(z)] - E_q[log p(x, z)] + log of the integral of p(x, z), on q's own lattice
+    KL(q to p(z given x)) = E_q[log q(z) - log p(x, z)] + log of the integral of p(x, z), on q's own lattice
     """
-    joint = quadrature.joint
-    x = joint.pixels(image)
+    x = quadrature.joint.pixels(image)
+    reconstruction = reconstruction_term(quadrature.model, x, Posterior(q.mean.to(x), q.log_variance.to(x)))
     q = Posterior(q.mean.double().to(x.device), q.log_variance.double().to(x.device))
-    reconstruction, prior, change = _expectations(joint, x, q)
+    log_ratio, change = _expected_log_ratio(quadrature.joint, x, q)
     log_normaliser, last = _own_normaliser(quadrature, x, q)
-    kl_to_posterior = negative_entropy(q).item() - reconstruction - prior + log_normaliser
-    return Sides(reconstruction, kl_to_prior(q).item(), kl_to_posterior, max(change, last))
+    change += last + reconstruction.error
+    return Sides(reconstruction.value, kl_to_prior(q).item(), log_ratio + log_normaliser, change)
 
 
-def _expectations(joint: Joint, x: Tensor, q: Posterior) -> tuple[float, float, float]:
-    """E_q[log p(x given z)], E_q[log p(z)] and what the last halving changed, by the trapezoidal rule over epsilon."""
+def _expected_log_ratio(joint: Joint, x: Tensor, q: Posterior) -> tuple[float, float]:
+    """E_q[log q(z) - log p(x, z)] by the trapezoidal rule over epsilon, and what the last halving of its step changed."""
     step, change = COARSEST_STEP, math.inf
-    reconstruction, prior = _under_q(joint, x, q, step)
+    value = _log_ratio_under_q(joint, x, q, step)
     while step > FINEST_STEP and change > TOLERANCE:
         step /= 2
-        finer, prior = _under_q(joint, x, q, step)
-        reconstruction, change = finer, abs(finer - reconstruction)
-    return reconstruction, prior, change
+        finer = _log_ratio_under_q(joint, x, q, step)
+        value, change = finer, abs(finer - value)
+    return value, change
 
 
-def _under_q(joint: Joint, x: Tensor, q: Posterior, step: float) -> tuple[float, float]:
+def _log_ratio_under_q(joint: Joint, x: Tensor, q: Posterior, step: float) -> float:
     radius = RADIUS if q.standard_deviation.max() < WIDE else RADIUS_WHEN_WIDE
     steps = torch.arange(-round(radius / step), round(radius / step) + 1, dtype=torch.double, device=x.device) * step
     epsilon = torch.cartesian_prod(steps, steps)
     epsilon = epsilon[epsilon.norm(dim=1) <= radius]
-    weights = (-epsilon.square().sum(1) / 2).softmax(0)
-    z = q.sample(epsilon)
-    values = joint.log_prob(joint.decode(z), x)[0].double() - log_prior(z.to(joint.like)).double()
-    return (weights @ values).item(), (weights @ log_prior(z)).item()
+    log_density = -epsilon.square().sum(1) / 2  # but for a constant
+    log_q = log_density - q.log_variance.sum() / 2 - math.log(2 * math.pi)
+    log_joint = joint.log_prob(joint.decode(q.sample(epsilon)), x)[0].double()
+    return (log_density.softmax(0) @ (log_q - log_joint)).item()
 
 
 def _own_normaliser(quadrature: PlaneQuadrature, x: Tensor, q: Posterior) -> tuple[float, float]:

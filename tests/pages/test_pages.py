@@ -4,6 +4,7 @@ import shutil
 import threading
 
 import pytest
+import torch
 from streamlit.runtime.caching import clear_session_resource_cache
 
 import vae

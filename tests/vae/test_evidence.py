@@ -1,5 +1,6 @@
 """log p(x), the true posterior and both sides of the equation, against closed forms and brute force."""
 
+import dataclasses
 import math
 import threading
 
@@ -9,17 +10,21 @@ from torch import nn
 from torch.distributions import MultivariateNormal
 
 import vae
+import vae.evidence
+import vae.expectation
+import vae.sides
 from tests.conftest import small_config
 from vae.config import ModelConfig
 from vae.elbo import kl_to_prior
 from vae.evidence import EvidenceError, PlaneQuadrature, log_evidence
 from vae.importance import Mixture, importance_log_evidence
-from vae.joint import Decoded
+from vae.joint import Decoded, Joint
 from vae.kept import Kept
 from vae.latent import with_channels_last
 from vae.likelihood import Bernoulli, Gaussian
 from vae.model import Posterior, build_model
 from vae.peaks import find_peaks
+from vae.quadrature import Integral
 from vae.run import load_run
 from vae.sides import sides
 
@@ -247,6 +252,51 @@ def test_the_check_can_fail(small_run, digits):
     quadrature.wide_enough = lambda image: quadrature
     terms = sides(quadrature, x, q)
     assert abs(PlaneQuadrature(run.model).log_evidence(x).log_evidence.item() - terms.kl_to_posterior - terms.elbo) > 0.01
+
+
+@pytest.fixture(scope="module")
+def coarse(digits) -> tuple[PlaneQuadrature, torch.Tensor, Posterior]:
+    """Quadrature for an untrained model, an image and a q that suits it badly."""
+    quadrature = PlaneQuadrature(build_model(small_config().model, seed=3), spacing=0.1)
+    q = Posterior(torch.tensor([[0.3, -0.2]]), torch.tensor([[-3.0, -2.0]]))
+    return quadrature, digits.held_out.images[:1] / 255, q
+
+
+def difference(quadrature: PlaneQuadrature, x: torch.Tensor, q: Posterior) -> float:
+    """What the page shows: the left side less the right one."""
+    terms = sides(quadrature, x, q)
+    return quadrature.log_evidence(x).log_evidence.item() - terms.kl_to_posterior - terms.elbo
+
+
+def greater(result: Integral | torch.Tensor | float, nats: float) -> Integral | torch.Tensor | float:
+    return dataclasses.replace(result, value=result.value + nats) if isinstance(result, Integral) else result + nats
+
+
+@pytest.mark.parametrize(("where", "name", "moves"), [
+    (vae.evidence, "integrate", 1),  # log p(x)
+    (vae.sides, "integrate", -1),  # KL(q to p(z given x)): its posterior's normaliser
+    (vae.sides, "_log_ratio_under_q", -1),  # and its average under q
+    (Bernoulli, "log_prob", -1),  # E_q[log p(x given z)]
+    (vae.sides, "kl_to_prior", 1),  # KL(q to p(z))
+    (Joint, "log_prob", 1),  # all values of log p(x, z) on the left, of which KL(q to p(z given x)) does not depend
+])  # fmt: skip
+def test_an_error_in_any_quantity_shows_in_the_difference(coarse, monkeypatch, where, name, moves):
+    assert abs(difference(*coarse)) < 1e-3
+    whole = getattr(where, name)
+    monkeypatch.setattr(where, name, lambda *given, **named: greater(whole(*given, **named), 50.0))
+    assert difference(*coarse) == pytest.approx(50 * moves, abs=2e-3)
+
+
+def test_the_sides_meet_at_no_place(coarse, monkeypatch):
+    """Where the right side decodes under q, the left side does not."""
+    quadrature, x, q = coarse
+    right, left = [], []
+    log_likelihood, decode = vae.expectation.log_likelihood, quadrature.joint.decode
+    monkeypatch.setattr(vae.expectation, "log_likelihood", lambda model, x, z: (right.append(z), log_likelihood(model, x, z))[1])
+    monkeypatch.setattr(quadrature.joint, "decode", lambda z: (left.append(z.float()), decode(z))[1])
+    sides(quadrature, x, q)
+    places = [set(map(tuple, torch.cat(side).tolist())) for side in (right, left)]
+    assert min(map(len, places)) > 100 and not places[0] & places[1]
 
 
 def test_extremes_stay_finite(small_run):

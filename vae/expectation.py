@@ -1,0 +1,82 @@
+"""The reconstruction term of one image and any diagonal Gaussian q: E_q[log p(x given z)].
+
+By Gauss-Hermite quadrature in one or two latent dimensions, else from samples of z. The decoder is asked at every node itself.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from vae.estimators import log_likelihood, reconstruction_draws
+from vae.model import VAE, Posterior
+
+MOST_DIMENSIONS = 2
+"""Latent dimensions up to which the nodes of a tensor rule are few."""
+
+ORDERS, TOLERANCE = (8, 12, 32, 128, 512), 1e-3
+"""Nodes along each axis, more of them until that changes the term by less than so many nats. For the q of an encoder the first
+two nearly always agree; a q as wide as the prior needs them all, and `Expectation.error` says what was reached."""
+
+NEGLIGIBLE = 1e-10
+"""Nodes of less than this share of the greatest weight are left out."""
+
+SAMPLES = 500
+"""Draws of z where there are more dimensions: a standard error of about 0.1 nats."""
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """A `value` in nats and its `error`: by quadrature (no `samples`) what the last refinement changed, else the standard error."""
+
+    value: float
+    error: float
+    samples: int = 0
+
+
+@torch.no_grad()
+def reconstruction_term(model: VAE, x: Tensor, q: Posterior) -> Expectation:
+    """E_q[log p(x given z)] of one image x (1, C, H, W) in [0, 1] and q (1, D), in nats; the same for the same arguments."""
+    return _by_quadrature(model, x, q) if q.mean.shape[1] <= MOST_DIMENSIONS else _by_samples(model, x, q)
+
+
+def _by_quadrature(model: VAE, x: Tensor, q: Posterior) -> Expectation:
+    value, change = math.inf, math.inf
+    for order in ORDERS:
+        coarser, value = value, _under(model, x, q, order)
+        change = abs(value - coarser)
+        if not change >= TOLERANCE:  # small, or not a number
+            break
+    return Expectation(value, change)
+
+
+def _under(model: VAE, x: Tensor, q: Posterior, order: int) -> float:
+    epsilon, weights = gauss_hermite(order, q.mean.shape[1])
+    z = Posterior(q.mean.cpu().double(), q.log_variance.cpu().double()).sample(epsilon)
+    return (weights @ log_likelihood(model, x, z.to(x)).cpu().double()).item()
+
+
+@lru_cache
+def gauss_hermite(order: int, size: int) -> tuple[Tensor, Tensor]:
+    """Nodes epsilon (P, size) and weights (P,) with sum of weights * f(epsilon) ~ E[f(epsilon)], epsilon from N(0, I).
+
+    Exact for polynomials of degree up to 2 order - 1 in each coordinate, but for the nodes of negligible weight, which are
+    left out (Golub and Welsch 1969). Double precision, on the CPU.
+    """
+    beside = torch.arange(1, order, dtype=torch.double).sqrt()
+    nodes, vectors = torch.linalg.eigh(torch.diag(beside, 1) + torch.diag(beside, -1))
+    weights = vectors[0].square()
+    epsilon = torch.cartesian_prod(*[nodes] * size).view(-1, size)
+    weights = torch.cartesian_prod(*[weights] * size).view(-1, size).prod(1)
+    counts = weights > NEGLIGIBLE * weights.max()
+    return epsilon[counts], weights[counts] / weights[counts].sum()
+
+
+def _by_samples(model: VAE, x: Tensor, q: Posterior) -> Expectation:
+    generator = torch.Generator(device=model.device).manual_seed(0)
+    draws = reconstruction_draws(model, x, q, SAMPLES, generator).double()
+    return Expectation(draws.mean().item(), draws.std().item() / math.sqrt(SAMPLES), SAMPLES)
