@@ -193,7 +193,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 def _print_evidence(run: Run, elbo: float) -> None:
     result = evaluate_evidence(run, progress=lambda parts: tqdm.tqdm(parts, disable=None, leave=False))
-    print(f"evidence       {result.log_evidence:10.3f} nats per image, {result.bits_per_pixel:.4f} bits per pixel")
+    print(f"evidence       {result.log_evidence:10.3f} nats per image")
     print(f"gap            {result.log_evidence - elbo:10.3f} nats per image, evidence - ELBO")
     if result.largest_change is not None:
         print(

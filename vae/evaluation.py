@@ -10,7 +10,6 @@ import torch
 from vae import data
 from vae.data import pixels
 from vae.elbo import kl_to_prior, reconstruction_samples
-from vae.estimators import bits_per_pixel
 from vae.evidence import TILES_FOR_A_DATA_SET, TOLERANCE, PlaneQuadrature
 from vae.importance import importance_log_evidence
 from vae.run import Run
@@ -71,10 +70,6 @@ class EvidenceEvaluation:
     largest_change: float | None = None
     unsettled: int | None = None
     standard_error: float | None = None
-
-    @property
-    def bits_per_pixel(self) -> float:
-        return bits_per_pixel(self.log_evidence)
 
 
 def evaluate_evidence(
