@@ -7,7 +7,6 @@ import streamlit as st
 import vae
 from ui import equation, equation_resources, frame, resources, sections, state, subject
 from ui.balance import Numbers
-from ui.pictures import signed
 from ui.resources import RunVersion
 from ui.view import FARTHEST
 from vae.joint import EvidenceError
@@ -72,15 +71,9 @@ def without_plane(shown: subject.Subject) -> None:
     """With any other number of dimensions: log p(x) by importance sampling, and what needs no plane."""
     if not shown.encoder.mean.abs().max() <= FARTHEST:
         raise EvidenceError(f"The encoder puts this image more than {FARTHEST:,.0f} from zero, too far for q; train it anew.")
-    estimate = equation_resources.importance_of(shown.version, shown.key)
     numbers = equation_resources.numbers_by_sampling(shown.version, shown.key, equation_resources.gaussian_key(shown.q))
     equation.show_numbers(numbers, st.empty())
-    latent, evidence, error = shown.run.config.model.latent, numbers.log_evidence, estimate.standard_error.item()
-    st.html(
-        f'<p class="small">With {"1 latent dimension" if latent == 1 else f"{latent} latent dimensions"} there is no plane to '
-        f"integrate over: log p(x) is estimated by <b>importance sampling, {signed(evidence)} ± {error:.2f} nats</b>, the "
-        "reconstruction term by samples, and KL(q ‖ p(z|x)) is what is left between both sides.</p>"
-    )
+    st.html(f'<p class="small">{equation.without_check(shown.run.config.model.latent)}</p>')
     controls, columns = st.columns([0.62, 2.35], gap="medium")
     with controls:
         equation.show_image(shown)

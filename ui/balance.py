@@ -24,12 +24,19 @@ WIDTH = 0.62
 
 @dataclass(frozen=True)
 class Numbers:
-    """The equation's four numbers in nats; each side is computed without the other's."""
+    """The equation's four numbers in nats, and the errors of the three that are no closed form.
+
+    `is_check` tells whether each side was computed without the other's numbers, so that they could differ.
+    """
 
     log_evidence: float
     kl_to_posterior: float
     reconstruction: float
     kl_to_prior: float
+    log_evidence_error: float = 0.0
+    kl_to_posterior_error: float = 0.0
+    reconstruction_error: float = 0.0
+    is_check: bool = True
 
     @property
     def left(self) -> float:

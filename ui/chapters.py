@@ -6,7 +6,7 @@ import streamlit as st
 import torch
 
 from ui import flow, live_prior, prior_figures, prior_resources, state, webgl
-from ui.pictures import png_url, signed
+from ui.pictures import percent, png_url, signed
 from ui.prior_resources import Balance, Fields, PriorVersion
 from vae.diffusion.figures import NEIGHBOURS, Figures
 from vae.diffusion.folder import PriorFolder
@@ -74,7 +74,7 @@ def figures_table(figures: Figures) -> str:
     ]  # fmt: skip
     body = "".join(
         f'<tr class="{name}"><td>{words}</td><td>{getattr(figures.wasserstein, name):.3f}</td>'
-        f"<td>{f'{getattr(sure, name):.0%}' if sure else 'no images'}</td></tr>"
+        f"<td>{percent(getattr(sure, name)) if sure else 'no images'}</td></tr>"
         for words, name in rows
     )
     gain = f"{figures.gain:+.2f}".replace("-", "−")

@@ -12,9 +12,10 @@ from streamlit.delta_generator import DeltaGenerator
 from ui import balance, equation_resources, pictures, state
 from ui.balance import Numbers
 from ui.figures import CONFIG
-from ui.pictures import signed
+from ui.pictures import estimated, signed
 from ui.subject import Subject
 from vae.estimators import bits_per_pixel
+from vae.expectation import MOST_DIMENSIONS, SAMPLES
 
 SMALLEST_SIGMA, LARGEST_SIGMA, SIGMAS_A_DECADE = 0.003, 3.0, 40
 """What the sliders offer for q's standard deviations, and less where the encoder says less."""
@@ -102,25 +103,33 @@ def _mean_slider(subject: Subject, index: int) -> None:
     mean, middle = subject.q.mean[0, index].item(), subject.encoder.mean[0, index].item()
     low, high = (math.floor(min(middle, mean) - 2.0) * 1.0, math.ceil(max(middle, mean) + 2.0) * 1.0)
     key = f"q_mean_{index}"
-    st.session_state[key] = round(mean, 3)
+    st.session_state[key] = mean
     st.slider(f"mean of z{index + 1}", low, high, step=0.005, format="%.3f", key=key, on_change=_move, args=(subject, index))
 
 
 def _sigma_slider(subject: Subject, index: int) -> None:
     deviation, key = subject.q.standard_deviation[0, index].item(), f"q_sigma_{index}"
-    sigmas = sigmas_offered(subject.encoder.standard_deviation[0, index].item())
-    st.session_state[key] = min(sigmas, key=lambda value: abs(math.log(value / max(deviation, 1e-9))))
-    label = f"sigma of z{index + 1}"
-    if not sigmas[0] / 1.05 < deviation < sigmas[-1] * 1.05:
-        label += f": {deviation:.3g}, beyond the slider"
-    st.select_slider(label, sigmas, key=key, on_change=_move, args=(subject, subject.q.mean.shape[1] + index))
+    sigmas = sigmas_offered(subject.encoder.standard_deviation[0, index].item(), deviation)
+    st.session_state[key] = deviation
+    st.select_slider(
+        f"sigma of z{index + 1}", sigmas, key=key, format_func=_three_digits, on_change=_move,
+        args=(subject, subject.q.mean.shape[1] + index),
+    )  # fmt: skip
 
 
-def sigmas_offered(encoder: float) -> list[float]:
-    """Standard deviations for the slider of an image that the encoder gives `encoder`: it can be halved several times."""
+def _three_digits(sigma: float) -> str:
+    return f"{sigma:.3g}"
+
+
+def sigmas_offered(encoder: float, now: float) -> list[float]:
+    """Standard deviations for the slider of an image that the encoder gives `encoder`: it can be halved several times.
+
+    Where the slider stands, `now`, is one of them, and where the encoder put it: exactly, in place of what reads the same.
+    """
     smallest = min(SMALLEST_SIGMA, max(encoder, 1e-9) / 10)
     count = math.ceil(SIGMAS_A_DECADE * math.log10(LARGEST_SIGMA / smallest)) + 1
-    return [float(f"{value:.3g}") for value in np.geomspace(smallest, LARGEST_SIGMA, count)]
+    steps = [float(f"{value:.3g}") for value in np.geomspace(smallest, LARGEST_SIGMA, count)]
+    return sorted({_three_digits(sigma): sigma for sigma in (*steps, encoder, now)}.values())
 
 
 def _move(subject: Subject, index: int) -> None:
@@ -144,17 +153,39 @@ def _best(subject: Subject) -> None:
 
 
 def show_numbers(numbers: Numbers, place: DeltaGenerator) -> None:
-    """Both sides and their difference."""
-    difference = numbers.left - numbers.right
+    """Both sides and, where they could differ, their difference."""
     place.html(f"""<div class="equation">
-    <span class="evidence"><b>{signed(numbers.log_evidence)}</b><i>log p(x)</i></span><span class="sign">−</span>
-    <span class="gap"><b>{numbers.kl_to_posterior:.2f}</b><i>KL(q ‖ p(z|x))</i></span><span class="sign">=</span>
-    <span class="reconstruction"><b>{signed(numbers.reconstruction)}</b><i>E<sub>q</sub>[log p(x|z)]</i></span>
+    <span class="evidence"><b>{estimated(numbers.log_evidence, numbers.log_evidence_error)}</b><i>log p(x)</i></span>
     <span class="sign">−</span>
+    <span class="gap"><b>{estimated(numbers.kl_to_posterior, numbers.kl_to_posterior_error)}</b><i>KL(q ‖ p(z|x))</i></span>
+    <span class="sign">=</span>
+    <span class="reconstruction"><b>{estimated(numbers.reconstruction, numbers.reconstruction_error)}</b>
+    <i>E<sub>q</sub>[log p(x|z)]</i></span><span class="sign">−</span>
     <span class="kl"><b>{numbers.kl_to_prior:.2f}</b><i>KL(q ‖ p(z))</i></span><span class="sign">nats</span>
-    <table class="numbers"><tr><td>left side</td><td>{signed(numbers.left, 4)}</td></tr>
+    <table class="numbers">{_check(numbers) if numbers.is_check else _elbo(numbers)}</table></div>""")
+
+
+def _check(numbers: Numbers) -> str:
+    """Both sides and their difference, with what the last refinements of the integrals changed."""
+    error = numbers.kl_to_posterior_error + numbers.reconstruction_error
+    return f"""<tr><td>left side</td><td>{signed(numbers.left, 4)}</td></tr>
     <tr><td>right side</td><td>{signed(numbers.right, 4)}</td></tr>
-    <tr><td>difference</td><td>{signed(difference, 4)}</td></tr></table></div>""")
+    <tr><td>difference</td><td>{signed(numbers.left - numbers.right, 4)} ± {error:.4f}</td></tr>"""
+
+
+def _elbo(numbers: Numbers) -> str:
+    return f"<tr><td>ELBO</td><td>{estimated(numbers.right, numbers.reconstruction_error)}</td></tr>"
+
+
+def without_check(latent: int) -> str:
+    """Why there is no difference of both sides to see where there is no plane."""
+    found = "is an integral over q" if latent <= MOST_DIMENSIONS else f"is the mean of {SAMPLES:,} samples of z"
+    return (
+        f"With {'1 latent dimension' if latent == 1 else f'{latent} latent dimensions'} there is no plane to integrate over. "
+        f"log p(x) is estimated by <b>importance sampling</b>, from {equation_resources.IMPORTANCE_SAMPLES:,} draws, the "
+        f"reconstruction term {found}, ± are standard errors. KL(q ‖ p(z|x)) is what is left between log p(x) and the right side: "
+        "both sides are equal by definition, so their difference would check nothing."
+    )
 
 
 def show_columns(numbers: Numbers) -> None:
@@ -178,6 +209,10 @@ def show_plane(subject: Subject) -> None:
 
 
 def honesty(subject: Subject, log_evidence: float) -> str:
-    """What kind of number log p(x) is here."""
-    words = DENSITY if subject.is_density else HONEST[state.view().pixels]
-    return f"{words} Here −log p(x) is {signed(bits_per_pixel(log_evidence), 3)} bits per pixel."
+    """What kind of number log p(x) is here; only the probability of pixels that are 0 or 1 is also the length of a code."""
+    if subject.is_density:
+        return DENSITY
+    words = HONEST[state.view().pixels]
+    if state.view().pixels == "grey":
+        return words
+    return f"{words} A code made for this model spends −log p(x) on it: {signed(bits_per_pixel(log_evidence), 3)} bits per pixel."

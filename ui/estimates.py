@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -49,13 +51,17 @@ def scattering(estimates: dict[int, Tensor]) -> go.Figure:
     return styled(figure, margin={"l": 76, "r": 8, "t": 10, "b": 52}, dragmode=False)
 
 
-def gradient_histograms(pathwise: Tensor, score_function: Tensor, names: tuple[str, ...]) -> go.Figure:
-    """Single-sample gradients (K, D) of both kinds, one column for each of the dimensions in `names`."""
-    figure = make_subplots(rows=2, cols=len(names), vertical_spacing=0.2, horizontal_spacing=0.08)
-    kinds = (
-        ("through z = mean + sigma · ε", pathwise, palette.RECONSTRUCTION),
-        ("score function", score_function, palette.GAP),
-    )
+GRADIENT_KINDS = (
+    ("through z = mean + sigma · ε", palette.RECONSTRUCTION),
+    ("score function", palette.GAP),
+    ("with a baseline", palette.KL),
+)
+
+
+def gradient_histograms(drawn: Sequence[Tensor], names: tuple[str, ...]) -> go.Figure:
+    """Single-sample gradients (K, D) of each kind in a row, one column for each of the dimensions in `names`."""
+    figure = make_subplots(rows=len(drawn), cols=len(names), vertical_spacing=0.14, horizontal_spacing=0.08)
+    kinds = [(kind, gradients, colour) for (kind, colour), gradients in zip(GRADIENT_KINDS, drawn, strict=True)]
     for row, (kind, gradients, colour) in enumerate(kinds, start=1):
         for column, name in enumerate(names, start=1):
             values = gradients[:, column - 1].numpy()
@@ -67,7 +73,7 @@ def gradient_histograms(pathwise: Tensor, score_function: Tensor, names: tuple[s
             )  # fmt: skip
             mean = {"color": palette.NEUTRAL, "width": 3, "dash": "dash"}
             figure.add_vline(x=float(values.mean()), line=mean, row=row, col=column)
-            if row == 2:
+            if row == len(kinds):
                 figure.update_xaxes(title=f"gradient by the mean of {name}", row=row, col=column)
     figure.update_xaxes(**line_axis())
     figure.update_yaxes(showticklabels=False, **line_axis(showgrid=False))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 
 import numpy as np
 from PIL import Image
@@ -36,3 +37,20 @@ def placeholder(words: str, caption: str) -> str:
 def signed(number: float, digits: int = 2) -> str:
     """A number with a real minus sign, and none before a zero."""
     return f"{round(number, digits) + 0.0:.{digits}f}".replace("-", "−")
+
+
+def estimated(number: float, error: float, digits: int = 2) -> str:
+    """A number, and its error where that shows in so many decimals: two digits of it, and the number to as many places."""
+    if not 0.5 * 10**-digits <= error < math.inf:
+        return signed(number, digits)
+    places = min(digits, max(0, 1 - math.floor(math.log10(error))))
+    return f"{signed(number, places)} ± {error:.{places}f}"
+
+
+def percent(share: float) -> str:
+    """A share from 0 to 1 in whole per cent; "none" and "all" only where it is 0 and 1."""
+    if share in (0, 1):
+        return "all" if share else "none"
+    if share < 0.01 or share > 0.99:
+        return "less than 1 %" if share < 0.01 else "more than 99 %"
+    return f"{100 * share:.0f} %"

@@ -138,20 +138,26 @@ def _vector(values: torch.Tensor, digits: int = 2) -> str:
 
 def _terms(scene: Scene, story: Story) -> str:
     """The terms as the equation they stand in."""
-    draws = f"mean of {story.samples} samples of z" if story.samples > 1 else "estimated with one sample of z"
     return f"""<table class="terms">
-    <tr class="reconstruction"><th>reconstruction</th><td>{pictures.signed(story.reconstruction)}</td></tr>
-    <tr class="kl"><th>− KL</th><td>{pictures.signed(-story.kl)}</td></tr>
-    <tr class="elbo"><th>= ELBO</th><td>{pictures.signed(story.elbo)}</td></tr></table>
-    <p class="small">{_unusual(scene, story)}In nats; reconstruction: {draws}; the KL is exact.</p>"""
+    <tr class="reconstruction"><th>reconstruction</th><td>{pictures.estimated(story.reconstruction, story.error)}</td></tr>
+    <tr class="kl"><th>− KL</th><td>{pictures.signed(story.kl)}</td></tr>
+    <tr class="elbo"><th>= ELBO</th><td>{pictures.estimated(story.elbo, story.error)}</td></tr></table>
+    <p class="small">{_unusual(scene, story)}In nats; reconstruction: {how_found(story.samples)}; the KL is exact.</p>"""
+
+
+def how_found(samples: int) -> str:
+    """Where a reconstruction term comes from, of so many samples of z or of none."""
+    if samples == 1:
+        return "estimated with one sample of z, ± about what another would change"
+    return f"mean of {samples:,} samples of z ± standard error" if samples else "the integral over q"
 
 
 def _unusual(scene: Scene, story: Story) -> str:
     """How an own image's ELBO stands among the held-out images'."""
     if scene.view.own is None:
         return ""
-    percentile = resources.elbo_percentile(scene.version, story.elbo)
-    if percentile is None:
+    share = resources.share_below(scene.version, story.elbo)
+    if share is None:
         return ""
-    judgement = "An unusual image" if percentile < 5 else "A usual image"
-    return f"<b>{judgement}</b>: its ELBO is higher than that of {percentile:.0f} % of the held-out images. "
+    judgement = "An unusual image" if share < 0.05 else "A usual image"
+    return f"<b>{judgement}</b>: its ELBO is higher than that of {pictures.percent(share)} of the held-out images. "

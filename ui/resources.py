@@ -26,11 +26,12 @@ from vae.fields import aggregate_density, change_rate
 from vae.frames import Frame
 from vae.latent import Codes, decode_points, encode_images, make_grid, tile
 from vae.metrics import MetricsFollower
-from vae.model import count_parameters
+from vae.model import IMAGE_SHAPE, count_parameters
 from vae.plane import Plane, plane_of_axes, plane_of_principal_components
 from vae.report import Report
 from vae.road import Road, make_road
 from vae.run import RunFolder
+from vae.story import Story, story_of
 
 CHANGE_CELLS = {"mlp": 72, "conv": 40}
 """Cells a side: a derivative of convolutions takes ten times as long, and theirs is smoother."""
@@ -214,12 +215,19 @@ def manifold(version: RunVersion, axes: str, middle: tuple[float, float], half_s
     return png_url(tile(decode_points(model, z), cells).numpy())
 
 
-def elbo_percentile(version: RunVersion, elbo: float) -> float | None:
-    """The share of held-out images, in per cent, whose ELBO is lower. None where the codes are not there."""
+@st.cache_data(max_entries=1024, show_spinner=False)
+def story(version: RunVersion, grey: bytes) -> Story:
+    """The posterior and the terms of an image, which is known by its grey levels."""
+    image = torch.frombuffer(bytearray(grey), dtype=torch.uint8).view(1, *IMAGE_SHAPE)
+    return story_of(load_run(version).model, image)
+
+
+def share_below(version: RunVersion, elbo: float) -> float | None:
+    """The share of held-out images, from 0 to 1, whose ELBO is lower, theirs by one sample of z each; None without their codes."""
     frame = frame_of(version)
     if frame is None or not len(frame.labels):
         return None
-    return 100 * (frame.codes.terms.elbo < elbo).float().mean().item()
+    return (frame.codes.terms.elbo < elbo).double().mean().item()
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

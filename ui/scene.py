@@ -15,7 +15,7 @@ from ui.view import View
 from vae.frames import Frame
 from vae.model import Posterior
 from vae.plane import Plane
-from vae.story import Story, story_of, story_of_code
+from vae.story import Story, story_of_code
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,12 @@ class Scene:
         """The pinned image's posterior and terms; without the image they are those of the run's frame."""
         image, probe = self.image(), self.view.probe
         if image is not None:
-            return story_of(self.run.model, image)
+            return resources.story(self.version, image.numpy().tobytes())
         if probe is None or self.frame is None:
             return None
         posterior, terms = self.frame.codes.posterior, self.frame.codes.terms
         one = Posterior(posterior.mean[probe : probe + 1], posterior.log_variance[probe : probe + 1])
-        return story_of_code(one, terms.reconstruction[probe].item())
+        return story_of_code(self.run.model, one, terms.reconstruction[probe].item())
 
 
 def own_image(grey: bytes) -> Tensor:

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import streamlit as st
 import torch
+from torch import Tensor
 
 from ui import derivation, equation_resources, estimates, memory, state
 from ui.balance import Numbers
-from ui.pictures import signed
+from ui.pictures import estimated, percent, signed
 from ui.subject import Subject
 from vae.elbo import expected_log_prior, kl_to_prior, negative_entropy
 from vae.estimators import (
+    GradientComparison,
     compare_gradients,
     kl_pieces,
-    pathwise_gradients,
     quadrature_gradient,
     reconstruction_draws,
     running_kl,
-    score_function_gradients,
 )
+from vae.expectation import MOST_DIMENSIONS, SAMPLES
 
 NAMES = {
     "gap": "Where the gap comes from",
@@ -76,15 +78,18 @@ def _gap(subject: Subject, numbers: Numbers) -> None:
     """The gap of the encoder's q is what amortisation loses and what the Gaussian family loses."""
     best = equation_resources.best_numbers_of(subject.version, subject.key)
     encoder = equation_resources.encoder_numbers_of(subject.version, subject.key)
+    lost = encoder.kl_to_posterior - best.kl_to_posterior, math.hypot(encoder.reconstruction_error, best.reconstruction_error)
     st.html(f"""<table class="numbers big">
     <tr><th></th><th>nats</th><th></th></tr>
-    <tr class="gap"><td>the encoder's gap: KL(q ‖ p(z|x))</td><td>{encoder.kl_to_posterior:.3f}</td><td></td></tr>
-    <tr><td>lost by amortisation</td><td>{encoder.kl_to_posterior - best.kl_to_posterior:.3f}</td>
+    <tr class="gap"><td>the encoder's gap: KL(q ‖ p(z|x))</td>
+    <td>{estimated(encoder.kl_to_posterior, encoder.kl_to_posterior_error, 3)}</td><td></td></tr>
+    <tr><td>lost by amortisation</td><td>{estimated(*lost, 3)}</td>
     <td class="words">one encoder serves all images; a Gaussian fitted to this one alone would get it back</td></tr>
-    <tr><td>lost by the Gaussian family</td><td>{best.kl_to_posterior:.3f}</td>
+    <tr><td>lost by the Gaussian family</td><td>{estimated(best.kl_to_posterior, best.kl_to_posterior_error, 3)}</td>
     <td class="words">no Gaussian with upright axes has the posterior's shape</td></tr></table>
-    <p class="small">The best Gaussian has an ELBO of {signed(best.right, 3)} nats, the encoder's q {signed(encoder.right, 3)}
-    and log p(x) is {signed(numbers.log_evidence, 3)}. (Cremer, Li and Duvenaud 2018.)</p>""")
+    <p class="small">The best Gaussian has an ELBO of {estimated(best.right, best.reconstruction_error, 3)} nats, the encoder's q
+    {estimated(encoder.right, encoder.reconstruction_error, 3)} and log p(x) is
+    {estimated(numbers.log_evidence, numbers.log_evidence_error, 3)}. (Cremer, Li and Duvenaud 2018.)</p>""")
 
 
 def _kl(subject: Subject, numbers: Numbers) -> None:
@@ -138,34 +143,37 @@ def _samples(subject: Subject, numbers: Numbers) -> None:
             f"{rows}</table><p>Each dot is one estimate of E<sub>q</sub>[log p(x|z)]; ten times the samples scatter √10 times "
             "less. Training takes <b>one</b> sample for each image: it is right on average, and the noise of "
             "the hundred images of a batch, and of thousands of steps, averages out.</p>"
-            f'<p class="small">{reference(subject.has_plane)}: {signed(numbers.reconstruction, 3)} nats.</p>'
+            f'<p class="small">{reference(subject.q.mean.shape[1])}: '
+            f"{estimated(numbers.reconstruction, numbers.reconstruction_error, 3)} nats.</p>"
         )
         _again()
 
 
-def reference(has_plane: bool) -> str:
+def reference(latent: int) -> str:
     """Where the equation's reconstruction term comes from."""
-    return "By quadrature" if has_plane else f"From {equation_resources.IMPORTANCE_SAMPLES:,} other samples"
+    return "By quadrature" if latent <= MOST_DIMENSIONS else f"From {SAMPLES:,} other samples"
 
 
 def _gradients(subject: Subject, numbers: Numbers) -> None:
-    """The gradient by q's mean, through the reparameterisation and by the score function."""
+    """The gradient by q's mean, through the reparameterisation and by the score function, without and with a baseline."""
     model, x, q = subject.run.model, subject.x, subject.q
     with memory.LARGE_QUESTIONS:
-        pathwise = pathwise_gradients(model, x, q, GRADIENTS, _generator(subject))
-        score = score_function_gradients(model, x, q, GRADIENTS, _generator(subject))
+        compared, drawn = compare_gradients(model, x, q, GRADIENTS, _generator(subject))
         exact = quadrature_gradient(model, x, q) if q.mean.shape[1] <= 2 else None
-    compared = compare_gradients(pathwise, score)
     shown = min(q.mean.shape[1], 2)
     names = tuple(f"z{index + 1}" for index in range(shown))
     left, right = st.columns([1.4, 1], gap="medium")
     with left:
-        figure = estimates.gradient_histograms(pathwise, score, names)
-        st.plotly_chart(figure, key="gradient_chart", config=CHARTS, height=420, alt="Histograms of both gradient estimators")
+        figure = estimates.gradient_histograms(drawn, names)
+        st.plotly_chart(figure, key="gradient_chart", config=CHARTS, height=540, alt="Histograms of the gradient estimators")
     with right:
         rows = ""
         for index, name in enumerate(names):
-            for kind, summary in (("z = μ + σε", compared.pathwise), ("score", compared.score_function)):
+            for kind, summary in (
+                ("z = μ + σε", compared.pathwise),
+                ("score", compared.score_function),
+                ("score, baseline", compared.with_baseline),
+            ):
                 rows += (
                     f"<tr><td>{name}</td><td>{kind}</td><td>{signed(summary.mean[index].item())} ± "
                     f"{summary.standard_error[index].item():.2f}</td><td>{_two_digits(summary.variance[index].item())}</td></tr>"
@@ -175,25 +183,40 @@ def _gradients(subject: Subject, numbers: Numbers) -> None:
                 rows += f"<tr><td>{name}</td><td>quadrature</td><td>{value}</td><td>0</td></tr>"
         st.html(
             '<table class="numbers big"><tr><th></th><th></th><th>mean ± standard error</th><th>variance</th></tr>'
-            f"{rows}</table><p>Both are right on average. {comparison(compared.variance_ratio[:shown].tolist(), names)}</p>"
-            f'<p class="small">{GRADIENTS:,} samples of each; nats per unit of the mean.'
+            f"{rows}</table><p>All are right on average. {comparison(compared, names)}</p>"
+            f'<p class="small">{GRADIENTS:,} samples of each; nats per unit of the mean. Baseline: the mean of log p(x|z) over '
+            "the other samples, subtracted."
             f"{'' if exact is None else ' ± of the quadrature: what its last refinement changed.'}</p>"
         )
         _again()
 
 
-def comparison(ratios: Sequence[float], names: Sequence[str]) -> str:
-    """Which estimator needs more samples in the dimensions of `names`, by the score function's variance over the other's."""
-    needs = dict(zip(names, map(_two_digits, ratios), strict=True))
+def comparison(compared: GradientComparison, names: Sequence[str]) -> str:
+    """How many more samples the score function needs in the dimensions of `names`, by the ratio of the variances, and why."""
+    count = len(names)
+    constant = compared.constant_share[:count].min().clamp(min=0).item()
+    return (
+        f"The score function needs {_times(compared.variance_ratio, names)} (the ratio of the variances), but {percent(constant)} "
+        "of its variance is a constant's: the mean of log p(x|z), times ε/σ, which is zero on average and tells nothing. With "
+        f"that mean subtracted, as a baseline, it needs {_times(compared.ratio_with_baseline, names)}: "
+        f"{_why(compared.ratio_with_baseline[:count].tolist(), names)}"
+    )
+
+
+def _times(ratios: Tensor, names: Sequence[str]) -> str:
+    each = zip(map(_two_digits, ratios.tolist()), names, strict=False)
+    return " and ".join(f"<b>{times}</b> times as many samples for {name}" for times, name in each)
+
+
+def _why(ratios: Sequence[float], names: Sequence[str]) -> str:
+    """What is left to tell the estimators apart."""
     better = [name for name, ratio in zip(names, ratios, strict=True) if ratio < 0.995]  # shown as less than 1
-    each = " and ".join(f"<b>{times}</b> times as many samples for {name}" for name, times in needs.items())
-    why = "it knows only how good each image was, while z = μ + σε knows in which direction it gets better."
-    if better:
-        why = (
-            f"for {' and '.join(better)} it does better, because q is so wide that the slope of log p(x|z), by which "
-            "z = μ + σε goes, differs very much from sample to sample."
-        )
-    return f"The score function needs {each} (the ratio of the variances): {why}"
+    if not better:
+        return "it knows only how good each image was, while z = μ + σε knows in which direction it gets better."
+    return (
+        f"for {' and '.join(better)} it does better, because q is so wide that the slope of log p(x|z), by which "
+        "z = μ + σε goes, differs very much from sample to sample."
+    )
 
 
 def _two_digits(value: float) -> str:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 import vae
-from ui import resources, state
+from ui import equation_resources, resources, state
 from ui.resources import RunVersion
 from ui.scene import own_image
 from ui.view import Point
@@ -64,7 +64,7 @@ def image_key(x: Tensor) -> bytes:
 
 @torch.no_grad()
 def subject_of(version: RunVersion, run: vae.Run, frame: Frame | None) -> Subject | None:
-    """The image that is pinned, else the first held-out one; None where the data set is not at hand."""
+    """The image that is pinned, else a held-out one with a gap to see; None where the data set is not at hand."""
     view = state.view()
     if view.own is not None:
         image, probe, name = own_image(view.own), None, "your own image"
@@ -72,7 +72,8 @@ def subject_of(version: RunVersion, run: vae.Run, frame: Frame | None) -> Subjec
         images = resources.held_out(run.config)
         if images is None:
             return None
-        probe = view.probe if view.probe is not None and view.probe < len(images) else 0
+        is_there = view.probe is not None and view.probe < len(images)
+        probe = view.probe if is_there else equation_resources.opening_image(version)
         image = images.images[probe : probe + 1]
         name = f"{html.escape(run.class_names[int(images.labels[probe])])} (image {probe:,})"
     x = pixels(image)

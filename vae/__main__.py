@@ -201,7 +201,7 @@ def _bar(parts: Iterable) -> Iterable:
 
 def _print_evidence(run: Run, sets: list[Tensor], elbo: float) -> None:
     result = EvidenceEvaluation.over([evaluate_evidence(run, images, progress=_bar) for images in sets])
-    print(f"evidence       {result.log_evidence:10.3f} nats per image, {result.bits_per_pixel:.4f} bits per pixel")
+    print(f"evidence       {result.log_evidence:10.3f} nats per image")
     print(f"gap            {result.log_evidence - elbo:10.3f} nats per image, evidence - ELBO")
     if result.largest_change is not None:
         print(

@@ -120,15 +120,21 @@ def _slope(model: VAE, x: Tensor, z: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def score_function_gradients(model: VAE, x: Tensor, posterior: Posterior, samples: int, generator: torch.Generator) -> Tensor:
-    """Single-draw gradients of the reconstruction term by q's mean, by the score function, (samples, D); no baseline.
+def score_function_gradients(
+    model: VAE, x: Tensor, posterior: Posterior, samples: int, generator: torch.Generator, baseline: bool = False
+) -> Tensor:
+    """Single-draw gradients of the reconstruction term by q's mean, by the score function, (samples, D).
 
-    gradient = log p(x given z) * d log q(z) / dmean = log p(x given z) * epsilon / sigma
+    gradient = (log p(x given z) - b) * d log q(z) / dmean = (log p(x given z) - b) * epsilon / sigma
 
-    (Williams 1992; the "usual (naive) Monte Carlo gradient estimator" of Kingma and Welling 2014, section 2.2)
+    b is 0 (Williams 1992; the "usual (naive) Monte Carlo gradient estimator" of Kingma and Welling 2014, section 2.2), or with
+    a `baseline` the mean of the other draws, so that a draw's b does not depend on it and the gradient stays right on average
+    (Kool, van Hoof and Welling 2019). Of log p(x given z) - b only what varies under q is left. Needs two draws for that.
     """
     epsilon = _draw_epsilon(posterior, samples, generator)
     values = log_likelihood(model, x, posterior.sample(epsilon))
+    if baseline:
+        values = (values - values.mean()) * (samples / (samples - 1))  # less the mean of the others
     return values[:, None] * epsilon / posterior.standard_deviation
 
 
@@ -143,10 +149,11 @@ class GradientSummary:
 
 @dataclass(frozen=True)
 class GradientComparison:
-    """The two estimators of one gradient."""
+    """The estimators of one gradient: z = mean + sigma * epsilon, the score function, and that with a baseline."""
 
     pathwise: GradientSummary
     score_function: GradientSummary
+    with_baseline: GradientSummary
 
     @property
     def variance_ratio(self) -> Tensor:
@@ -155,6 +162,16 @@ class GradientComparison:
         A pathwise variance of zero (log p(x given z) is linear in z) counts as 1e-30.
         """
         return self.score_function.variance / self.pathwise.variance.clamp(min=LEAST_VARIANCE)
+
+    @property
+    def ratio_with_baseline(self) -> Tensor:
+        """The same with the baseline, (D,)."""
+        return self.with_baseline.variance / self.pathwise.variance.clamp(min=LEAST_VARIANCE)
+
+    @property
+    def constant_share(self) -> Tensor:
+        """The share of the score function's variance that the baseline takes away, (D,): E[log p(x given z)] times epsilon."""
+        return 1 - self.with_baseline.variance / self.score_function.variance
 
 
 def summarise_gradients(gradients: Tensor) -> GradientSummary:
@@ -166,9 +183,16 @@ def summarise_gradients(gradients: Tensor) -> GradientSummary:
     return GradientSummary(gradients.mean(0), (variance / len(gradients)).sqrt(), variance)
 
 
-def compare_gradients(pathwise: Tensor, score_function: Tensor) -> GradientComparison:
-    """Both estimators' single-draw gradients (K, D) beside each other."""
-    return GradientComparison(summarise_gradients(pathwise), summarise_gradients(score_function))
+def compare_gradients(
+    model: VAE, x: Tensor, posterior: Posterior, samples: int, generator: torch.Generator
+) -> tuple[GradientComparison, tuple[Tensor, Tensor, Tensor]]:
+    """The estimators beside each other, and their single-draw gradients (samples, D), in the order of the comparison."""
+    drawn = (
+        pathwise_gradients(model, x, posterior, samples, generator),
+        score_function_gradients(model, x, posterior, samples, generator),
+        score_function_gradients(model, x, posterior, samples, generator, baseline=True),
+    )
+    return GradientComparison(*map(summarise_gradients, drawn)), drawn
 
 
 @dataclass(frozen=True)
@@ -216,7 +240,10 @@ def _trapezoidal_gradient(model: VAE, x: Tensor, posterior: Posterior, spacing: 
 
 
 def bits_per_pixel(log_evidence: float, pixels: int = math.prod(IMAGE_SHAPE)) -> float:
-    """-log p(x) in bits per pixel, of log p(x) in nats per image: what a code made for this model would spend."""
+    """-log p(x) in bits per pixel, of log p(x) in nats per image: what a code made for this model would spend.
+
+    Only where pixels are 0 or 1 and p(x) is their probability. A cross-entropy of grey pixels, or a density, is no code length.
+    """
     return -log_evidence / (pixels * math.log(2))
 
 

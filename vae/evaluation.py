@@ -13,7 +13,6 @@ from torch import Tensor
 from vae import data
 from vae.data import pixels
 from vae.elbo import Terms, kl_to_prior, reconstruction_samples
-from vae.estimators import bits_per_pixel
 from vae.evidence import KEPT_FOR_A_DATA_SET, TOLERANCE, PlaneQuadrature
 from vae.importance import importance_log_evidence
 from vae.kept import Kept
@@ -105,10 +104,6 @@ class EvidenceEvaluation:
     unsettled: int | None = None
     standard_error: float | None = None
     pixel_error: float | None = None
-
-    @property
-    def bits_per_pixel(self) -> float:
-        return bits_per_pixel(self.log_evidence)
 
     @classmethod
     def over(cls, sets: list[EvidenceEvaluation]) -> EvidenceEvaluation:

@@ -54,11 +54,6 @@ class Evidence:
     spacing: Tensor
     change: Tensor
 
-    @property
-    def bits_per_pixel(self) -> Tensor:
-        """-log2 p(x) / 784, (N,)."""
-        return -self.log_evidence / math.log(2) / 784
-
 
 @dataclass(frozen=True)
 class TruePosterior:

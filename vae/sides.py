@@ -41,13 +41,14 @@ MOST_BLOCKS_AROUND_Q = 15
 class Sides:
     """The terms that depend on q, in nats: the right side's two, and `kl_to_posterior`, which saw neither them nor log p(x).
 
-    `change` is what the last refinements of all rules changed in them together.
+    Each error is what the last refinement of its rules changed; the other KL is exact.
     """
 
     reconstruction: float
     kl_to_prior: float
     kl_to_posterior: float
-    change: float
+    reconstruction_error: float
+    kl_to_posterior_error: float
 
     @property
     def elbo(self) -> float:
@@ -66,8 +67,8 @@ def sides(quadrature: PlaneQuadrature, image: Tensor, q: Posterior) -> Sides:
     q = Posterior(q.mean.double().to(x.device), q.log_variance.double().to(x.device))
     log_ratio, change = _expected_log_ratio(quadrature.joint, x, q)
     log_normaliser, last = _own_normaliser(quadrature, x, q)
-    change += last + reconstruction.error
-    return Sides(reconstruction.value, kl_to_prior(q).item(), log_ratio + log_normaliser, change)
+    kl_to_posterior = log_ratio + log_normaliser
+    return Sides(reconstruction.value, kl_to_prior(q).item(), kl_to_posterior, reconstruction.error, change + last)
 
 
 def _expected_log_ratio(joint: Joint, x: Tensor, q: Posterior) -> tuple[float, float]:

@@ -9,21 +9,24 @@ import torch
 from torch import Tensor
 
 from vae.data import pixels
-from vae.elbo import elbo_terms, kl_to_prior
+from vae.elbo import kl_to_prior
+from vae.expectation import error_of_one_sample, reconstruction_term
 from vae.latent import decode_points
 from vae.model import VAE, Posterior
-
-SAMPLES = 64
-"""Draws of z for an image's reconstruction term."""
 
 
 @dataclass(frozen=True)
 class Story:
-    """The posterior of one image, (1, D) each, and its terms in nats; `samples` draws of z estimate the reconstruction."""
+    """The posterior of one image, (1, D) each, and its terms in nats.
+
+    The KL is exact. `samples` draws of z estimate the reconstruction and `error` is its standard error; without any it is an
+    integral, good to about its `error`.
+    """
 
     posterior: Posterior
     reconstruction: float
     kl: float
+    error: float
     samples: int
 
     @property
@@ -47,16 +50,17 @@ class Samples:
 
 
 @torch.no_grad()
-def story_of(model: VAE, image: Tensor, samples: int = SAMPLES) -> Story:
-    """The story of one uint8 image (1, C, H, W)."""
+def story_of(model: VAE, image: Tensor) -> Story:
+    """The story of one uint8 image (1, C, H, W); its terms are those of `vae.sides` where the latent space is a plane."""
     x = pixels(image.to(model.device))
-    posterior, terms = model.encode(x), elbo_terms(model, x, samples)
-    return Story(_on_cpu(posterior), terms.reconstruction.item(), terms.kl.item(), samples)
+    posterior = model.encode(x)
+    term = reconstruction_term(model, x, posterior)
+    return Story(_on_cpu(posterior), term.value, kl_to_prior(posterior).item(), term.error, term.samples)
 
 
-def story_of_code(posterior: Posterior, reconstruction: float) -> Story:
+def story_of_code(model: VAE, posterior: Posterior, reconstruction: float) -> Story:
     """The story of an image that is not at hand, from its posterior (1, D) and one sample's reconstruction term."""
-    return Story(posterior, reconstruction, kl_to_prior(posterior).item(), 1)
+    return Story(posterior, reconstruction, kl_to_prior(posterior).item(), error_of_one_sample(model, posterior), 1)
 
 
 @torch.no_grad()
