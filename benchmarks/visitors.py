@@ -45,12 +45,13 @@ class Crowd:
 
 def resident_megabytes(process: int) -> float:
     """What a process and those that it started hold in memory; 0 for one that has ended."""
+    folder = Path(f"/proc/{process}")
     try:
-        status = Path(f"/proc/{process}/status").read_text()
-        children = [number for task in Path(f"/proc/{process}/task").iterdir() for number in (task / "children").read_text().split()]
+        lines = (folder / "status").read_text().splitlines()
+        children = [number for task in (folder / "task").iterdir() for number in (task / "children").read_text().split()]
     except OSError:
         return 0.0
-    own = next((int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS")), 0.0)
+    own = next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS")), 0.0)
     return own + sum(map(resident_megabytes, map(int, children)))
 
 
@@ -91,7 +92,7 @@ async def visit(address: str, runs: list[str], actions: int, seed: int, thinking
             try:
                 crowd.seconds.setdefault(what, []).append(await can[what]())
             except TimeoutError:
-                crowd.failed.append(f"{what}: no answer")
+                crowd.failed.append(f"{what} on {visitor.page}: no answer")
                 return
             crowd.failed += [f"{what} on {visitor.page}: {sentence}" for sentence in visitor.told]
             visitor.told.clear()
@@ -160,7 +161,8 @@ def main(arguments: list[str] | None = None) -> bool:
         crowds = [asyncio.run(let_in(address, process, count, options)) for count in options.visitors]
     most, errors = max(max(crowd.megabytes) for crowd in crowds), sum(len(crowd.failed) for crowd in crowds)
     kept = most <= MOST_MEGABYTES
-    print(f"\nMemory {'stayed' if kept else 'did NOT stay'} within {MOST_MEGABYTES:,} MB: {most:,.0f} MB at most. {errors} errors.")
+    verdict = "stayed" if kept else "did NOT stay"
+    print(f"\nMemory {verdict} within {MOST_MEGABYTES:,} MB: {most:,.0f} at most. {errors} errors.")
     return kept and not errors
 
 

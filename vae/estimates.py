@@ -15,8 +15,9 @@ from vae.kept import Kept
 from vae.launch import THREADS
 from vae.paths import ROOT
 
+COMMAND = sys.executable, "-m", "vae.estimate"
 MOST_SECONDS = 120.0
-"""Of the process: it takes about 5, most of them to load torch. A model of which one step takes that long is no model for here."""
+"""Of the process, which takes about 5, most of them to load torch: a model of which a step takes that long is none for here."""
 
 MOST_ANSWERS, SECONDS_GOOD = 256, 600.0
 """Answers that are remembered, and for how long: another program may take the processor or leave it."""
@@ -33,7 +34,7 @@ class Estimate:
 class Estimates:
     """What was estimated by now. One process at a time measures, for all that ask; nobody waits for it."""
 
-    def __init__(self, command: tuple[str, ...] = (sys.executable, "-m", "vae.estimate"), seconds: float = MOST_SECONDS) -> None:
+    def __init__(self, command: tuple[str, ...] = COMMAND, seconds: float = MOST_SECONDS) -> None:
         self._command, self._seconds = command, seconds
         self._answers, self._busy = Kept(MOST_ANSWERS), threading.Lock()
 
@@ -74,4 +75,5 @@ class Estimates:
         if ended.returncode == 0:
             return Estimate(float(ended.stdout.split()[-1]))
         said = ended.stderr.strip().splitlines()
-        return Estimate(problem=said[-1] if said and ended.returncode == 2 else "No estimate: its process ended before its time.")
+        told = said and ended.returncode == 2
+        return Estimate(problem=said[-1] if told else "No estimate: its process ended before its time.")
