@@ -105,5 +105,5 @@ def _host() -> str:
     return f"[{address}]" if address.version == 6 else str(address)
 
 
-def _is_token(shown: str | None) -> bool:
-    return shown is not None and secrets.compare_digest(shown.encode(errors="replace"), TOKEN.encode())
+def _is_token(shown: object) -> bool:
+    return isinstance(shown, str) and secrets.compare_digest(shown.encode(errors="replace"), TOKEN.encode())
