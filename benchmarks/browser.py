@@ -17,15 +17,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS_TO_START = 120
-OPTIONS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--use-gl=angle",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-)
+PLAIN = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
+OPTIONS = (*PLAIN, "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
+OPTIONS_WITHOUT_WEBGL = (*PLAIN, "--disable-webgl", "--disable-webgl2", "--disable-3d-apis")
 
 
 def find_chromium() -> str | None:
