@@ -11,7 +11,7 @@ from PIL import Image
 
 
 def png_url(pixels: np.ndarray) -> str:
-    """uint8 grey pixels (H, W) as a data URL of a PNG."""
+    """uint8 pixels, grey (H, W) or in colour (H, W, 3 or 4), as a data URL of a PNG."""
     content = io.BytesIO()
     Image.fromarray(pixels).save(content, "PNG", compress_level=1)
     return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode()

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
 
 import streamlit as st
 import torch
 
-from ui import draw, pictures, resources, state
+from ui import draw, pictures, resources, state, uploaded
 from ui.closeup import closeup
 from ui.scene import Scene
 from ui.text import plain
-from vae.convention import PictureError, read_picture, to_convention
+from ui.uploaded import Uploaded
+from vae.convention import to_convention
 from vae.model import Posterior
+from vae.picture import MOST_MEGABYTES, PictureError, read_picture
 from vae.story import Samples, Story, draw_samples
 
 SAMPLES = 4
@@ -30,12 +33,9 @@ def show_original(scene: Scene) -> None:
         label_visibility="collapsed", width="stretch", required=True,
     )  # fmt: skip
     if source == "draw":
-        draw.canvas("own_canvas", lambda content: _take(scene, content))
+        draw.canvas("own_canvas", lambda content: _take_drawing(scene, content))
     elif source == "upload":
-        st.file_uploader(
-            "A picture of a digit", key="own_file", max_upload_size=25, label_visibility="collapsed",
-            on_change=_take_file, args=(scene,),
-        )  # fmt: skip
+        _show_upload(scene)
     if message := st.session_state.get(OWN_PROBLEM):
         st.warning(plain(message))
     st.html(f'<div class="original-image {source}">{_original(scene)}</div>')
@@ -46,21 +46,37 @@ def _choose_source() -> None:
     state.change(source=st.session_state["source"])
 
 
+def _show_upload(scene: Scene) -> None:
+    """A place for a file, and the picture that was in it with what was found there."""
+    st.file_uploader(
+        "A picture of a digit", key="own_file", max_upload_size=MOST_MEGABYTES, label_visibility="collapsed",
+        on_change=_take_file, args=(scene,),
+    )  # fmt: skip
+    picture = uploaded.kept(scene.run.config.dataset)
+    if picture is not None:
+        uploaded.show("own_picture", picture, lambda corrected: _take(scene, lambda: uploaded.look(corrected).image))
+
+
 def _take_file(scene: Scene) -> None:
     file = st.session_state["own_file"]
     if file is not None:
-        _take(scene, file.getvalue())
+        _take(scene, lambda: uploaded.look(Uploaded(read_picture(file.getvalue()), scene.run.config.dataset)).image)
 
 
-def _take(scene: Scene, content: bytes) -> None:
-    """Encode a picture of the visitor's and pin its code; what cannot be used is told and changes nothing."""
+def _take_drawing(scene: Scene, content: bytes) -> None:
+    """What was drawn is ink as it is: white on black."""
+    _take(scene, lambda: to_convention(read_picture(content)[..., 0], scene.run.config.dataset))
+
+
+def _take(scene: Scene, image: Callable[[], torch.Tensor]) -> None:
+    """Encode an image of the visitor's and pin its code; what cannot be used is told and changes nothing."""
     try:
-        image = to_convention(read_picture(content), scene.run.config.dataset)
+        own = image().numpy().tobytes()
     except PictureError as error:
         st.session_state[OWN_PROBLEM] = str(error)
         return
     st.session_state[OWN_PROBLEM] = None
-    state.pin(scene.view.z, own=image.numpy().tobytes())
+    state.pin(scene.view.z, own=own)
 
 
 def _original(scene: Scene) -> str:

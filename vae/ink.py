@@ -221,15 +221,16 @@ def _candidate(level: np.ndarray, mask: np.ndarray, strokes: bool, narrow: bool)
     if not seed.any():
         return none
     full = float(np.median(above[seed]))
-    shape = _hysteresis(above > max(least, 0.5 * full), seed)
-    chosen = _choose(shape, above, mask, strokes)
+    shape = _hysteresis(above > max(least, 0.5 * full, 0.9 * strong), seed)
+    chosen = _choose(shape, above, mask, strokes, narrow)
     if not chosen.any():
         return none
     full = float(np.median(above[chosen & seed])) if (chosen & seed).any() else full
     soft = ndimage.binary_dilation(chosen, AROUND, 2) & (above > 0.15 * full)
     soft = ndimage.binary_dilation(soft, AROUND) & ~(shape & ~chosen)
     ink = (above / full * soft).clip(0, 1) * 255
-    weight = float((np.minimum(above, level.clip(0)) * chosen).sum())
+    off = (np.array(ndimage.center_of_mass(chosen)) - ndimage.center_of_mass(mask)) / mask.shape
+    weight = float((np.minimum(above, level.clip(0)) * chosen).sum() * np.exp(-4 * off @ off))
     return ink.round().astype(np.uint8), weight
 
 
@@ -254,9 +255,9 @@ def _hysteresis(wide: np.ndarray, seed: np.ndarray) -> np.ndarray:
     return has[parts]
 
 
-def _choose(shape: np.ndarray, above: np.ndarray, mask: np.ndarray, strokes: bool) -> np.ndarray:
+def _choose(shape: np.ndarray, above: np.ndarray, mask: np.ndarray, strokes: bool, narrow: bool) -> np.ndarray:
     """Of a shape (H, W) the parts that are the ink: the one that counts most, near the middle, and what belongs to it."""
-    edge = _rim(mask, 0.004)
+    edge = _rim(mask, 0.012 if narrow else 0.004)
     if strokes:
         shape = _without_frames(shape, edge)
     parts, count = ndimage.label(shape, AROUND)
