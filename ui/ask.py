@@ -9,7 +9,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ui import resources, state
+from ui import devices, resources, state
 from vae.arguments import command_line, widths
 from vae.config import (
     ACTIVATIONS,
@@ -38,6 +38,7 @@ class Request:
 
     name: str
     config: RunConfig
+    device: str
 
 
 @st.fragment
@@ -59,7 +60,8 @@ def show() -> None:
         expectation.empty()
         return
     with st.expander("As a command"):
-        st.code(command_line(request.config, Path("checkpoints") / request.name), language="bash", wrap_lines=True)
+        command = command_line(request.config, Path("checkpoints") / request.name, request.device)
+        st.code(command, language="bash", wrap_lines=True)
     try:
         expectation.markdown(_expectation(request))
     except (ExplorerError, RuntimeError) as error:  # a model that does not fit into memory, say
@@ -78,9 +80,11 @@ def _form() -> Request:
     with st.expander("More settings"):
         model, held_out = _model_settings(fields, asked.model)
         training = _training_settings(fields, asked.training, epochs=epochs, beta=beta)
+        device = devices.choose(st, "ask_device")
+    devices.say_refusals()
     free = _free_name(f"{dataset}-{architecture}")
     name = st.text_input("Name", free, key=f"ask_name_{free}", max_chars=64)
-    return Request(check_name(name.strip()), RunConfig(dataset, model, training, held_out))
+    return Request(check_name(name.strip()), RunConfig(dataset, model, training, held_out), device)
 
 
 @dataclass(frozen=True)
@@ -155,10 +159,10 @@ def _free_name(stem: str) -> str:
 
 
 def _expectation(request: Request) -> str:
-    seconds = resources.estimated_seconds(request.config)
+    seconds = resources.estimated_seconds(request.config, request.device)
     waiting = sum(1 for folder in list_runs() if resources.is_active(folder))
     queue = f" It starts after {waiting} other run{'s' * (waiting > 1)}." if waiting else ""
-    return f"About **{duration(seconds)}** on this machine's {resources.device_name()}.{queue}"
+    return f"About **{duration(seconds)}** on this machine's {devices.name_of(request.device)}.{queue}"
 
 
 def duration(seconds: float) -> str:
@@ -174,7 +178,7 @@ def _start(request: Request) -> None:
     """Write what is asked into a new folder and start the process that trains it."""
     try:
         folder = RunFolder.create(runs_folder() / request.name, request.config)
-        start_process(folder)
+        start_process(folder, request.device)
     except (ExplorerError, OSError) as error:
         st.session_state[MESSAGE] = describe(error)
         return

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import flow, frame, prior_figures, prior_resources
+from ui import devices, flow, frame, prior_figures, prior_resources
 from ui.ask import duration
 from ui.live_chart import bring_plotly, live_chart
 from ui.prior_resources import PriorVersion
@@ -19,6 +19,7 @@ from vae.launch import ROOT
 from vae.run import RunFolder
 
 SECONDS_BETWEEN_LOOKS = 1.0
+DEVICE = "prior_device"
 ABOUT_THE_LOSS = (
     "The loss is the mean squared error of what the network predicts, all noise levels alike. Most of it is noise that "
     "nobody can predict, so it falls little while the samples get much better."
@@ -49,8 +50,11 @@ def say_ending(folder: RunFolder) -> None:
 def show_button(folder: RunFolder, again: bool) -> None:
     """The button that starts a training."""
     label = "Train it again" if again else "Train a diffusion prior"
+    device = devices.choose(st, DEVICE)
+    devices.say_refusals()
     st.button(
-        label, key="diffuse", type="secondary" if again else "primary", on_click=attempt, args=(lambda: start_process(folder),),
+        label, key="diffuse", type="secondary" if again else "primary", on_click=attempt, 
+        args=(lambda: start_process(folder, device),),
         help="About a minute; it goes on when you close this page. An earlier prior stays until the new one is finished.",
     )  # fmt: skip
     tell()
@@ -119,8 +123,15 @@ def show_past(folder: RunFolder, prior: PriorFolder) -> None:
         seconds = f" in {duration(reports[-1].seconds)}" if reports else ""
         st.html(f'<p class="lead"><b>{status.state}</b>: {status.step:,} steps{seconds} on {source}. {status.message}</p>')
         st.html(f'<p class="small">{ABOUT_THE_LOSS}</p>')
-        st.code(f"python -m vae diffuse --run {shlex.quote(str(_short(folder.path)))}", language="bash")
+        st.code(_command(folder), language="bash")
         show_button(folder, again=True)
+
+
+def _command(folder: RunFolder) -> str:
+    """What the button does, as a command."""
+    device = st.session_state.get(DEVICE) or devices.AUTO
+    words = [] if device == devices.AUTO else ["--device", device]
+    return shlex.join(["python", "-m", "vae", "diffuse", *words, "--run", str(_short(folder.path))])
 
 
 def _short(path: Path) -> Path:

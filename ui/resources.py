@@ -234,14 +234,9 @@ def how_to_get(run: vae.Run) -> str:
 
 
 @st.cache_data(max_entries=256, ttl=600, show_spinner=False)
-def estimated_seconds(config: RunConfig) -> float:
+def estimated_seconds(config: RunConfig, device: str) -> float:
     """About how long a training takes in a process of its own; that has more cores, so it may be done sooner."""
-    return estimate_seconds(config, choose_device())
-
-
-def device_name() -> str:
-    """What trainings run on here, in words."""
-    return {"cuda": "GPU", "mps": "GPU", "cpu": "processor"}[choose_device().type]
+    return estimate_seconds(config, choose_device(device))
 
 
 def is_active(folder: RunFolder) -> bool:

@@ -1,7 +1,8 @@
 """The ELBO's two terms of one image taken apart: in closed form, by sampling, by their gradients, and at their best.
 
 Everything here holds for one image x (1, C, H, W) with pixels in [0, 1] and any diagonal Gaussian q (1, D), whether the
-encoder said it or somebody moved it by hand. Terms are in nats per image, gradients in nats per unit of q's mean.
+encoder said it or somebody moved it by hand. Terms are in nats per image, gradients in nats per unit of q's mean. On other
+images `InputError` is raised. What is summed in double precision is on the CPU.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vae.device import where_double_is
+from vae.inputs import as_one
 from vae.latent import BATCH
 from vae.model import IMAGE_SHAPE, VAE, Posterior
 
@@ -62,7 +65,7 @@ class Running:
 
 def running(draws: Tensor) -> Running:
     """The running mean of draws (K,): standard error after k draws = sqrt(sum of squared deviations / (k - 1) / k)."""
-    draws = draws.double().cpu()
+    draws = draws.cpu().double()
     count = torch.arange(1, len(draws) + 1, dtype=torch.float64)
     middle = draws.mean()  # the sums of squares cancel less around it
     sums, squares = (draws - middle).cumsum(0), (draws - middle).square().cumsum(0)
@@ -78,7 +81,7 @@ def running_kl(posterior: Posterior, samples: int, generator: torch.Generator) -
 
     log q(z) - log p(z) = sum over dimensions of z^2 / 2 - epsilon^2 / 2 - log variance / 2, with z = mean + sigma * epsilon
     """
-    posterior = Posterior(posterior.mean.double(), posterior.log_variance.double())
+    posterior = Posterior(posterior.mean.cpu().double(), posterior.log_variance.cpu().double())
     epsilon = _draw_epsilon(posterior, samples, generator)
     z = posterior.sample(epsilon)
     return running((z.square() / 2 - epsilon.square() / 2 - posterior.log_variance / 2).sum(1))
@@ -92,6 +95,8 @@ def log_likelihood(model: VAE, x: Tensor, z: Tensor, batch: int = BATCH) -> Tens
 @torch.no_grad()
 def reconstruction_draws(model: VAE, x: Tensor, posterior: Posterior, samples: int, generator: torch.Generator) -> Tensor:
     """log p(x given z) at `samples` draws of z from q, (samples,); `running` makes their running mean."""
+    x = as_one(model.as_input(x))
+    posterior = posterior.to(x)
     return log_likelihood(model, x, posterior.sample(_draw_epsilon(posterior, samples, generator)))
 
 
@@ -100,7 +105,7 @@ def reconstruction_estimates(
 ) -> Tensor:
     """The reconstruction term E_q[log p(x given z)] estimated `repetitions` times from `samples` draws each, (repetitions,)."""
     draws = reconstruction_draws(model, x, posterior, samples * repetitions, generator)
-    return draws.view(repetitions, samples).double().mean(1)
+    return draws.cpu().view(repetitions, samples).double().mean(1)
 
 
 def pathwise_gradients(model: VAE, x: Tensor, posterior: Posterior, samples: int, generator: torch.Generator) -> Tensor:
@@ -108,6 +113,8 @@ def pathwise_gradients(model: VAE, x: Tensor, posterior: Posterior, samples: int
 
     gradient = d log p(x given z) / dz, because dz / dmean = 1 (Kingma and Welling 2014, section 2.4)
     """
+    x = as_one(model.as_input(x))
+    posterior = posterior.to(x)
     with torch.no_grad():
         z = posterior.sample(_draw_epsilon(posterior, samples, generator))
     return torch.cat([_slope(model, x, part) for part in z.split(BATCH)])
@@ -128,6 +135,8 @@ def score_function_gradients(model: VAE, x: Tensor, posterior: Posterior, sample
 
     (Williams 1992; the "usual (naive) Monte Carlo gradient estimator" of Kingma and Welling 2014, section 2.2)
     """
+    x = as_one(model.as_input(x))
+    posterior = posterior.to(x)
     epsilon = _draw_epsilon(posterior, samples, generator)
     values = log_likelihood(model, x, posterior.sample(epsilon))
     return values[:, None] * epsilon / posterior.standard_deviation
@@ -162,7 +171,7 @@ def summarise_gradients(gradients: Tensor) -> GradientSummary:
     """The summary of at least two single-draw gradients (K, D). Raises `ValueError` for fewer."""
     if len(gradients) < 2:
         raise ValueError(f"{len(gradients)} gradients have no variance; draw at least two")
-    gradients = gradients.detach().double().cpu()
+    gradients = gradients.detach().cpu().double()
     variance = gradients.var(0)
     return GradientSummary(gradients.mean(0), (variance / len(gradients)).sqrt(), variance)
 
@@ -194,8 +203,9 @@ def quadrature_gradient(
     """
     if posterior.mean.shape[1] > 2:
         raise ValueError(f"quadrature needs one or two latent dimensions and q has {posterior.mean.shape[1]}; use samples")
-    model, x = copy.deepcopy(model).double(), x.double()  # differences of log p, divided by sigma, lose single precision
-    posterior = Posterior(posterior.mean.double(), posterior.log_variance.double())
+    model = copy.deepcopy(where_double_is(model)).double()  # differences of log p, divided by sigma, lose single precision
+    x = as_one(model.as_input(x))
+    posterior = posterior.to(x)
     spacing, change = 1.0, math.inf
     gradient = _trapezoidal_gradient(model, x, posterior, spacing)
     while spacing > finest and change > tolerance * max(1.0, gradient.abs().max().item()):

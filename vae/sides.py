@@ -16,6 +16,7 @@ from torch import Tensor
 
 from vae.elbo import kl_to_prior, negative_entropy
 from vae.evidence import PlaneQuadrature
+from vae.inputs import as_one
 from vae.joint import Joint, log_prior
 from vae.model import Posterior
 from vae.quadrature import Lattice, evaluate, integrate
@@ -57,8 +58,8 @@ def sides(quadrature: PlaneQuadrature, image: Tensor, q: Posterior) -> Sides:
     KL(q to p(z given x)) = E_q[log q(z)] - E_q[log p(x, z)] + log of the integral of p(x, z), on q's own lattice
     """
     joint = quadrature.joint
-    x = joint.pixels(image)
-    q = Posterior(q.mean.double().to(x.device), q.log_variance.double().to(x.device))
+    x = as_one(joint.pixels(image))
+    q = q.to(x.double())
     reconstruction, prior, change = _expectations(joint, x, q)
     log_normaliser, last = _own_normaliser(quadrature, x, q)
     kl_to_posterior = negative_entropy(q).item() - reconstruction - prior + log_normaliser

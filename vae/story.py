@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vae.data import pixels
 from vae.elbo import elbo_terms, kl_to_prior
+from vae.inputs import as_one, as_stored
 from vae.latent import decode_points
 from vae.model import VAE, Posterior
 
@@ -48,10 +49,10 @@ class Samples:
 
 @torch.no_grad()
 def story_of(model: VAE, image: Tensor, samples: int = SAMPLES) -> Story:
-    """The story of one uint8 image (1, C, H, W)."""
-    x = pixels(image.to(model.device))
+    """The story of one uint8 image (1, C, H, W). Raises `InputError` on others."""
+    x = pixels(as_one(as_stored(image))).to(model.device)
     posterior, terms = model.encode(x), elbo_terms(model, x, samples)
-    return Story(_on_cpu(posterior), terms.reconstruction.item(), terms.kl.item(), samples)
+    return Story(posterior.on_cpu, terms.reconstruction.item(), terms.kl.item(), samples)
 
 
 def story_of_code(posterior: Posterior, reconstruction: float) -> Story:
@@ -64,9 +65,5 @@ def draw_samples(model: VAE, posterior: Posterior, count: int, seed: int) -> Sam
     """`count` samples of one posterior (1, D); the same seed gives the same epsilons."""
     generator = torch.Generator().manual_seed(seed)
     epsilon = torch.randn(count, posterior.mean.shape[1], generator=generator)
-    z = posterior.sample(epsilon)
+    z = posterior.on_cpu.sample(epsilon)
     return Samples(epsilon, z, decode_points(model, z))
-
-
-def _on_cpu(posterior: Posterior) -> Posterior:
-    return Posterior(posterior.mean.cpu(), posterior.log_variance.cpu())

@@ -71,7 +71,8 @@ class PriorTrainer:
         self.raw.waves.copy_(_waves(shape, config))
         self.raw.to(self.device)
         self.denoiser = copy.deepcopy(self.raw).eval()
-        self.optimiser = torch.optim.Adam(self.raw.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
+        fused = self.device.type in ("cpu", "cuda")
+        self.optimiser = torch.optim.Adam(self.raw.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), fused=fused)
 
     def reports(self, should_stop: Callable[[], bool] = lambda: False) -> Iterator[PriorReport]:
         """Train to the end, or until `should_stop()`, and report a hundred times on the way.
