@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import os
 import sys
+import warnings
 from pathlib import Path
 
 import torch
@@ -274,4 +275,5 @@ def _thin(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
+    warnings.formatwarning = lambda message, *where: f"vae: {message}\n"
     leave(main())

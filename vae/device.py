@@ -24,7 +24,9 @@ MOST_WORDS = 200
 
 _computes: set[str] = set()
 _complaints: dict[str, str] = {}
-"""The devices that were tried and compute; what torch said of kinds that it found no use for."""
+_told: set[str] = set()
+"""Of this process: the devices that were tried and compute, what torch said of kinds that it found no use for, and what was
+passed on."""
 
 MALLOPT_TRIM_THRESHOLD, MALLOPT_MMAP_THRESHOLD = -1, -3
 """From glibc's malloc.h."""
@@ -33,12 +35,13 @@ MALLOPT_TRIM_THRESHOLD, MALLOPT_MMAP_THRESHOLD = -1, -3
 def choose_device(name: str = "auto") -> torch.device:
     """The device called `name`; `auto` takes CUDA, then Apple's MPS, then the CPU: the first that computes.
 
-    `auto` warns of a GPU that torch sees and that does not. Raises `ConfigError` where the device called for is not there or
+    `auto` warns once of a GPU that torch sees and that does not. Raises `ConfigError` where the device called for is not there or
     does not compute.
     """
     counts = _counts()
     if name == "auto":
-        for refusal in refusals():
+        for refusal in set(refusals()) - _told:
+            _told.add(refusal)
             warnings.warn(f"{refusal} Computing on the next best device.", stacklevel=2)
         return torch.device(next(kind for kind, count in counts.items() if count and not why_not(kind)))
     names = _names(counts)
@@ -193,6 +196,13 @@ def has_double(kind: str) -> bool:
 def in_double(values: Tensor) -> Tensor:
     """The values in double precision: where they are, or on the CPU where their device has none."""
     return (values if has_double(values.device.type) else values.cpu()).double()
+
+
+def moved(values: Tensor, like: Tensor) -> Tensor:
+    """The values in the precision of a tensor `like`, where that is; converted on the side that has double precision."""
+    if has_double(values.device.type):
+        return values.to(like.dtype).to(like.device)
+    return values.to(like.device).to(like.dtype)
 
 
 def where_double_is(module: Module) -> Module:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vae.device import where_double_is
+from vae.device import moved, where_double_is
 from vae.inputs import as_one
 from vae.latent import BATCH
 from vae.model import IMAGE_SHAPE, VAE, Posterior
@@ -81,7 +81,7 @@ def running_kl(posterior: Posterior, samples: int, generator: torch.Generator) -
 
     log q(z) - log p(z) = sum over dimensions of z^2 / 2 - epsilon^2 / 2 - log variance / 2, with z = mean + sigma * epsilon
     """
-    posterior = Posterior(posterior.mean.cpu().double(), posterior.log_variance.cpu().double())
+    posterior = posterior.to(torch.empty(0, dtype=torch.double))
     epsilon = _draw_epsilon(posterior, samples, generator)
     z = posterior.sample(epsilon)
     return running((z.square() / 2 - epsilon.square() / 2 - posterior.log_variance / 2).sum(1))
@@ -246,4 +246,4 @@ def bits_per_pixel(log_evidence: float, pixels: int = math.prod(IMAGE_SHAPE)) ->
 def _draw_epsilon(posterior: Posterior, samples: int, generator: torch.Generator) -> Tensor:
     """`samples` standard normal epsilons for one posterior (1, D), (samples, D), where the posterior is."""
     size = posterior.mean.shape[1]
-    return torch.randn(samples, size, generator=generator, device=generator.device).to(posterior.mean)
+    return moved(torch.randn(samples, size, generator=generator, device=generator.device), posterior.mean)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vae.device import moved
 from vae.errors import ExplorerError
 
 IMAGE_SHAPE = (1, 28, 28)
@@ -36,7 +37,7 @@ def as_pixels(images: Tensor | np.ndarray, like: Tensor) -> Tensor:
     _check_image_shape(images)
     if images.numel() and images.is_floating_point():
         _check_range(*(value.item() for value in images.aminmax()))
-    return images.to(like)
+    return moved(images, like)
 
 
 def as_one(images: Tensor) -> Tensor:
@@ -86,7 +87,7 @@ def as_codes(z: Tensor | np.ndarray, latent: int, like: Tensor) -> Tensor:
     if z.dim() != 2 or z.shape[1] != latent:
         advice = ": add an axis by z[None]" if z.shape == (latent,) else ""
         raise InputError(f"z has the shape {tuple(z.shape)}; expected (N, {latent}), for this model's latent space{advice}.")
-    return z.to(like)
+    return moved(z, like)
 
 
 def _tensor(values: object, what: str) -> Tensor:

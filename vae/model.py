@@ -13,6 +13,7 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from vae.config import ModelConfig
+from vae.device import moved
 from vae.errors import ConfigError
 from vae.inputs import IMAGE_SHAPE, as_codes, as_pixels
 from vae.likelihood import likelihood_of
@@ -40,8 +41,7 @@ class Posterior:
 
     def to(self, like: Tensor) -> Posterior:
         """The same in the precision of a tensor, where that is."""
-        device, dtype = like.device, like.dtype  # moved first: not every device has every precision
-        return Posterior(self.mean.to(device).to(dtype), self.log_variance.to(device).to(dtype))
+        return Posterior(moved(self.mean, like), moved(self.log_variance, like))
 
     @property
     def on_cpu(self) -> Posterior:

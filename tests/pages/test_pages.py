@@ -146,7 +146,7 @@ def test_the_form_says_what_it_cannot_do(runs):
 
 
 def test_a_model_that_does_not_fit_into_memory_is_told_in_one_sentence(runs, monkeypatch):
-    def fill_up(config):
+    def fill_up(config, device):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
 
     monkeypatch.setattr(resources, "estimated_seconds", fill_up)
