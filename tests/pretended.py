@@ -1,14 +1,16 @@
 """A GPU to test with where there is none: tensors that say they lie on one, computed with on the CPU.
 
-A real GPU refuses what a CPU lets pass: tensors on two devices in one operation, a generator of another device, numpy, and, where
-it is Apple's, double precision. So do these tensors. Unlike torch's FakeTensorMode they hold numbers, so that code which
-looks at its results runs too, and what comes out can be compared.
+A real GPU refuses what a CPU lets pass: tensors on two devices in one operation, a generator of another device, numpy, and,
+where it is Apple's, double precision. So do these tensors. Unlike those of torch's FakeTensorMode they hold numbers, so that
+code which looks at its results runs too, and what comes out can be compared.
+
+Their device is called `lazy`, the one kind that torch differentiates on without a driver.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
@@ -16,8 +18,6 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
-
-from vae import device as vae_device
 
 DEVICE = torch.device("lazy", 0)
 
@@ -142,7 +142,7 @@ def a_gpu(has_double: bool = True) -> Iterator[torch.device]:
     torch.__future__.set_overwrite_module_params_on_conversion(True)
     torch._C._set_only_lift_cpu_tensors(True)
     try:
-        with mock.patch.object(torch, "Generator", PretendedGenerator), mock.patch.object(torch, "autocast", autocast), _Mode(has_double):
+        with mock.patch.multiple(torch, Generator=PretendedGenerator, autocast=autocast), _Mode(has_double):
             yield DEVICE
     finally:
         torch._C._set_only_lift_cpu_tensors(before)

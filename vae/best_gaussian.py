@@ -40,8 +40,8 @@ def best_gaussian(
 
     Each ascent is L-BFGS on the mean and the log standard deviation, `steps` iterations at most, with z from the same draws
     of epsilon throughout, which depend on `seed` alone. A finer set of draws chooses among what was found and `start`
-    itself, so the result is never worse than `start`. Raises `InputError` on an image x of another shape or range than (1, C, H, W)
-    in [0, 1].
+    itself, so the result is never worse than `start`. Raises `InputError` on an image x of another shape or range than
+    (1, C, H, W) in [0, 1].
     """
     x, size = as_one(model.as_input(x)), start.mean.shape[1]
     start = Posterior(start.mean.detach(), start.log_variance.detach()).to(x)

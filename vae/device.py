@@ -35,38 +35,34 @@ MALLOPT_TRIM_THRESHOLD, MALLOPT_MMAP_THRESHOLD = -1, -3
 def choose_device(name: str = "auto") -> torch.device:
     """The device called `name`; `auto` takes CUDA, then Apple's MPS, then the CPU: the first that computes.
 
-    `auto` warns once of a GPU that torch sees and that does not. Raises `ConfigError` where the device called for is not there or
-    does not compute.
+    `auto` warns once of a GPU that torch sees and that does not. Raises `ConfigError` where the device called for is not
+    there or does not compute.
     """
     counts = _counts()
     if name == "auto":
         for refusal in set(refusals()) - _told:
             _told.add(refusal)
             warnings.warn(f"{refusal} Computing on the next best device.", stacklevel=2)
-        return torch.device(next(kind for kind, count in counts.items() if count and not why_not(kind)))
-    names = _names(counts)
-    if name in names:
-        reason = why_not(name)
-    else:
-        reason = _complaints.get(name.partition(":")[0], "")
-        if not reason:
-            choice = ", ".join(kind if count == 1 else f"{kind}:0 to {kind}:{count - 1}" for kind, count in counts.items() if count)
-            raise ConfigError(f"The device {name!r} is not available here; choose auto or one of {choice}.")
+        return torch.device(next(kind for kind in counts if not why_not(kind)))
+    seen = name in _names(counts)
+    reason = why_not(name) if seen else _complaints.get(name.partition(":")[0])
     if reason:
         raise ConfigError(f"{_refusal(name, reason)[:-1]}; choose --device auto or --device cpu, or mend that first.")
+    if not seen:
+        choice = ", ".join(kind if count == 1 else f"{kind}:0 to {kind}:{count - 1}" for kind, count in counts.items())
+        raise ConfigError(f"The device {name!r} is not available here; choose auto or one of {choice}.")
     return torch.device(name)
 
 
 def usable_devices() -> list[str]:
     """The names of all devices that compute here, the fastest kind first."""
-    counts = {kind: count for kind, count in _counts().items() if count}
-    each = [[kind] if count == 1 else [f"{kind}:{index}" for index in range(count)] for kind, count in counts.items()]
+    each = [[kind] if count == 1 else [f"{kind}:{index}" for index in range(count)] for kind, count in _counts().items()]
     return [name for names in each for name in names if not why_not(name)]
 
 
 def refusals() -> list[str]:
     """One sentence for each kind of device that torch sees here and that does not compute."""
-    tried = {kind: why_not(kind) for kind, count in _counts().items() if count}
+    tried = {kind: why_not(kind) for kind in _counts()}
     return [_refusal(kind, reason) for kind, reason in (_complaints | tried).items() if reason]
 
 
@@ -95,24 +91,26 @@ def _own_device(name: str) -> torch.device:
 
 
 def _counts() -> dict[str, int]:
-    """How many devices of each kind torch sees, the fastest kind first."""
+    """How many devices torch sees of each kind that there is, the fastest kind first."""
     with warnings.catch_warnings(record=True) as complaints:
         warnings.simplefilter("always")
         cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if complaints and not cuda:
         _complaints["cuda"] = _first_words(complaints[0].message)  # torch says it once in a process
-    return {"cuda": cuda, "mps": int(torch.backends.mps.is_available()), "cpu": 1}
+    counts = {"cuda": cuda, "mps": int(torch.backends.mps.is_available()), "cpu": 1}
+    return {kind: count for kind, count in counts.items() if count}
 
 
 def _names(counts: dict[str, int]) -> list[str]:
     """What they may be called: `cuda` for the first of its kind, or `cuda:0`, `cuda:1` for the second, ..."""
-    return [name for kind, count in counts.items() if count for name in (kind, *(f"{kind}:{index}" for index in range(count)))]
+    return [name for kind, count in counts.items() for name in (kind, *(f"{kind}:{index}" for index in range(count)))]
 
 
 def _first_words(error: object) -> str:
     if isinstance(error, torch.OutOfMemoryError):
         return "its memory is full"
-    return str(error).partition("\n")[0].partition(" (Triggered internally")[0].rstrip(" .")[:MOST_WORDS] or type(error).__name__
+    first = str(error).partition("\n")[0].partition(" (Triggered internally")[0]
+    return first.rstrip(" .")[:MOST_WORDS] or type(error).__name__
 
 
 def _refusal(name: str, reason: str) -> str:

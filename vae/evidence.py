@@ -81,8 +81,8 @@ class PlaneQuadrature:
 
     Make it once for a run and ask it for one image or many; several threads can ask at once. It keeps as many `tiles` of
     what it decodes (see `vae.tiles`); with 0 every place is decoded. `offset` (2,) moves the lattice, for a second one with
-    other points. It computes where the model is, or on the CPU where that device has no double precision. Raises `EvidenceError`
-    where the latent space is not a plane.
+    other points. It computes where the model is, or on the CPU where that device has no double precision. Raises
+    `EvidenceError` where the latent space is not a plane.
     """
 
     def __init__(

@@ -98,7 +98,7 @@ def _tensor(values: object, what: str) -> Tensor:
     try:
         return torch.tensor(np.ascontiguousarray(values))
     except (TypeError, ValueError) as error:
-        raise InputError(f"An array of {values.dtype} is no tensor of numbers; convert it by array.astype('float32').") from error
+        raise InputError(f"An array of {values.dtype} is no tensor; convert it, as by array.astype('float32').") from error
 
 
 def _name(values: Tensor) -> str:
@@ -126,7 +126,7 @@ def _advice(shape: tuple[int, ...]) -> str:
 
 def _check_range(low: float, high: float) -> None:
     if not (np.isfinite(low) and np.isfinite(high)):
-        raise InputError(f"The images hold pixel values that are not finite ({low:g} to {high:g}); expected [0, 1]: repair them.")
+        raise InputError("The images hold pixel values that are not finite (NaN or infinite); expected [0, 1]: repair them.")
     if low >= -ROUNDING and high <= 1 + ROUNDING:
         return
     if low >= 0:

@@ -44,8 +44,7 @@ class Leader:
         self.device = device_of_rank(choose_device(device))
         self.about_device = " ".join(refusals()) if device == "auto" else ""
         tune_process(config.training.precision, self.device)
-        self.on_report, self.asked_by_caller = on_report, should_stop
-        self.steering = Steering()
+        self.on_report, self.asked_by_caller, self.steering = on_report, should_stop, Steering()
         self.last_status = self.last_trainer_state = self.last_look = 0.0
         self.settled_step, self.settled_steering = -1, self.steering
         before = self._read_status()

@@ -101,7 +101,8 @@ def test_a_command_that_calls_for_the_gpu_ends_with_one_sentence(words, tmp_path
     result = command(*words, "--device", "cuda", **broken_python(tmp_path))
     assert result.returncode == 2
     assert "Traceback" not in result.stderr
-    assert result.stderr.strip().splitlines()[-1].startswith("vae: The device cuda is here but cannot be computed on: CUDA error")
+    last = result.stderr.strip().splitlines()[-1]
+    assert last.startswith("vae: The device cuda is here but cannot be computed on: CUDA error")
     assert not (tmp_path / "x").exists()
 
 

@@ -162,7 +162,8 @@ def sides_of(p: Place) -> object:
 
 
 def gradients(p: Place) -> list:
-    drawn = [of(p.model, p.one, p.q, 40, p.generator()) for of in (estimators.pathwise_gradients, estimators.score_function_gradients)]
+    both = (estimators.pathwise_gradients, estimators.score_function_gradients)
+    drawn = [gradients_of(p.model, p.one, p.q, 40, p.generator()) for gradients_of in both]
     return [*drawn, estimators.compare_gradients(*drawn), estimators.quadrature_gradient(p.model, p.one, p.q)]
 
 

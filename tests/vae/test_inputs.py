@@ -81,7 +81,7 @@ MISTAKES: dict[str, tuple[object, str]] = {
     "whole numbers": (torch.ones(8, 1, 28, 28, dtype=torch.long), r"of type int64; expected pixel values in \[0, 1\]"),
     "complex": (IMAGES.to(torch.complex64), r"of type complex64; expected pixel values in \[0, 1\]"),
     "a list": (IMAGES.tolist(), r"The images are of type list; expected a tensor or an array"),
-    "an array of text": (np.full((8, 1, 28, 28), "white"), r"An array of <U5 is no tensor of numbers"),
+    "an array of text": (np.full((8, 1, 28, 28), "white"), r"An array of <U5 is no tensor; convert it"),
 }
 
 

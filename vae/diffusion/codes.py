@@ -35,7 +35,7 @@ class LabelledCodes:
         return LabelledCodes(Posterior(self.posterior.mean[index], self.posterior.log_variance[index]), self.labels[index])
 
     def draw(self, count: int, seed: int = 0) -> Tensor:
-        """z (count, D) of `count` different images, or of all where they are fewer: one draw from each posterior, on the CPU."""
+        """z (count, D) of `count` different images, or of all where they are fewer: a draw from each posterior, on the CPU."""
         generator = torch.Generator().manual_seed(seed)
         chosen = self.select(torch.randperm(len(self), generator=generator)[:count]).posterior.on_cpu
         return chosen.sample(torch.randn(chosen.mean.shape, generator=generator))

@@ -113,7 +113,8 @@ def densities(
 ) -> tuple[Tensor, Tensor]:
     """log p(z) in nats of `count` codes under the prior's ODE and under N(0, I), (count,) each."""
     z = codes.draw(count, seed)
-    density = log_density(denoiser.guided(), standard.to_standard(z).to(denoiser.device), steps) - z.shape[1] * math.log(standard.scale)
+    u = standard.to_standard(z).to(denoiser.device)
+    density = log_density(denoiser.guided(), u, steps) - z.shape[1] * math.log(standard.scale)
     return density, log_prior(z).double()
 
 

@@ -94,9 +94,10 @@ def log_density(
     stop: float = ODE_FROM,
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> Tensor:
-    """log p(u) in nats, (N,), on the CPU, of standardised codes (N, D) under the ODE run from N(0, I) down to noise level `stop`.
+    """log p(u) in nats, (N,), of standardised codes (N, D) under the ODE run from N(0, I) down to noise level `stop`.
 
-    By the change of variables along the way back to noise, with l = log s (Song et al. 2021, equation 39):
+    The result is in double precision on the CPU. By the change of variables along the way back to noise, with l = log s (Song
+    et al. 2021, equation 39):
 
         log p(u) = log N(z_T; 0, I) + D log alpha_T + integral over l of (D - trace of dD/dx),   dx / dl = x - D(x; s)
 
