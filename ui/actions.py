@@ -41,14 +41,14 @@ def for_the_owner(action: Callable[Asked, Given]) -> Callable[Asked, Given]:
 
 
 @for_the_owner
-def start(name: str, config: RunConfig) -> RunFolder:
+def start(name: str, config: RunConfig, device: str) -> RunFolder:
     """Write what is asked into a new folder and start the process that trains it."""
     root = runs_folder()
     root.resolve().mkdir(parents=True, exist_ok=True)  # a link may lead to a folder that is not there yet
     limits.check_run(config)
     limits.check_room(root, bytes_on_disk(config))
     folder = RunFolder.create(root / check_name(name), config)
-    start_process(folder)
+    start_process(folder, device)
     return folder
 
 
@@ -79,10 +79,10 @@ def steer(folder: RunFolder, **wish: object) -> None:
 
 
 @for_the_owner
-def start_prior(folder: RunFolder) -> None:
+def start_prior(folder: RunFolder, device: str) -> None:
     """Train a diffusion prior on a run's codes."""
     limits.check_room(folder.path.parent)
-    prior_worker.start_process(folder)
+    prior_worker.start_process(folder, device)
 
 
 @for_the_owner

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ui import actions, owner, resources, state
+from ui import actions, devices, owner, resources, state
 from ui.text import plain
 from vae.arguments import command_line, widths
 from vae.config import (
@@ -41,6 +41,7 @@ class Request:
 
     name: str
     config: RunConfig
+    device: str
 
 
 @st.fragment
@@ -60,7 +61,7 @@ def show() -> None:
         st.rerun()
     if request is not None:
         with st.expander("As a command"):
-            st.code(command_line(request.config, from_root(runs_folder() / request.name)), language="bash", wrap_lines=True)
+            st.code(command_line(request.config, from_root(runs_folder() / request.name), request.device), language="bash", wrap_lines=True)
 
 
 def expect(request: Request) -> None:
@@ -68,17 +69,17 @@ def expect(request: Request) -> None:
     if not owner.may_act():  # a visitor's wishes take no processor
         st.markdown(owner.SENTENCE)
         return
-    estimate = resources.estimate(request.config)
+    estimate = resources.estimate(request.config, request.device)
     if estimate is None:
-        st.fragment(_wait, run_every=SECONDS_BETWEEN_LOOKS)(request.config)
+        st.fragment(_wait, run_every=SECONDS_BETWEEN_LOOKS)(request)
     elif estimate.problem:
         st.warning(plain(estimate.problem))
     else:
-        st.markdown(_expectation(estimate.seconds))
+        st.markdown(_expectation(estimate.seconds, request.device))
 
 
-def _wait(config: RunConfig) -> None:
-    if resources.estimate(config) is not None:
+def _wait(request: Request) -> None:
+    if resources.estimate(request.config, request.device) is not None:
         st.rerun()  # the whole page, once: it looks no more
     st.markdown("Estimating the time it takes ...")
 
@@ -95,9 +96,11 @@ def _form() -> Request:
     with st.expander("More settings"):
         model, held_out = _model_settings(fields, asked.model)
         training = _training_settings(fields, asked.training, epochs=epochs, beta=beta)
+        device = devices.choose(st, "ask_device")
+    devices.say_refusals()
     free = _free_name(f"{dataset}-{architecture}")
     name = st.text_input("Name", free, key=f"ask_name_{free}", max_chars=64)
-    return Request(check_name(name.strip()), RunConfig(dataset, model, training, held_out))
+    return Request(check_name(name.strip()), RunConfig(dataset, model, training, held_out), device)
 
 
 @dataclass(frozen=True)
@@ -175,10 +178,10 @@ def _free_name(stem: str) -> str:
     return next(name for name in (f"{stem}-{number}" for number in range(1, 10_000)) if name not in taken)
 
 
-def _expectation(seconds: float) -> str:
+def _expectation(seconds: float, device: str) -> str:
     waiting = sum(1 for folder in list_runs() if resources.is_ahead(folder))
     queue = f" It starts after {waiting} other run{'s' * (waiting > 1)}." if waiting else ""
-    return f"About **{duration(seconds)}** on this machine's {resources.device_name()}.{queue}"
+    return f"About **{duration(seconds)}** on this machine's {devices.name_of(device)}.{queue}"
 
 
 def duration(seconds: float) -> str:
@@ -192,5 +195,5 @@ def duration(seconds: float) -> str:
 
 def _start(request: Request) -> None:
     """Start the training that is asked for, and look at it."""
-    state.choose_run(actions.start(request.name, request.config).name)
+    state.choose_run(actions.start(request.name, request.config, request.device).name)
     st.session_state["just_started"] = True

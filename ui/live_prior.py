@@ -7,7 +7,7 @@ import shlex
 
 import streamlit as st
 
-from ui import actions, flow, frame, owner, prior_figures, prior_resources
+from ui import actions, devices, flow, frame, owner, prior_figures, prior_resources
 from ui.ask import duration
 from ui.live_chart import bring_plotly, live_chart
 from ui.prior_resources import PriorVersion
@@ -18,6 +18,7 @@ from vae.paths import from_root
 from vae.run import RunFolder
 
 SECONDS_BETWEEN_LOOKS = 1.0
+DEVICE = "prior_device"
 ABOUT_THE_LOSS = (
     "The loss is the mean squared error of what the network predicts, all noise levels alike. Most of it is noise that "
     "nobody can predict, so it falls little while the samples get much better."
@@ -44,8 +45,11 @@ def say_ending(folder: RunFolder) -> None:
 def show_button(folder: RunFolder, again: bool) -> None:
     """The button that starts a training."""
     label = "Train it again" if again else "Train a diffusion prior"
+    device = devices.choose(st, DEVICE)
+    devices.say_refusals()
     actions.button(
-        st, label, "diffuse", lambda: actions.start_prior(folder), type="secondary" if again else "primary", width="content",
+        st, label, "diffuse", lambda: actions.start_prior(folder, device), width="content",
+        type="secondary" if again else "primary",
         help="About a minute; it goes on when you close this page. An earlier prior stays until the new one is finished.",
     )  # fmt: skip
     if not owner.may_act():
@@ -116,5 +120,12 @@ def show_past(folder: RunFolder, prior: PriorFolder) -> None:
         seconds = f" in {duration(reports[-1].seconds)}" if reports else ""
         st.html(f'<p class="lead"><b>{status.state}</b>: {status.step:,} steps{seconds} on {source}. {html.escape(status.message)}</p>')
         st.html(f'<p class="small">{ABOUT_THE_LOSS}</p>')
-        st.code(f"python -m vae diffuse --run {shlex.quote(str(from_root(folder.path)))}", language="bash")
+        st.code(_command(folder), language="bash")
         show_button(folder, again=True)
+
+
+def _command(folder: RunFolder) -> str:
+    """What the button does, as a command."""
+    device = st.session_state.get(DEVICE) or devices.AUTO
+    words = [] if device == devices.AUTO else ["--device", device]
+    return shlex.join(["python", "-m", "vae", "diffuse", *words, "--run", str(from_root(folder.path))])

@@ -19,7 +19,7 @@ from vae import data
 from vae.atlas import Atlas, make_atlas
 from vae.comparison import Figures, figures_of
 from vae.config import RunConfig
-from vae.device import choose_device, tune_log1p
+from vae.device import tune_log1p
 from vae.errors import ConfigError, DataError, RunError
 from vae.estimates import Estimate, Estimates
 from vae.fields import aggregate_density, change_rate
@@ -254,14 +254,9 @@ def _estimates() -> Estimates:
     return Estimates()
 
 
-def estimate(config: RunConfig) -> Estimate | None:
+def estimate(config: RunConfig, device: str) -> Estimate | None:
     """About how long a training takes; None while nobody knows yet. It is measured in a process of its own."""
-    return _estimates().ask(config)
-
-
-def device_name() -> str:
-    """What trainings run on here, in words."""
-    return {"cuda": "GPU", "mps": "GPU", "cpu": "processor"}[choose_device().type]
+    return _estimates().ask(config, device)
 
 
 def is_active(folder: RunFolder) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -284,4 +285,5 @@ def _thin(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
+    warnings.formatwarning = lambda message, *where: f"vae: {message}\n"
     leave(main())

@@ -111,7 +111,7 @@ def prior_config_from(arguments: argparse.Namespace) -> PriorConfig:
     return PriorConfig(**{field.name: getattr(arguments, field.name) for field in dataclasses.fields(PriorConfig)})
 
 
-def command_line(config: RunConfig, run: Path) -> str:
+def command_line(config: RunConfig, run: Path, device: str = "auto") -> str:
     """The command that makes a run like this one, with what differs from the defaults and what one looks for first."""
     parser = argparse.ArgumentParser()
     add_config_arguments(parser)
@@ -120,6 +120,7 @@ def command_line(config: RunConfig, run: Path) -> str:
     for name, value in _as_options(config).items():
         if value != parser.get_default(name) or name in always:
             words += ["--" + name.replace("_", "-"), *([] if value is True else [str(value)])]
+    words += [] if device == "auto" else ["--device", device]
     return shlex.join([*words, "--run", str(run)])
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from vae.elbo import kl_to_prior
 from vae.estimators import log_likelihood
+from vae.inputs import as_one
 from vae.model import VAE, Posterior
 
 NARROW, WIDE = -12.0, -4.0
@@ -39,10 +40,11 @@ def best_gaussian(
 
     Each ascent is L-BFGS on the mean and the log standard deviation, `steps` iterations at most, with z from the same draws
     of epsilon throughout, which depend on `seed` alone. A finer set of draws chooses among what was found and `start`
-    itself, so the result is never worse than `start`.
+    itself, so the result is never worse than `start`. Raises `InputError` on an image x of another shape or range than
+    (1, C, H, W) in [0, 1].
     """
-    size = start.mean.shape[1]
-    start = Posterior(start.mean.detach(), start.log_variance.detach())
+    x, size = as_one(model.as_input(x)), start.mean.shape[1]
+    start = Posterior(start.mean.detach(), start.log_variance.detach()).to(x)
     places = start.mean if means is None else torch.cat([start.mean, means.to(start.mean)])
     coarse, fine = (even_draws(size, count, seed + index).to(start.mean) for index, count in enumerate((64, 512)))
     log_variance = start.log_variance.clamp(NARROW, WIDE)

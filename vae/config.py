@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from vae.errors import ConfigError
 
 FORMAT = 5
@@ -31,6 +33,18 @@ BINARISE = ("dynamic", "static")
 MOST_EPOCHS = 100_000
 MLP_WIDTHS = (512, 512)
 LAYERS = ("encoder_widths", "decoder_widths", "encoder_channels")
+
+
+def take_plain_numbers(config: object) -> None:
+    """Let a frozen dataclass hold Python's numbers where it was given numpy's, which no JSON file stores."""
+    for part in dataclasses.fields(config):
+        object.__setattr__(config, part.name, _plain(getattr(config, part.name)))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, (tuple, list)):
+        return type(value)(map(_plain, value))
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
@@ -83,6 +97,7 @@ class ModelConfig:
     encoder_lattice: int | None = None
 
     def __post_init__(self) -> None:
+        take_plain_numbers(self)
         _check_choice("architecture", self.architecture, ARCHITECTURES)
         _check_integer("number of latent dimensions", self.latent, 1, 256)
         _check_choice("likelihood", self.likelihood, LIKELIHOODS)
@@ -157,6 +172,7 @@ class TrainingConfig:
     binarise: str | None = None
 
     def __post_init__(self) -> None:
+        take_plain_numbers(self)
         _check_integer("number of epochs", self.epochs, 1, MOST_EPOCHS)
         _check_integer("batch size", self.batch_size, 1, 65_536)
         check_learning_rate(self.learning_rate)

@@ -19,11 +19,13 @@ import torch
 from torch import Tensor
 
 from vae.binarisation import binarised_once
-from vae.config import DATASETS, RunConfig
+from vae.config import DATASETS, HELD_OUT, RunConfig
 from vae.errors import DataError
+from vae.inputs import as_bytes, as_labels, as_stored
 from vae.paths import folder_of
 from vae.published import how_to_put, missing_files, raw_folder, read_published
 
+SPLITS = ("train", "held_out")
 SECONDS_TO_REACH_A_MIRROR = 8.0
 SECONDS_WITHOUT_A_BYTE = 20.0
 
@@ -46,10 +48,14 @@ ONE_IN_VALIDATION = 6
 
 @dataclass(frozen=True)
 class Split:
-    """Images (N, 1, 28, 28) as uint8 and their class indices (N,) as int64, on one device."""
+    """Images (N, 1, 28, 28) as uint8 and their class indices (N,) as int64, on one device. Raises `InputError` on others."""
 
     images: Tensor
     labels: Tensor
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "images", as_stored(self.images))
+        object.__setattr__(self, "labels", as_labels(self.labels, self.images))
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -76,14 +82,21 @@ class Dataset:
     held_out: Split
     class_names: tuple[str, ...]
 
+    def __post_init__(self) -> None:
+        if not len(self.train) or not len(self.held_out):
+            raise DataError(
+                f"The data set {self.name} has {len(self.train)} training images and {len(self.held_out)} held-out ones; both "
+                "are needed."
+            )
+
     def to(self, device: torch.device | str) -> Dataset:
         """The same data set on another device."""
         return replace(self, train=self.train.to(device), held_out=self.held_out.to(device))
 
 
 def pixels(images: Tensor) -> Tensor:
-    """uint8 images as float32 pixel values in [0, 1], of the same shape."""
-    return images.to(torch.float32) / 255
+    """uint8 images as float32 pixel values in [0, 1], of the same shape. Raises `InputError` on other types."""
+    return as_bytes(images).to(torch.float32) / 255
 
 
 def data_folder() -> Path:
@@ -96,8 +109,9 @@ def load(name: str, held_out: str = "test", *, download: bool = False, folder: P
 
     With `held_out="validation"`, a stratified sixth of the training split is held out instead of the test split.
     With `download=True` a missing data set is fetched, with a progress bar on stderr. Raises `DataError` when the name
-    is unknown, the files are missing or damaged, or no mirror answers within a few seconds.
+    or `held_out` is unknown, the files are missing or damaged, or no mirror answers within a few seconds.
     """
+    _check_choice("held-out split", held_out, HELD_OUT)
     if download:
         ensure(name, folder)
     if held_out == "validation":
@@ -125,6 +139,7 @@ def as_trained_on(dataset: Dataset, binarise: str | None) -> Dataset:
 
 def load_held_out(name: str, held_out: str = "test", folder: Path | None = None) -> Split:
     """Only the held-out split of `load`, for those who do not train. Raises `DataError` likewise."""
+    _check_choice("held-out split", held_out, HELD_OUT)
     if held_out == "validation":
         return load(name, held_out, folder=folder).held_out
     return load_split(name, "held_out", folder)
@@ -133,6 +148,7 @@ def load_held_out(name: str, held_out: str = "test", folder: Path | None = None)
 def load_split(name: str, split: str, folder: Path | None = None) -> Split:
     """The published `train` or `held_out` split of a data set, from disk. Raises `DataError`."""
     _check_name(name)
+    _check_choice("split", split, SPLITS)
     if name == "digits":
         everything = _scikit_learn_digits()
         mask = every_nth_of_each_class(everything.labels, 5)
@@ -193,8 +209,12 @@ def _nearest_folder(place: Path) -> Path:
 
 
 def _check_name(name: str) -> None:
-    if name not in DATASETS:
-        raise DataError(f"The data set {name!r} is unknown; choose one of {', '.join(DATASETS)}.")
+    _check_choice("data set", name, DATASETS)
+
+
+def _check_choice(what: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise DataError(f"The {what} {value!r} is unknown; choose one of {', '.join(choices)}.")
 
 
 def _torchvision_class(name: str) -> type:

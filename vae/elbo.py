@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -55,9 +56,10 @@ def expected_log_prior(posterior: Posterior) -> Tensor:
 def one_sample_terms(model: VAE, images: Tensor, epsilon: Tensor, constant_decoder: bool = False) -> Terms:
     """The terms of images (N, C, H, W) in [0, 1] with one sample of z per image, made from `epsilon` (N, D).
 
-    With a `constant_decoder` their gradients stop at its weights.
+    A step of training: what it is given is not checked, and the device not waited for. With a `constant_decoder` their
+    gradients stop at its weights.
     """
-    posterior = model.encode(images)
+    posterior = model.posterior_of(images)
     parameters = model.decode_parameters(posterior.sample(epsilon), constant=constant_decoder)
     return Terms(model.likelihood.log_prob(parameters, images), kl_to_prior(posterior))
 
@@ -74,14 +76,14 @@ def reconstruction_samples(
 
 
 @torch.no_grad()
-def elbo_terms(model: VAE, images: Tensor, samples: int = 1, generator: torch.Generator | None = None) -> Terms:
+def elbo_terms(model: VAE, images: Tensor | np.ndarray, samples: int = 1, generator: torch.Generator | None = None) -> Terms:
     """The ELBO's terms for images (N, C, H, W) in [0, 1]: the KL in closed form, the reconstruction by sampling.
 
     The reconstruction term is the mean over `samples` draws of z from each posterior. Without a `generator` the draws
-    are those of seed 0, so the same images give the same terms.
+    are those of seed 0, so the same images give the same terms. Raises `InputError` on images of another shape or range.
     """
     generator = generator or torch.Generator(device=model.device).manual_seed(0)
-    images = images.to(model.device)
-    posterior = model.encode(images)
+    images = model.as_input(images)
+    posterior = model.posterior_of(images)
     draws = reconstruction_samples(model, posterior, images, samples, generator)
     return Terms(draws.mean(0), kl_to_prior(posterior))

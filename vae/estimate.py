@@ -86,7 +86,8 @@ def _measure(config: RunConfig, device: torch.device | str, size: int, probe_sec
 def main() -> int:
     """Measure what standard input asks for; 0, or 2 after one sentence on stderr."""
     try:
-        config, device = RunConfig.from_dict(json.load(sys.stdin)), choose_device()
+        asked = json.load(sys.stdin)
+        config, device = RunConfig.from_dict(asked["config"]), choose_device(asked["device"])
         with contextlib.suppress(AttributeError, OSError):  # not on every system
             os.nice(NICENESS)
         if device.type == "cpu":

@@ -38,12 +38,12 @@ class Estimates:
         self._command, self._seconds = command, seconds
         self._answers, self._busy = Kept(MOST_ANSWERS), threading.Lock()
 
-    def ask(self, config: RunConfig) -> Estimate | None:
-        """The estimate for a run, or None while there is none; ask again in a second.
+    def ask(self, config: RunConfig, device: str = "auto") -> Estimate | None:
+        """The estimate for a run on a device, or None while there is none; ask again in a second.
 
         The first that asks while nothing is being measured has its run measured.
         """
-        name = json.dumps(config.to_dict())
+        name = json.dumps({"config": config.to_dict(), "device": device})
         answer, when = self._answers.get(name) or (None, 0.0)
         if answer is not None and time.monotonic() - when < SECONDS_GOOD:
             return answer
@@ -57,11 +57,11 @@ class Estimates:
         finally:
             self._busy.release()
 
-    def _measure(self, config: str) -> Estimate:
+    def _measure(self, asked: str) -> Estimate:
         try:
             ended = subprocess.run(
                 self._command,
-                input=config,
+                input=asked,
                 cwd=ROOT,
                 env=THREADS | os.environ,
                 capture_output=True,

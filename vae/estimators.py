@@ -1,7 +1,8 @@
 """The ELBO's two terms of one image taken apart: in closed form, by sampling, by their gradients, and at their best.
 
 Everything here holds for one image x (1, C, H, W) with pixels in [0, 1] and any diagonal Gaussian q (1, D), whether the
-encoder said it or somebody moved it by hand. Terms are in nats per image, gradients in nats per unit of q's mean.
+encoder said it or somebody moved it by hand. Terms are in nats per image, gradients in nats per unit of q's mean. On other
+images `InputError` is raised. What is summed in double precision is on the CPU.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vae.device import moved, where_double_is
+from vae.inputs import as_one
 from vae.latent import BATCH
 from vae.model import IMAGE_SHAPE, VAE, Posterior
 
@@ -61,7 +64,7 @@ class Running:
 
 def running(draws: Tensor) -> Running:
     """The running mean of draws (K,): standard error after k draws = sqrt(sum of squared deviations / (k - 1) / k)."""
-    draws = draws.double().cpu()
+    draws = draws.cpu().double()
     count = torch.arange(1, len(draws) + 1, dtype=torch.float64)
     middle = draws.mean()  # the sums of squares cancel less around it
     sums, squares = (draws - middle).cumsum(0), (draws - middle).square().cumsum(0)
@@ -77,7 +80,7 @@ def running_kl(posterior: Posterior, samples: int, generator: torch.Generator) -
 
     log q(z) - log p(z) = sum over dimensions of z^2 / 2 - epsilon^2 / 2 - log variance / 2, with z = mean + sigma * epsilon
     """
-    posterior = Posterior(posterior.mean.double(), posterior.log_variance.double())
+    posterior = posterior.to(torch.empty(0, dtype=torch.double))
     epsilon = _draw_epsilon(posterior, samples, generator)
     z = posterior.sample(epsilon)
     return running((z.square() / 2 - epsilon.square() / 2 - posterior.log_variance / 2).sum(1))
@@ -91,6 +94,8 @@ def log_likelihood(model: VAE, x: Tensor, z: Tensor, batch: int = BATCH) -> Tens
 @torch.no_grad()
 def reconstruction_draws(model: VAE, x: Tensor, posterior: Posterior, samples: int, generator: torch.Generator) -> Tensor:
     """log p(x given z) at `samples` draws of z from q, (samples,); `running` makes their running mean."""
+    x = as_one(model.as_input(x))
+    posterior = posterior.to(x)
     return log_likelihood(model, x, posterior.sample(_draw_epsilon(posterior, samples, generator)))
 
 
@@ -99,7 +104,7 @@ def reconstruction_estimates(
 ) -> Tensor:
     """The reconstruction term E_q[log p(x given z)] estimated `repetitions` times from `samples` draws each, (repetitions,)."""
     draws = reconstruction_draws(model, x, posterior, samples * repetitions, generator)
-    return draws.view(repetitions, samples).double().mean(1)
+    return draws.cpu().view(repetitions, samples).double().mean(1)
 
 
 def pathwise_gradients(model: VAE, x: Tensor, posterior: Posterior, samples: int, generator: torch.Generator) -> Tensor:
@@ -107,6 +112,8 @@ def pathwise_gradients(model: VAE, x: Tensor, posterior: Posterior, samples: int
 
     gradient = d log p(x given z) / dz, because dz / dmean = 1 (Kingma and Welling 2014, section 2.4)
     """
+    x = as_one(model.as_input(x))
+    posterior = posterior.to(x)
     with torch.no_grad():
         z = posterior.sample(_draw_epsilon(posterior, samples, generator))
     return torch.cat([_slope(model, x, part) for part in z.split(BATCH)])
@@ -131,6 +138,8 @@ def score_function_gradients(
     a `baseline` the mean of the other draws, so that a draw's b does not depend on it and the gradient stays right on average
     (Kool, van Hoof and Welling 2019). Of log p(x given z) - b only what varies under q is left. Needs two draws for that.
     """
+    x = as_one(model.as_input(x))
+    posterior = posterior.to(x)
     epsilon = _draw_epsilon(posterior, samples, generator)
     values = log_likelihood(model, x, posterior.sample(epsilon))
     if baseline:
@@ -178,7 +187,7 @@ def summarise_gradients(gradients: Tensor) -> GradientSummary:
     """The summary of at least two single-draw gradients (K, D). Raises `ValueError` for fewer."""
     if len(gradients) < 2:
         raise ValueError(f"{len(gradients)} gradients have no variance; draw at least two")
-    gradients = gradients.detach().double().cpu()
+    gradients = gradients.detach().cpu().double()
     variance = gradients.var(0)
     return GradientSummary(gradients.mean(0), (variance / len(gradients)).sqrt(), variance)
 
@@ -217,8 +226,9 @@ def quadrature_gradient(
     """
     if posterior.mean.shape[1] > 2:
         raise ValueError(f"quadrature needs one or two latent dimensions and q has {posterior.mean.shape[1]}; use samples")
-    model, x = copy.deepcopy(model).double(), x.double()  # differences of log p, divided by sigma, lose single precision
-    posterior = Posterior(posterior.mean.double(), posterior.log_variance.double())
+    model = copy.deepcopy(where_double_is(model)).double()  # differences of log p, divided by sigma, lose single precision
+    x = as_one(model.as_input(x))
+    posterior = posterior.to(x)
     spacing, change = 1.0, math.inf
     gradient = _trapezoidal_gradient(model, x, posterior, spacing)
     while spacing > finest and change > tolerance * max(1.0, gradient.abs().max().item()):
@@ -250,4 +260,4 @@ def bits_per_pixel(log_evidence: float, pixels: int = math.prod(IMAGE_SHAPE)) ->
 def _draw_epsilon(posterior: Posterior, samples: int, generator: torch.Generator) -> Tensor:
     """`samples` standard normal epsilons for one posterior (1, D), (samples, D), where the posterior is."""
     size = posterior.mean.shape[1]
-    return torch.randn(samples, size, generator=generator, device=generator.device).to(posterior.mean)
+    return moved(torch.randn(samples, size, generator=generator, device=generator.device), posterior.mean)

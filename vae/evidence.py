@@ -13,7 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vae.device import where_double_is
 from vae.guess import Guess
+from vae.inputs import as_one
 from vae.joint import Decoded, EvidenceError, Joint
 from vae.kept import Kept
 from vae.latent import BATCH
@@ -78,8 +80,8 @@ class PlaneQuadrature:
 
     Make it once for a run and ask it for one image or many; several threads can ask at once. Lattices and tiles (see
     `vae.tiles`) go into `kept`, which several runs can share, or else into one of its own with `KEPT` bytes; without `tiles`
-    every place is decoded. `offset` (2,) moves the lattice, for a second one with other points. Raises `EvidenceError` where
-    the latent space is not a plane.
+    every place is decoded. `offset` (2,) moves the lattice, for a second one with other points. It computes where the model
+    is, or on the CPU where that device has no double precision. Raises `EvidenceError` where the latent space is not a plane.
     """
 
     def __init__(
@@ -92,8 +94,8 @@ class PlaneQuadrature:
         kept: Kept | None = None,
     ) -> None:
         check_plane(model)
-        self.model, self._kept = model, Kept(KEPT) if kept is None else kept
-        self.joint = Joint(model, self._kept if tiles else None)
+        self.model, self._kept = where_double_is(model), Kept(KEPT) if kept is None else kept
+        self.joint = Joint(self.model, self._kept if tiles else None)
         self._lay_out(spacing, extent, offset)
 
     def _lay_out(self, spacing: float, extent: float, offset: tuple[float, float]) -> None:
@@ -181,7 +183,7 @@ class PlaneQuadrature:
 
         Without a window it is the rectangle that leaves out a 10,000th of the mass to each side, and a little more.
         """
-        cells: list[Cells] = []
+        image, cells = as_one(self.joint.pixels(image)), []
         evidence = self.log_evidence(image, tolerance, finest, on_cells=cells.append).log_evidence.item()
         z, shares = torch.cat([part.z for part in cells]), torch.cat([part.log_mass for part in cells]).softmax(0)
         mean = shares @ z
@@ -190,7 +192,7 @@ class PlaneQuadrature:
         steps = (torch.arange(size, device=z.device) + 0.5) / size
         z1, z2 = (lower[axis] + (upper - lower)[axis] * steps for axis in (0, 1))
         points = torch.cartesian_prod(z2, z1).flip(1)
-        log_density = self.joint.log_prob(self.joint.decode(points), self.joint.pixels(image))[0].double() - evidence
+        log_density = self.joint.log_prob(self.joint.decode(points), image)[0].double() - evidence
         spacing = (upper - lower) / size
         density = log_density.exp().view(size, size)
         mass = (density.sum() * spacing.prod()).item()
@@ -235,13 +237,15 @@ def log_evidence(model: VAE, images: Tensor, progress: Callable[[Iterable], Iter
     """log p(x) of images (N, C, H, W) in [0, 1] by quadrature over the plane, (N,), in nats.
 
     For what was reached, or to ask more than once, make a `PlaneQuadrature`. Raises `EvidenceError` where the latent space
-    is not a plane.
+    is not a plane, and `InputError` on images of another shape or range.
     """
+    images = model.as_input(images)  # before the plane is decoded for nothing
     return PlaneQuadrature(model).log_evidence(images, progress=progress).log_evidence
 
 
 def true_posterior(model: VAE, image: Tensor, size: int = 64, window: Tensor | None = None) -> TruePosterior:
     """p(z given x) of one image (1, C, H, W) on a grid; see `PlaneQuadrature.true_posterior`."""
+    image = as_one(model.as_input(image))
     return PlaneQuadrature(model).true_posterior(image, size, window)
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from vae.derivatives import along
+from vae.device import in_double
 from vae.latent import make_grid
 from vae.model import VAE, Posterior
 from vae.plane import Plane
@@ -30,7 +31,7 @@ def aggregate_density(posterior: Posterior, plane: Plane, extent: float, size: i
     posteriors narrower than a cell count as much as wide ones. On a strip it is the density of a alone, per unit of a,
     the same in every row.
     """
-    edges = torch.linspace(-extent, extent, size + 1)
+    posterior, edges = posterior.on_cpu, torch.linspace(-extent, extent, size + 1)
     width = 2 * extent / size
     means = plane.project(posterior.mean)
     covariances = plane.project_covariance(posterior.log_variance.exp())
@@ -118,10 +119,11 @@ def _pixel_derivatives(model: VAE, z: Tensor, plane: Plane) -> Tensor:
 def _stretch(derivatives: Tensor) -> Tensor:
     """sqrt(det J^T J) (N,), for the columns of J as (1 or 2, N, 784): a length, or the area of a parallelogram."""
     # In double precision, for nearly parallel columns leave a small difference of large numbers
-    products = torch.einsum("anp,bnp->nab", derivatives.double(), derivatives.double())
+    derivatives = in_double(derivatives)
+    products = torch.einsum("anp,bnp->nab", derivatives, derivatives)
     return torch.linalg.det(products).clamp_min(0).sqrt()
 
 
 def nearest(points: Tensor, z: Tensor, count: int) -> Tensor:
     """Indices of the `count` of `points` (N, D) nearest to z (D,), the nearest first; all N where there are fewer."""
-    return (points - z).square().sum(1).argsort(stable=True)[:count]
+    return (points - z.to(points)).square().sum(1).argsort(stable=True)[:count]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vae.device import where_double_is
 from vae.joint import NOT_FINITE, EvidenceError, log_prior
 from vae.latent import BATCH
 from vae.model import VAE, Posterior
@@ -92,9 +93,10 @@ def importance_log_evidence(model: VAE, images: Tensor, samples: int, generator:
 
     The standard error is that of the mean weight over the mean weight (the delta method). It knows nothing of a peak that no
     ascent found, which happens to badly explained images in wide latent spaces. Raises `EvidenceError` where the encoder or the
-    decoder gives no finite numbers.
+    decoder gives no finite numbers, and `InputError` on images of another shape or range.
     """
-    images = images.to(model.device)
+    model = where_double_is(model)
+    images = model.as_input(images)
     begun = _best_of_groups_of_prior_draws(model, images, generator)
     parts = [_one(model, image, start, samples, generator) for image, start in zip(images.split(1), begun, strict=True)]
     return ImportanceEstimate(*(torch.stack(column) for column in zip(*parts, strict=True)))
@@ -119,7 +121,7 @@ def _best_of_groups_of_prior_draws(model: VAE, images: Tensor, generator: torch.
 def _one(model: VAE, image: Tensor, begun: Tensor, samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     proposal = _proposal(model, image, begun, generator)
     z = proposal.sample(samples, generator)
-    log_weights = (log_joint(model, image, z) - proposal.log_prob(z)).double().cpu()
+    log_weights = (log_joint(model, image, z) - proposal.log_prob(z)).cpu().double()
     best = log_weights.max()
     if not best.isfinite():
         raise EvidenceError(NOT_FINITE)

@@ -36,8 +36,8 @@ class Joint:
         self.tiles = Tiles(self._parameters, model.likelihood, kept) if kept else None
 
     def pixels(self, images: Tensor) -> Tensor:
-        """The images in the model's precision, where the model is."""
-        return images.to(self.like)
+        """The images in the model's precision, where the model is. Raises `InputError` on other shapes and ranges."""
+        return self.model.as_input(images)
 
     @torch.no_grad()
     def decode(self, z: Tensor, exactly: bool = False) -> Decoded:

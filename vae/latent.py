@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vae.data import pixels
 from vae.elbo import Terms, kl_to_prior
+from vae.inputs import as_stored
 from vae.model import VAE, Posterior
 
 LAYOUTS = ("linear", "quantile")
@@ -48,8 +49,9 @@ def encode_images(model: VAE, images: Tensor, seed: int = 0, batch: int | None =
     """Codes of uint8 images (N, C, H, W), a batch at a time.
 
     The one sample of z per image is drawn from `seed`, so that two calls differ by the model alone. The KL term is exact.
+    Raises `InputError` on images of another shape or type.
     """
-    generator = torch.Generator(device=model.device).manual_seed(seed)
+    images, generator = as_stored(images), torch.Generator(device=model.device).manual_seed(seed)
     means, log_variances, reconstructions = [], [], []
     for part in images.split(batch or batch_for(model.device)):
         x = pixels(part.to(model.device))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from vae import data, frames
 from vae.config import RunConfig
 from vae.data import Dataset
-from vae.device import choose_device, tune_process
+from vae.device import choose_device, refusals, tune_process
 from vae.distributed import Ranks, device_of_rank
 from vae.errors import RunError, TrainingError, describe
 from vae.report import Report
@@ -42,6 +42,7 @@ class Leader:
     ) -> None:
         self.folder, self.config, self.ranks = folder, config, ranks
         self.device = device_of_rank(choose_device(device))
+        self.about_device = " ".join(refusals()) if device == "auto" else ""
         tune_process(config.training.precision, self.device)
         self.on_report, self.asked_by_caller = on_report, should_stop
         self.steering = Steering()
@@ -193,7 +194,7 @@ class Leader:
             self._note()
         self.last_look = time.monotonic()
         try:
-            self.steering, notice = self.folder.read_steering(), ""
+            self.steering, notice = self.folder.read_steering(), self.about_device
         except RunError as error:
             notice = str(error)
         if notice != self.status.notice:

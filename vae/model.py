@@ -6,18 +6,18 @@ import dataclasses
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
 from vae.config import ModelConfig
+from vae.device import moved
 from vae.errors import ConfigError
+from vae.inputs import IMAGE_SHAPE, as_codes, as_pixels
 from vae.likelihood import likelihood_of
 from vae.lookup import Lookup
-
-IMAGE_SHAPE = (1, 28, 28)
-"""Channels, height and width of every image, of every data set."""
 
 MOST_PARAMETERS = 100_000_000
 ACTIVATIONS = {"relu": nn.ReLU, "silu": nn.SiLU, "gelu": nn.GELU, "tanh": nn.Tanh}
@@ -38,6 +38,15 @@ class Posterior:
     def sample(self, epsilon: Tensor) -> Tensor:
         """z = mean + exp(log_variance / 2) * epsilon, for standard normal `epsilon` of shape (..., N, D)."""
         return self.mean + self.standard_deviation * epsilon
+
+    def to(self, like: Tensor) -> Posterior:
+        """The same in the precision of a tensor, where that is."""
+        return Posterior(moved(self.mean, like), moved(self.log_variance, like))
+
+    @property
+    def on_cpu(self) -> Posterior:
+        """The same on the CPU."""
+        return Posterior(self.mean.cpu(), self.log_variance.cpu())
 
 
 class FourierFeatures(nn.Module):
@@ -148,8 +157,16 @@ class VAE(nn.Module):
         """Where the weights are."""
         return self.mean_head.weight.device
 
-    def encode(self, images: Tensor) -> Posterior:
-        """q(z given x) of images (N, C, H, W) in [0, 1]; mean and log variance are (N, D)."""
+    def as_input(self, images: Tensor | np.ndarray) -> Tensor:
+        """Images (N, C, H, W) in [0, 1] as this model takes them: where its weights are. Raises `InputError` on others."""
+        return as_pixels(images, self.mean_head.weight)
+
+    def encode(self, images: Tensor | np.ndarray) -> Posterior:
+        """q(z given x) of images (N, C, H, W) in [0, 1]; mean and log variance are (N, D). Raises `InputError` on others."""
+        return self.posterior_of(self.as_input(images))
+
+    def posterior_of(self, images: Tensor) -> Posterior:
+        """As `encode`, of images that are known to be such as `as_input` gives: the device is not waited for."""
         if self.lookup is None:
             return self._posterior(self.encoder(images), images.dtype)
         self.lookup.ensure_fresh(self.decode_parameters, self.likelihood)
@@ -184,8 +201,9 @@ class VAE(nn.Module):
             return functional_call(self.decoder, weights, (z,)).to(z.dtype)
         return self.decoder(z).to(z.dtype)
 
-    def decode(self, z: Tensor) -> Tensor:
-        """Mean pixels in [0, 1], (N, C, H, W), of z (N, D)."""
+    def decode(self, z: Tensor | np.ndarray) -> Tensor:
+        """Mean pixels in [0, 1], (N, C, H, W), of z (N, D). Raises `InputError` on other shapes."""
+        z = as_codes(z, self.config.latent, self.mean_head.weight)
         return self.likelihood.mean(self.decode_parameters(z))
 
     def begin_with(self, other: VAE) -> None:

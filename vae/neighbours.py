@@ -6,21 +6,23 @@ import torch
 from torch import Tensor
 
 from vae.data import pixels
+from vae.inputs import as_labels, as_stored
 
 IMAGES_AT_A_TIME = 10_000
 
 
 class PixelNeighbours:
-    """Labelled uint8 images (N, C, H, W) to look for neighbours among."""
+    """Labelled uint8 images (N, C, H, W) to look for neighbours among, on one device. Raises `InputError` on others."""
 
     def __init__(self, images: Tensor, labels: Tensor) -> None:
-        self.images, self.labels = images.flatten(1), labels
+        self.images = as_stored(images).flatten(1)
+        self.labels = as_labels(labels, images)
 
     def nearest_labels(self, images: Tensor, count: int) -> Tensor:
         """The labels of the `count` nearest images of each of uint8 `images` (M, C, H, W), nearest first, (M, count)."""
-        wanted = pixels(images).flatten(1)
-        best = torch.full((len(wanted), count), torch.inf)
-        labels = torch.full((len(wanted), count), -1)
+        wanted = pixels(as_stored(images)).flatten(1)
+        best = wanted.new_full((len(wanted), count), torch.inf)
+        labels = self.labels.new_full((len(wanted), count), -1)
         for part, named in zip(self.images.split(IMAGES_AT_A_TIME), self.labels.split(IMAGES_AT_A_TIME), strict=True):
             there = pixels(part)
             distances = there.square().sum(1) - 2 * wanted @ there.T  # but for what is the same for all of them

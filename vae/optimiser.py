@@ -9,12 +9,23 @@ from torch import nn
 from torch.optim.adamw import adamw
 
 
+def ask_no_other_device(optimiser: torch.optim.Optimizer, device: torch.device) -> None:
+    """Let an optimiser with weights elsewhere leave a GPU alone that torch sees, for it may be one that does not compute.
+
+    torch asks it at every step whether this is being recorded, wherever the weights are.
+    """
+    if device.type != "cuda":
+        for name in ("_accelerator_graph_capture_health_check", "_cuda_graph_capture_health_check"):  # by torch's version
+            setattr(optimiser, name, lambda: None)
+
+
 class AdamW(torch.optim.AdamW):
     """torch's, fused where the device can; Adam where there is no `weight_decay`."""
 
     def __init__(self, parameters: Iterable[nn.Parameter], device: torch.device, learning_rate: float, weight_decay: float):
         super().__init__(parameters, lr=learning_rate, weight_decay=weight_decay, fused=device.type in ("cpu", "cuda"))
         self._direct = device.type == "cpu"
+        ask_no_other_device(self, device)
 
     def update(self) -> None:
         """As `step`, to the last bit. On a CPU it goes straight to the update.

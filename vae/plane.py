@@ -46,19 +46,21 @@ class Plane:
 
     def project(self, z: Tensor) -> Tensor:
         """Coordinates (N, 2) of points z (N, D)."""
-        return (z - self.centre) @ self.directions.T
+        return (z - self.centre.to(z)) @ self.directions.to(z).T
 
     def project_covariance(self, variance: Tensor) -> Tensor:
         """Covariances (N, 2, 2) of the coordinates, for diagonal covariances given as variances (N, D)."""
-        return torch.einsum("ad,nd,bd->nab", self.directions, variance, self.directions)
+        directions = self.directions.to(variance)
+        return torch.einsum("ad,nd,bd->nab", directions, variance, directions)
 
     def points(self, coordinates: Tensor, through: Tensor) -> Tensor:
         """z (N, D) at coordinates (N, 2), in the slice through the point `through` (D,)."""
-        return through + (coordinates - self.project(through[None])) @ self.directions
+        through = through.to(coordinates)
+        return through + (coordinates - self.project(through[None])) @ self.directions.to(coordinates)
 
     def rest(self, z: Tensor) -> Tensor:
         """The point (D,) at the origin of the slice through z (D,): the same for all z of one slice."""
-        return self.points(torch.zeros(1, 2), z)[0]
+        return self.points(z.new_zeros(1, 2), z)[0]
 
 
 def plane_of_axes(latent: int, first: int = 0, second: int = 1) -> Plane:
@@ -72,12 +74,13 @@ def plane_of_axes(latent: int, first: int = 0, second: int = 1) -> Plane:
 
 
 def plane_of_principal_components(means: Tensor) -> Plane:
-    """The plane of the two first principal components of the codes' means (N, D), with D and N at least 2.
+    """The plane of the two first principal components of the codes' means (N, D), with D and N at least 2, on the CPU.
 
     Each direction's sign is chosen so that its largest entry is positive: the same codes always give the same plane.
     """
     if means.shape[1] < 2 or len(means) < 2:
         raise ConfigError(f"Principal components need two dimensions and two codes, not {tuple(means.shape)}; choose axes.")
+    means = means.cpu()
     centre = means.mean(0)
     directions = torch.linalg.svd(means - centre, full_matrices=False).Vh[:2]
     largest = directions.gather(1, directions.abs().argmax(1, keepdim=True))

@@ -53,7 +53,7 @@ class Lattice:
 
     def points(self, blocks: Tensor, level: int) -> Tensor:
         """Centres of the cells of blocks (B, 2), whole numbers, as z (4 B, 2) in double precision."""
-        cells = 2 * blocks[:, None].double() + CELLS.double()
+        cells = 2 * blocks[:, None].double() + CELLS.to(self.origin)
         return (self.origin + cells * self.spacing / 2**level).flatten(0, 1)
 
     def blocks(self, z: Tensor, level: int = 0) -> Tensor:

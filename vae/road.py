@@ -43,7 +43,7 @@ def make_road(model: VAE, start: Tensor, end: Tensor, steps: int = 49) -> Road:
     if steps < 2:
         raise ValueError(f"steps is {steps}; a road has two ends, so ask for at least 2")
     t = torch.linspace(0, 1, steps).view(-1, 1)
-    z = torch.lerp(start, end, t)
+    z = torch.lerp(start.cpu(), end.cpu(), t)
     means = model.decode(z.to(model.device)).cpu()  # all in one batch, so that both kinds agree to the last bit at the ends
     return Road(z, to_uint8(means), to_uint8(torch.lerp(means[0], means[-1], t.view(-1, 1, 1, 1))))
 

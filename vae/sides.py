@@ -21,6 +21,7 @@ from torch import Tensor
 from vae.elbo import kl_to_prior
 from vae.evidence import PlaneQuadrature
 from vae.expectation import reconstruction_term
+from vae.inputs import as_one
 from vae.joint import Joint
 from vae.model import Posterior
 from vae.quadrature import Lattice, evaluate, integrate
@@ -62,9 +63,9 @@ def sides(quadrature: PlaneQuadrature, image: Tensor, q: Posterior) -> Sides:
 
     KL(q to p(z given x)) = E_q[log q(z) - log p(x, z)] + log of the integral of p(x, z), on q's own lattice
     """
-    x = quadrature.joint.pixels(image)
-    reconstruction = reconstruction_term(quadrature.model, x, Posterior(q.mean.to(x), q.log_variance.to(x)))
-    q = Posterior(q.mean.double().to(x.device), q.log_variance.double().to(x.device))
+    x = as_one(quadrature.joint.pixels(image))
+    reconstruction = reconstruction_term(quadrature.model, x, q.to(x))
+    q = q.to(x.double())
     log_ratio, change = _expected_log_ratio(quadrature.joint, x, q)
     log_normaliser, last = _own_normaliser(quadrature, x, q)
     kl_to_posterior = log_ratio + log_normaliser

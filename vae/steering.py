@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from vae.config import MOST_EPOCHS, check_beta, check_learning_rate
+from vae.config import MOST_EPOCHS, check_beta, check_learning_rate, take_plain_numbers
 from vae.errors import ConfigError
 
 BY_HAND = ("beta", "learning_rate")
@@ -28,6 +28,7 @@ class Steering:
     stop: bool = False
 
     def __post_init__(self) -> None:
+        take_plain_numbers(self)
         if self.beta is not None:
             check_beta(self.beta)
         if self.learning_rate is not None:

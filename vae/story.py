@@ -11,6 +11,7 @@ from torch import Tensor
 from vae.data import pixels
 from vae.elbo import kl_to_prior
 from vae.expectation import error_of_one_sample, reconstruction_term
+from vae.inputs import as_one, as_stored
 from vae.latent import decode_points
 from vae.model import VAE, Posterior
 
@@ -51,11 +52,14 @@ class Samples:
 
 @torch.no_grad()
 def story_of(model: VAE, image: Tensor) -> Story:
-    """The story of one uint8 image (1, C, H, W); its terms are those of `vae.sides` where the latent space is a plane."""
-    x = pixels(image.to(model.device))
+    """The story of one uint8 image (1, C, H, W); its terms are those of `vae.sides` where the latent space is a plane.
+
+    Raises `InputError` on others.
+    """
+    x = pixels(as_one(as_stored(image))).to(model.device)
     posterior = model.encode(x)
     term = reconstruction_term(model, x, posterior)
-    return Story(_on_cpu(posterior), term.value, kl_to_prior(posterior).item(), term.error, term.samples)
+    return Story(posterior.on_cpu, term.value, kl_to_prior(posterior).item(), term.error, term.samples)
 
 
 def story_of_code(model: VAE, posterior: Posterior, reconstruction: float) -> Story:
@@ -68,9 +72,5 @@ def draw_samples(model: VAE, posterior: Posterior, count: int, seed: int) -> Sam
     """`count` samples of one posterior (1, D); the same seed gives the same epsilons."""
     generator = torch.Generator().manual_seed(seed)
     epsilon = torch.randn(count, posterior.mean.shape[1], generator=generator)
-    z = posterior.sample(epsilon)
+    z = posterior.on_cpu.sample(epsilon)
     return Samples(epsilon, z, decode_points(model, z))
-
-
-def _on_cpu(posterior: Posterior) -> Posterior:
-    return Posterior(posterior.mean.cpu(), posterior.log_variance.cpu())

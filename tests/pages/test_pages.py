@@ -189,7 +189,7 @@ def test_the_form_says_what_it_cannot_do(runs):
 
 
 def test_a_model_too_large_for_an_estimate_is_told_in_one_sentence_and_can_be_started(runs, monkeypatch):
-    monkeypatch.setattr(resources, "estimate", lambda config: Estimate(problem="No estimate: too large."))
+    monkeypatch.setattr(resources, "estimate", lambda config, device: Estimate(problem="No estimate: too large."))
     app = open_page("pages/train.py")
     assert [warning.value for warning in app.warning] == ["No estimate: too large."] and not app.error
     assert not next(button for button in app.button if button.label == "Start training").disabled

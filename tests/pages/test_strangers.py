@@ -75,7 +75,7 @@ def test_a_visitor_cannot_go_on_with_a_run_or_start_rename_delete_one(runs, beyo
 
 
 def test_no_processor_is_taken_by_what_a_visitor_fills_in(runs, beyond, monkeypatch):
-    monkeypatch.setattr(resources, "estimated_seconds", lambda *anything: pytest.fail("an estimate was made"))
+    monkeypatch.setattr(resources, "estimate", lambda *anything: pytest.fail("an estimate was made"))
     app = open_page("pages/train.py", run="small")
     assert not app.exception and owner.SENTENCE in shown(app)
 

@@ -369,3 +369,9 @@ def test_a_download_ends_in_its_place_where_a_link_leads_to_another_disk(tmp_pat
 
 def test_pixels_are_in_the_unit_interval():
     assert data.pixels(torch.tensor([0, 51, 255], dtype=torch.uint8)).tolist() == pytest.approx([0, 0.2, 1])
+
+
+@pytest.mark.parametrize("load", [data.load, data.load_held_out, data.load_split])
+def test_an_unknown_split_is_refused_and_not_taken_for_the_test_split(load):
+    with pytest.raises(DataError, match="split 'validatoin' is unknown; choose one of (test|train), "):
+        load("digits", "validatoin")

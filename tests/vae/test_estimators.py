@@ -44,6 +44,9 @@ class LinearDecoder(nn.Module):
         self.weight, self.bias = nn.Parameter(weight), nn.Parameter(torch.linspace(0, 1, 784, dtype=torch.float64))
         self.likelihood = UnboundedGaussian()
 
+    def as_input(self, x: Tensor) -> Tensor:
+        return x.to(self.weight)
+
     def decode_parameters(self, z: Tensor) -> Tensor:
         return (z @ self.weight.T + self.bias).view(-1, 1, 28, 28)
 

@@ -50,6 +50,9 @@ class Linear(nn.Module):
     def device(self) -> torch.device:
         return self.weight.device
 
+    def as_input(self, x: torch.Tensor) -> torch.Tensor:
+        return x.to(self.weight)
+
     def decode_parameters(self, z: torch.Tensor) -> torch.Tensor:
         return (z @ self.weight.T + self.bias).view(-1, 1, 2, 3)
 

@@ -7,6 +7,7 @@ import sys
 import pytest
 import torch
 
+from tests.broken_gpu import give_gpus
 from tests.conftest import ROOT, small_config
 from vae.config import ModelConfig, RunConfig, TrainingConfig
 from vae.data import Dataset, pixels
@@ -291,8 +292,7 @@ def test_auto_chooses_a_device_that_is_there_and_others_are_refused():
 
 
 def test_a_gpu_that_is_not_among_those_here_is_refused(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    give_gpus(monkeypatch, 2)
     assert [choose_device(name).index for name in ("cuda", "cuda:0", "cuda:1")] == [None, 0, 1]
     for name in ("cuda:2", "cuda:7", "cuda:256"):  # torch takes the last for cuda:0
         with pytest.raises(ConfigError, match=f"'{name}' is not available here; choose auto or one of cuda:0 to cuda:1,.* cpu"):

@@ -63,7 +63,7 @@ def chain_levels(steps: int) -> Tensor:
 
 def first_step_variance(denoise: Denoise, u: Tensor, least: Tensor, generator: torch.Generator) -> float:
     """The variance of p(z given z_1) = N(D, variance I) that fits codes u (N, D) best: the mean squared error of D."""
-    x = u + least * torch.randn(u.shape, generator=generator)
+    x = u + least.to(u) * _normal(u, generator)
     with torch.no_grad():
         return (u - denoise(x, least.to(u).expand(len(u), 1))).square().mean().item()
 
@@ -104,18 +104,23 @@ def _steps(
     diffusion, simple = torch.zeros(2, count, dtype=torch.double)
     if len(levels) == 1:
         return diffusion, simple
-    lower, upper = levels[:-1].double(), levels[1:].double()
+    lower, upper = levels[:-1].cpu().double(), levels[1:].cpu().double()
     expected = ((upper / lower).square() - 1) / (1 + upper.square())
     shares = (expected / expected.sum() + 1 / len(expected)) / 2  # no step is left out
     for _ in range(draws):
         step = _drawn(shares, count, generator)
         r, s = lower[step], upper[step]
-        u = posterior.sample(torch.randn(posterior.mean.shape, generator=generator))
+        u = posterior.sample(_normal(posterior.mean, generator))
         level = s.to(u)[:, None]
-        squares = (u - denoise(u + level * torch.randn(u.shape, generator=generator), level)).square().sum(1).double()
+        squares = (u - denoise(u + level * _normal(u, generator), level)).square().sum(1).cpu().double()
         diffusion += (r**-2 - s**-2) * squares / 2 / shares[step] / draws
         simple += squares / s.square() / posterior.mean.shape[1] / shares[step] / len(shares) / draws
     return diffusion, simple
+
+
+def _normal(like: Tensor, generator: torch.Generator) -> Tensor:
+    """Standard normal numbers in the shape of a tensor, where that is."""
+    return torch.randn(like.shape, generator=generator, device=generator.device).to(like)
 
 
 def _drawn(shares: Tensor, count: int, generator: torch.Generator) -> Tensor:
@@ -131,16 +136,16 @@ def _first_step(
     """E[log q(u given x) - log N(u; D(x_1), variance I)] of each image, (N,)."""
     squares = torch.zeros(len(posterior.mean), dtype=torch.double)
     for _ in range(draws):
-        u = posterior.sample(torch.randn(posterior.mean.shape, generator=generator))
-        x = u + least * torch.randn(u.shape, generator=generator)
-        squares += (u - denoise(x, least.expand(len(u), 1))).square().sum(1).double() / draws
+        u = posterior.sample(_normal(posterior.mean, generator))
+        x = u + least * _normal(u, generator)
+        squares += (u - denoise(x, least.expand(len(u), 1))).square().sum(1).cpu().double() / draws
     log_likelihood = -(squares / variance + posterior.mean.shape[1] * math.log(2 * math.pi * variance)) / 2
-    return negative_entropy(posterior).double() - log_likelihood
+    return negative_entropy(posterior).cpu().double() - log_likelihood
 
 
 def _prior_term(posterior: Posterior, level: Tensor) -> Tensor:
     """E over q(u given x) of KL(q(z_T given u) to N(0, I)), (N,); q(z_T given u) = N(alpha u, sigma^2 I)."""
-    alpha, sigma = signal_share(level).double(), noise_share(level).double()
-    square = (posterior.mean.square() + posterior.log_variance.exp()).sum(1).double()
+    alpha, sigma = signal_share(level).cpu().double(), noise_share(level).cpu().double()
+    square = (posterior.mean.square() + posterior.log_variance.exp()).sum(1).cpu().double()
     latent = posterior.mean.shape[1]
     return (alpha.square() * square + latent * (sigma.square() - 1 - 2 * sigma.log())) / 2

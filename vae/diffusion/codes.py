@@ -35,10 +35,10 @@ class LabelledCodes:
         return LabelledCodes(Posterior(self.posterior.mean[index], self.posterior.log_variance[index]), self.labels[index])
 
     def draw(self, count: int, seed: int = 0) -> Tensor:
-        """z (count, D) of `count` different images, or of all where they are fewer: one draw from each posterior."""
+        """z (count, D) of `count` different images, or of all where they are fewer: a draw from each posterior, on the CPU."""
         generator = torch.Generator().manual_seed(seed)
-        chosen = self.select(torch.randperm(len(self), generator=generator)[:count])
-        return chosen.posterior.sample(torch.randn(chosen.posterior.mean.shape, generator=generator))
+        chosen = self.select(torch.randperm(len(self), generator=generator)[:count]).posterior.on_cpu
+        return chosen.sample(torch.randn(chosen.mean.shape, generator=generator))
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,11 @@ class Standard:
 
     def to_standard(self, z: Tensor) -> Tensor:
         """u of z (..., D)."""
-        return (z - self.centre) / self.scale
+        return (z - self.centre.to(z)) / self.scale
 
     def to_latent(self, u: Tensor) -> Tensor:
         """z of u (..., D)."""
-        return self.centre + self.scale * u
+        return self.centre.to(u) + self.scale * u
 
     def posterior(self, posterior: Posterior) -> Posterior:
         """The same posteriors of u."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
+from vae.config import take_plain_numbers
 from vae.errors import ConfigError
 
 
@@ -33,6 +34,7 @@ class PriorConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        take_plain_numbers(self)
         whole = {
             "steps": (1, 1_000_000), "batch_size": (1, 65_536), "width": (8, 4096), "layers": (1, 32), "features": (1, 4096),
             "seed": (0, 2**31 - 1),

@@ -57,6 +57,11 @@ class Denoiser(nn.Module):
         self.blocks = nn.ModuleList(Block(config.width) for _ in range(config.layers))
         self.leave = nn.Linear(config.width, config.latent)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.waves.device
+
     def guided(self, label: int | None = None, weight: float = 1.0) -> Denoise:
         """D for all classes together, or led to one by classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598).
 

@@ -19,7 +19,7 @@ def gaussian_denoiser(mean: Tensor, covariance: Tensor) -> Denoise:
 
     D(x; s) = mean + covariance (covariance + s^2 I)^-1 (x - mean)
     """
-    variances, axes = torch.linalg.eigh(covariance)
+    variances, axes = (part.to(mean) for part in torch.linalg.eigh(covariance.cpu()))
 
     def denoise(x: Tensor, level: Tensor) -> Tensor:
         along = (x - mean) @ axes

@@ -76,15 +76,15 @@ class Figures:
 
 
 def draw_diffusion(denoiser: Denoiser, standard: Standard, count: int, seed: int = 0, steps: int = CHAIN) -> Tensor:
-    """z (count, D) from the prior by the ancestral chain."""
+    """z (count, D) from the prior by the ancestral chain, on the CPU."""
     generator = torch.Generator().manual_seed(seed)
-    noise = torch.randn(count, denoiser.config.latent, generator=generator)
+    noise = torch.randn(count, denoiser.config.latent, generator=generator).to(denoiser.device)
     ways = sample(denoiser.guided(), noise, reverse_levels(steps), "ancestral", generator)
-    return standard.to_latent(ways.codes)
+    return standard.to_latent(ways.codes.cpu())
 
 
 def measure(run: Run, denoiser: Denoiser, standard: Standard, sets: CodeSets, seed: int = 0) -> Figures:
-    """The figures of a denoiser on the CPU. Held-out codes are used for nothing else."""
+    """The figures of a denoiser. Held-out codes are used for nothing else."""
     count = min(MOST_CODES, len(sets.train), len(sets.held_out))
     samples = draws(denoiser, standard, sets, count, seed)
     held_out = sets.held_out.draw(count, seed + 1)
@@ -112,7 +112,8 @@ def densities(
 ) -> tuple[Tensor, Tensor]:
     """log p(z) in nats of `count` codes under the prior's ODE and under N(0, I), (count,) each."""
     z = codes.draw(count, seed)
-    density = log_density(denoiser.guided(), standard.to_standard(z), steps) - z.shape[1] * math.log(standard.scale)
+    u = standard.to_standard(z).to(denoiser.device)
+    density = log_density(denoiser.guided(), u, steps) - z.shape[1] * math.log(standard.scale)
     return density, log_prior(z).double()
 
 

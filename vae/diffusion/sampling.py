@@ -72,7 +72,8 @@ def _ancestral_step(denoise: Denoise, x: Tensor, s: Tensor, r: Tensor, generator
     if r == 0:
         return expected
     kept = (r / s).square()
-    epsilon = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
+    where = x.device if generator is None else generator.device
+    epsilon = torch.randn(x.shape, generator=generator, device=where, dtype=x.dtype).to(x.device)
     return expected + kept * (x - expected) + r * (1 - kept).clamp_min(0).sqrt() * epsilon
 
 
@@ -95,22 +96,23 @@ def log_density(
 ) -> Tensor:
     """log p(u) in nats, (N,), of standardised codes (N, D) under the ODE run from N(0, I) down to noise level `stop`.
 
-    By the change of variables along the way back to noise, with l = log s (Song et al. 2021, equation 39):
+    The result is in double precision on the CPU. By the change of variables along the way back to noise, with l = log s (Song
+    et al. 2021, equation 39):
 
         log p(u) = log N(z_T; 0, I) + D log alpha_T + integral over l of (D - trace of dD/dx),   dx / dl = x - D(x; s)
 
     in `steps` steps of Heun's method. The trace is exact: one derivative for each dimension.
     """
     logs = torch.linspace(math.log(stop), math.log(GREATEST), steps + 1, dtype=torch.double)
-    x, gained = codes, torch.zeros(len(codes), dtype=torch.double, device=codes.device)
+    x, gained = codes, torch.zeros(len(codes), dtype=torch.double)
     for here, there in progress(list(itertools.pairwise(logs))):
         step = (there - here).item()
         slope, growth = _flow(denoise, x, here.exp())
         slope_there, growth_there = _flow(denoise, x + step * slope, there.exp())
         x = x + step * (slope + slope_there) / 2
-        gained += step * (growth + growth_there).double() / 2
+        gained += step * (growth + growth_there).cpu().double() / 2
     alpha = signal_share(logs[-1].exp())
-    z = (alpha * x).double()
+    z = (alpha * x).cpu().double()
     log_normal = -(z.square().sum(1) + z.shape[1] * math.log(2 * math.pi)) / 2
     return log_normal + z.shape[1] * alpha.log() + gained
 

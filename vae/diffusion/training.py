@@ -21,6 +21,7 @@ from vae.diffusion.config import PriorConfig
 from vae.diffusion.denoiser import Denoiser, DenoiserConfig
 from vae.diffusion.process import GREATEST, LEAST
 from vae.errors import TrainingError
+from vae.optimiser import ask_no_other_device
 
 STEPS_TO_WARM_UP = 50
 REPORTS = 100
@@ -71,7 +72,9 @@ class PriorTrainer:
         self.raw.waves.copy_(_waves(shape, config))
         self.raw.to(self.device)
         self.denoiser = copy.deepcopy(self.raw).eval()
-        self.optimiser = torch.optim.Adam(self.raw.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
+        fused = self.device.type in ("cpu", "cuda")
+        self.optimiser = torch.optim.Adam(self.raw.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), fused=fused)
+        ask_no_other_device(self.optimiser, self.device)
 
     def reports(self, should_stop: Callable[[], bool] = lambda: False) -> Iterator[PriorReport]:
         """Train to the end, or until `should_stop()`, and report a hundred times on the way.

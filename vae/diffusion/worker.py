@@ -30,11 +30,12 @@ SECONDS_BETWEEN_SAVES = 2.0
 CODES_FOR_VARIANCE = 5000
 
 
-def start_process(run: RunFolder) -> subprocess.Popen:
+def start_process(run: RunFolder, device: str = "auto") -> subprocess.Popen:
     """Train a run's prior in a process of its own, which outlives the one that starts it. Raises `RunError`."""
     folder = PriorFolder.in_training(run)
     folder.queue(run)
-    return launch(["diffuse", "--queued", "--run", str(run.path.resolve())], folder)
+    words = ["diffuse", "--queued", "--run", str(run.path.resolve()), "--device", device]
+    return launch(words, folder)
 
 
 def train_prior(
@@ -75,16 +76,17 @@ class _Worker:
     ) -> None:
         self.run_folder, self.folder, self.config = run, folder, config
         self.on_report, self.asked_by_caller = on_report, should_stop
-        self.device = choose_device(device)
-        tune_process("fp32", self.device)
+        self.asked_device, self.device = device, torch.device("cpu")
         self.last_save = time.monotonic()
         self.status = dataclasses.replace(
-            folder.read_status(as_written=True), device=str(self.device), host=socket.gethostname(), total_steps=config.steps
+            folder.read_status(as_written=True), host=socket.gethostname(), total_steps=config.steps
         )
 
     def work(self) -> Status:
         try:
-            self._note(state="running", message="Encoding the training images.")
+            self.device = choose_device(self.asked_device)
+            tune_process("fp32", self.device)
+            self._note(state="running", device=str(self.device), message="Encoding the training images.")
             run = load_run(self.run_folder.path)
             return self._train(run, codes_of(run))
         except (KeyboardInterrupt, SystemExit):
