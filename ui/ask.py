@@ -24,7 +24,7 @@ from vae.config import (
     RunConfig,
     TrainingConfig,
 )
-from vae.errors import ExplorerError, describe
+from vae.errors import ExplorerError, describe, telling_of_memory
 from vae.recipes import RECIPES, recipe
 from vae.run import RunFolder, check_name, list_runs, runs_folder
 from vae.worker import start_process
@@ -173,8 +173,9 @@ def duration(seconds: float) -> str:
 def _start(request: Request) -> None:
     """Write what is asked into a new folder and start the process that trains it."""
     try:
-        folder = RunFolder.create(runs_folder() / request.name, request.config)
-        start_process(folder)
+        with telling_of_memory():
+            folder = RunFolder.create(runs_folder() / request.name, request.config)
+            start_process(folder)
     except (ExplorerError, OSError) as error:
         st.session_state[MESSAGE] = describe(error)
         return

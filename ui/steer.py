@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vae.config import RunConfig, TrainingConfig
-from vae.errors import ExplorerError, describe
+from vae.errors import ExplorerError, describe, telling_of_memory
 from vae.run import RunFolder
 from vae.status import Status
 from vae.steering import Steering
@@ -164,7 +164,8 @@ def _start(folder: RunFolder) -> None:
 def attempt(action: Callable[[], object]) -> None:
     """Do what a button asks; what goes wrong is told at the next drawing."""
     try:
-        action()
+        with telling_of_memory():
+            action()
     except (ExplorerError, OSError) as error:
         st.session_state[MESSAGE] = describe(error)
 

@@ -8,7 +8,6 @@ import os
 import sys
 from pathlib import Path
 
-import torch
 import tqdm
 
 from vae import data
@@ -19,7 +18,7 @@ from vae.diffusion.figures import Figures
 from vae.diffusion.training import PriorReport
 from vae.diffusion.worker import train_prior
 from vae.distributed import device_of_rank, join_ranks, leave, under_torchrun
-from vae.errors import ConfigError, ExplorerError, RunError, describe
+from vae.errors import ConfigError, ExplorerError, RunError, describe, telling_of_memory
 from vae.evaluation import evaluate_evidence, evaluate_run
 from vae.report import Report
 from vae.run import Run, RunFolder, list_runs, load_run, runs_folder
@@ -34,8 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit status: 0, or 2 after one sentence on stderr."""
     options = _parser().parse_args(arguments)
     try:
-        options.command(options)
-    except (ExplorerError, OSError, torch.OutOfMemoryError) as error:
+        with telling_of_memory():
+            options.command(options)
+    except (ExplorerError, OSError) as error:
         print(f"vae: {describe(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

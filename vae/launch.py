@@ -8,6 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from vae import files
+
 ROOT = Path(__file__).resolve().parents[1]
 
 THREADS = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
@@ -17,7 +19,7 @@ woken for every product of matrices. GNU's, which torch has on Linux, spins for 
 
 def launch(words: Sequence[str], log: Path) -> subprocess.Popen:
     """Start `python -m vae ...`, which outlives the one that starts it; what it prints goes to `log`."""
-    with log.open("ab") as file:
+    with files.open_regular(log, "ab") as file:
         return subprocess.Popen(
             [sys.executable, "-m", "vae", *words],
             cwd=ROOT,

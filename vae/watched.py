@@ -12,7 +12,7 @@ from pathlib import Path
 import filelock
 
 from vae import files, locks
-from vae.errors import RunError
+from vae.errors import RunError, describe
 from vae.status import Status
 
 SECONDS_TO_GET_THE_LOCK = 5.0
@@ -85,6 +85,16 @@ class WatchedFolder:
             raise files.cannot_write(path, error) from error
         with lock:
             yield
+
+    @contextlib.contextmanager
+    def telling_of_failure(self) -> Iterator[None]:
+        """Where something fails that was to lead to a training, let the status say so: nobody waits for it."""
+        try:
+            yield
+        except Exception as error:
+            with contextlib.suppress(Exception):
+                self.write_status(dataclasses.replace(self._read_status(), state="failed", message=describe(error)))
+            raise
 
     def is_locked(self) -> bool:
         """Whether a process on this machine is writing here; looking keeps nobody out. Raises `OSError` where we may not know."""

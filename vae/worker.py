@@ -29,7 +29,8 @@ def start_process(folder: RunFolder, device: str = "auto") -> subprocess.Popen:
     What the process prints goes to trainer.log in the folder; it queues behind other trainings beside it.
     """
     words = ["train", "--resume", "--queue", "--run", str(folder.path.resolve()), "--device", device]
-    return launch(words, folder.path / "trainer.log")
+    with folder.telling_of_failure():
+        return launch(words, folder.path / "trainer.log")
 
 
 def train_run(

@@ -34,7 +34,8 @@ def start_process(run: RunFolder) -> subprocess.Popen:
     """Train a run's prior in a process of its own, which outlives the one that starts it. Raises `RunError`."""
     folder = PriorFolder.in_training(run)
     folder.queue(run)
-    return launch(["diffuse", "--queued", "--run", str(run.path.resolve())], folder.path / "trainer.log")
+    with folder.telling_of_failure():
+        return launch(["diffuse", "--queued", "--run", str(run.path.resolve())], folder.path / "trainer.log")
 
 
 def train_prior(
@@ -91,7 +92,7 @@ class _Worker:
             self._note(state="stopped", message="Ended at once.", host="")
             raise
         except BaseException as error:
-            with contextlib.suppress(RunError):  # a full disk is the very reason, perhaps
+            with contextlib.suppress(Exception):  # a full disk or memory is the very reason, perhaps
                 self._note(state="failed", message=describe(error), host="")
             raise
 
