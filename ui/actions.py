@@ -14,7 +14,7 @@ from vae import upkeep
 from vae.config import RunConfig
 from vae.diffusion import worker as prior_worker
 from vae.diffusion.folder import PriorFolder
-from vae.errors import ExplorerError, describe
+from vae.errors import ExplorerError, describe, telling_of_memory
 from vae.run import RunFolder, check_name, runs_folder
 from vae.size import bytes_on_disk
 from vae.worker import start_process
@@ -109,7 +109,8 @@ def delete(folder: RunFolder) -> None:
 def attempt(action: Callable[[], object], about: str = RUN) -> None:
     """Do what a button asks; what goes wrong is told at the next drawing."""
     try:
-        action()
+        with telling_of_memory():
+            action()
     except (ExplorerError, OSError) as error:
         st.session_state[f"{MESSAGE} {about}"] = describe(error)
 

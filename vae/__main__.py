@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
-import torch
 import tqdm
 from torch import Tensor
 
@@ -21,7 +20,7 @@ from vae.diffusion.figures import Figures
 from vae.diffusion.training import PriorReport
 from vae.diffusion.worker import train_prior
 from vae.distributed import device_of_rank, join_ranks, leave, under_torchrun
-from vae.errors import ConfigError, ExplorerError, RunError, describe
+from vae.errors import ConfigError, ExplorerError, RunError, describe, telling_of_memory
 from vae.evaluation import Evaluation, EvidenceEvaluation, evaluate_evidence, evaluate_run, held_out_sets
 from vae.launch import give_way
 from vae.report import Report
@@ -34,8 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit status: 0, or 2 after one sentence on stderr."""
     options = _parser().parse_args(arguments)
     try:
-        options.command(options)
-    except (ExplorerError, OSError, torch.OutOfMemoryError) as error:
+        with telling_of_memory():
+            options.command(options)
+    except (ExplorerError, OSError) as error:
         print(f"vae: {describe(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -1,6 +1,9 @@
 """The one kind of error that is meant to be read by a user."""
 
+import contextlib
+import errno
 import re
+from collections.abc import Iterator
 
 import torch
 
@@ -28,18 +31,54 @@ class TrainingError(ExplorerError):
     """A training could not go on."""
 
 
+class TooLittleMemory(ExplorerError):
+    """Something does not fit into the memory that there is."""
+
+
+MEMORY_WORDS = ("allocate memory", "not enough memory", "start new thread", "failed to map segment")
+"""What torch and Python say as a plain `RuntimeError`, and the system as an `ImportError`, where the memory is full."""
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether this says, in whichever way, that there is too little memory."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    return isinstance(error, (RuntimeError, ImportError)) and any(words in str(error) for words in MEMORY_WORDS)
+
+
+@contextlib.contextmanager
+def telling_of_memory() -> Iterator[None]:
+    """Raise `TooLittleMemory` in place of what says the same in many ways. It decorates functions, too."""
+    try:
+        yield
+    except (MemoryError, RuntimeError, ImportError, OSError) as error:
+        if not lacks_memory(error):
+            raise
+        raise TooLittleMemory(describe(error)) from error
+
+
 def describe(error: BaseException) -> str:
     """One sentence for any error: an `ExplorerError` as it is, an `OSError` by its reason, others by their kind."""
     if isinstance(error, ExplorerError):
         return str(error)
     if isinstance(error, torch.OutOfMemoryError):
-        return _out_of_memory(str(error))
+        return _full_gpu(str(error))
+    if lacks_memory(error):
+        return _full_memory(str(error))
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'A file'} cannot be used: {error.strerror}."
     return f"{type(error).__name__}: {error}"
 
 
-def _out_of_memory(words: str) -> str:
+def _full_memory(words: str) -> str:
+    wanted = re.search(r"allocate (\d+) bytes", words)
+    seen = f" ({int(wanted[1]) / 1e6:,.0f} MB more are wanted)" if wanted else ""
+    return f"This machine's memory is full{seen}; ask for a smaller batch or model, or close other programs."
+
+
+def _full_gpu(words: str) -> str:
     """torch's own words are a paragraph; these are its two figures."""
     wanted, free = (re.search(pattern, words) for pattern in (r"allocate ([\d.]+ \w+)", r"of which ([\d.]+ \w+) is free"))
     seen = f" ({wanted[1]} wanted, {free[1]} free)" if wanted and free else ""

@@ -35,9 +35,9 @@ def open_regular(path: Path, mode: str = "rb", largest: int | None = None) -> Bi
     try:
         seen = os.fstat(file.fileno())
         if not stat.S_ISREG(seen.st_mode):
-            raise OSError(errno.EINVAL, "it is a pipe or a device")
+            raise OSError(errno.EINVAL, "it is a pipe or a device", str(path))
         if largest is not None and seen.st_size > largest:
-            raise OSError(errno.EFBIG, f"it has {seen.st_size:,} bytes, and at most {largest:,} belong there")
+            raise OSError(errno.EFBIG, f"it has {seen.st_size:,} bytes, and {largest:,} are the most", str(path))
     except OSError:
         file.close()
         raise

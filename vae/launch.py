@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from vae import files
 from vae.errors import RunError, describe
 from vae.paths import ROOT, as_variables
 from vae.watched import WatchedFolder
@@ -34,7 +35,7 @@ def launch(words: Sequence[str], folder: WatchedFolder) -> subprocess.Popen:
     What it prints goes to trainer.log. Where it ends before it holds the folder, its reason is noted there at once.
     """
     log = folder.path / "trainer.log"
-    with noting_failed_start(folder), log.open("ab") as file:
+    with noting_failed_start(folder), files.open_regular(log, "ab") as file:
         printed_before = file.seek(0, os.SEEK_END)
         process = subprocess.Popen(
             [sys.executable, "-m", "vae", *words],
@@ -78,7 +79,7 @@ def _note(folder: WatchedFolder, reason: str) -> None:
 
 def _last_words(log: Path, printed_before: int) -> str:
     """The last line that this process printed; for an exception that nobody expected it is its kind and its reason."""
-    with contextlib.suppress(OSError), log.open("rb") as file:
+    with contextlib.suppress(OSError), files.open_regular(log) as file:
         end = file.seek(0, os.SEEK_END)
         file.seek(max(printed_before, end - LONGEST_LAST_WORDS))
         lines = file.read().decode(errors="replace").split("\n")

@@ -67,7 +67,7 @@ class Leader:
             self._end("stopped", "Ended at once; resume it to go on from the last saved step.")
             raise
         except BaseException as error:
-            with contextlib.suppress(RunError):  # a full disk is the very reason, perhaps
+            with contextlib.suppress(Exception):  # a full disk or memory is the very reason, perhaps
                 self._end("failed", describe(error))
                 self._forget_steering()  # what was set by hand may be the reason too
             raise

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from vae import data, files, frames, metrics
 from vae.config import FORMAT, RunConfig
-from vae.errors import ConfigError, RunError
+from vae.errors import ConfigError, RunError, telling_of_memory
 from vae.frames import Frame
 from vae.metrics import MetricsFollower
 from vae.model import VAE, build_model, parameters_of
@@ -50,6 +50,7 @@ class Run:
     step: int
 
 
+@telling_of_memory()
 def load_run(path: str | Path, device: torch.device | str = "cpu") -> Run:
     """The run in a folder with its latest weights. Raises `RunError` on anything missing, foreign, damaged or newer."""
     folder = RunFolder(path)
@@ -92,6 +93,7 @@ class RunFolder(SteeredFolder):
     # What was asked
 
     @classmethod
+    @telling_of_memory()
     def create(cls, path: str | Path, config: RunConfig) -> RunFolder:
         """A new run, queued, with its initial weights. The folder appears whole or not at all.
 

@@ -37,6 +37,8 @@ class SteeredFolder(WatchedFolder):
 
     def steer_where_unasked(self, **changes: object) -> None:
         """Ask for what nobody has asked otherwise, fields of `Steering`."""
+        if not changes:
+            return
         with self._changing_steering() as before:
             asked = {name: value for name, value in changes.items() if getattr(before, name) is None}
             if asked:
@@ -69,4 +71,5 @@ class SteeredFolder(WatchedFolder):
 
     def forget_requests(self) -> None:
         """Take back what was asked of a training that has ended."""
-        files.patiently(lambda: (self.path / "control.json").unlink(missing_ok=True))
+        with contextlib.suppress(OSError):  # a folder in its place, say: no wish, which the next training says
+            files.patiently(lambda: (self.path / "control.json").unlink())

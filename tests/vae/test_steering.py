@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import os
 import shutil
 import threading
 
@@ -11,7 +12,7 @@ import torch
 
 import vae
 from tests.conftest import command, small_config, wait_until
-from vae import files
+from vae import files, locks
 from vae.errors import ConfigError, RunError, TrainingError
 from vae.run import RunFolder, load_run
 from vae.steering import Steering
@@ -347,3 +348,49 @@ def test_a_run_that_was_deleted_is_not_steered_into_being(small_run):
     with pytest.raises(RunError, match="there no longer"):
         small_run.steer(beta=2.0)
     assert not small_run.path.exists()
+
+
+@pytest.mark.parametrize("spoil", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_a_training_goes_on_beside_a_control_file_that_is_none_and_says_so(training, spoil):
+    folder = training.folder
+    training.until_step(8)
+    spoil(folder.path / "control.json")
+    wait_until(lambda: "control.json cannot be read" in folder.read_status(as_written=True).notice, "the sentence")
+    step = folder.read_status(as_written=True).step
+    training.until_step(step + 8)
+    if spoil is os.mkdir:
+        (folder.path / "control.json").rmdir()  # a wish takes the place of the others by itself
+
+
+def test_a_finished_training_is_finished_whatever_lies_at_control_json(tmp_path):
+    folder = RunFolder.create(tmp_path / "run", small_config())
+    (folder.path / "control.json").mkdir()
+    assert train_run(folder).state == "finished" and folder.read_status().state == "finished"
+
+
+def test_a_folder_in_place_of_the_control_file_is_said_to_be_in_the_way(tmp_path):
+    folder = RunFolder.create(tmp_path / "run", small_config())
+    (folder.path / "control.json").mkdir()
+    with pytest.raises(RunError, match="control.json cannot be written .*move away what is in its place") as caught:
+        folder.steer(beta=2.0)
+    assert "make room" not in str(caught.value)
+
+
+def test_a_lock_that_somebody_keeps_is_waited_for_a_while_and_then_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(vae.steered, "SECONDS_TO_GET_THE_LOCK", 0.1)
+    folder = RunFolder.create(tmp_path / "run", small_config())
+    with locks.acquire(folder.path / "control.lock", 0):
+        with pytest.raises(RunError, match="has held .*control.lock"):
+            folder.steer(beta=2.0)
+        assert folder.read_steering() == Steering()
+    folder.steer(beta=2.0)
+    assert folder.read_steering().beta == 2.0
+
+
+def test_whoever_waits_for_a_turn_can_be_stopped_while_the_queue_is_kept_from_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(vae.turn, "SECONDS_TO_GET_THE_LOCK", 0.05)
+    folder = RunFolder.create(tmp_path / "run", small_config())
+    with locks.acquire(tmp_path / ".queue.lock", 0):
+        looks = iter(range(100))
+        assert train_run(folder, queue=True, should_stop=lambda: next(looks) > 3).state == "stopped"
+    assert train_run(folder, queue=True).state == "finished"

@@ -21,7 +21,7 @@ from vae.diffusion.config import PriorConfig
 from vae.diffusion.figures import measure
 from vae.diffusion.folder import Description, PriorFolder
 from vae.diffusion.training import PriorReport, PriorTrainer
-from vae.errors import RunError, describe
+from vae.errors import describe
 from vae.launch import launch, noting_failed_start
 from vae.run import Run, RunFolder, load_run
 from vae.status import Status
@@ -93,7 +93,7 @@ class _Worker:
             self._note(state="stopped", message="Ended at once.", host="")
             raise
         except BaseException as error:
-            with contextlib.suppress(RunError):  # a full disk is the very reason, perhaps
+            with contextlib.suppress(Exception):  # a full disk or memory is the very reason, perhaps
                 self._note(state="failed", message=describe(error), host="")
             raise
 
