@@ -34,9 +34,9 @@ def main() -> None:
 def page(version: RunVersion, run: vae.Run, problem: str | None) -> None:
     """Everything that moving q or choosing an image draws anew. `problem` is told above it."""
     resources.stay_current(version, RunVersion.now(run.folder))
+    shown = subject.subject_of(version, run, resources.frame_of(version))
     if state.problem() != problem:
         st.rerun()
-    shown = subject.subject_of(version, run, resources.frame_of(version))
     if shown is None:
         st.info(
             f"The equation is written for an image. {resources.how_to_get(run)}. Or draw a digit of your own on **Explore**."

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 import vae
-from ui import resources, state
+from ui import resources, state, unfit
 from ui.resources import RunVersion
 from ui.scene import own_image
 from ui.view import Point
@@ -72,6 +72,8 @@ def subject_of(version: RunVersion, run: vae.Run, frame: Frame | None) -> Subjec
         images = resources.held_out(run.config.dataset, run.config.held_out)
         if images is None:
             return None
+        if view.probe is not None and view.probe >= len(images):
+            state.report_of_address(unfit.about_image(view.probe, len(images)))
         probe = view.probe if view.probe is not None and view.probe < len(images) else 0
         image = images.images[probe : probe + 1]
         name = f"{html.escape(run.class_names[int(images.labels[probe])])} (image {probe:,})"
