@@ -107,7 +107,7 @@ def test_options_beside_resume_are_said_to_be_ignored_and_a_finished_run_says_ho
     finished = command("train", "--resume", "--run", folder)
     assert finished.returncode == 2 and "is finished; make it longer than its 2 epochs by --resume --lengthen" in finished.stderr
     assert "ignored" not in finished.stderr
-    words = ("--epochs", 99, "--bet=1", "--dataset", "mnist", "--device", "cpu")
+    words = ("--epochs", 99, "--beta=1", "--dataset", "mnist", "--device", "cpu")
     longer = command("train", "--resume", "--run", folder, "--lengthen", 3, *words)
     assert longer.returncode == 0 and "finished" in longer.stdout, longer.stderr
     names, _, rest = longer.stderr.removeprefix("vae: ").partition(" are ignored")
