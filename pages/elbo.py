@@ -33,9 +33,9 @@ def main() -> None:
 def page(version: RunVersion, run: vae.Run, problem: str | None) -> None:
     """Everything that moving q or choosing an image draws anew. `problem` is told above it."""
     resources.stay_current(version, RunVersion.now(run.folder))
+    shown = subject.subject_of(version, run, resources.frame_of(version))
     if state.problem() != problem:
         st.rerun()
-    shown = subject.subject_of(version, run, resources.frame_of(version))
     if shown is None:
         st.info(
             f"The equation is written for an image. {resources.why_absent(run)} Or draw a digit of your own on **Explore**."

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import streamlit as st
 
-from ui import memory, owner, state, webgl
+from ui import memory, owner, state, unfit, webgl
 from ui.scripts import script
 from ui.text import literally, plain
-from vae.errors import ConfigError, RunError
+from vae.errors import ConfigError, ExplorerError, RunError
 from vae.run import RunFolder, list_runs, runs_folder
 
 OPENS_ON = "mnist"
@@ -44,6 +45,8 @@ def begin(title: str, picks_run: bool = True, opens_on: str = OPENS_ON) -> RunFo
     folders = {folder.name: folder for folder in list_runs()}
     labels = {name: _label(folder) for name, folder in folders.items()}
     missing = _settle_choice(folders, opens_on)
+    if picks_run and folders and not missing:
+        _compare_with_address(folders[state.chosen_run()])
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="bar"):
         st.html('<span class="brand">VAE Latent Explorer</span>', width="content")
         for page, path in PAGES.items():
@@ -74,7 +77,10 @@ def _learn_who_is_here() -> None:
 
 
 BUTTONS = """<div><button type="button" title="Copy a link that reopens this view">Copy link</button>
-<button type="button" title="The other theme">Dark</button></div>"""
+<button type="button" title="The other theme">Dark</button></div>
+<dialog aria-label="Copy by hand"><form method="dialog">
+<p>The browser does not let this page copy. The address is selected here: press Ctrl and C, or ⌘ and C, and then Escape.</p>
+<input readonly aria-label="Address of this view"><button>Close</button></form></dialog>"""
 BUTTONS_CSS = """
 div { display: flex; gap: 0.5rem; }
 button {
@@ -84,6 +90,13 @@ button {
 }
 button:hover { border-color: var(--st-primary-color); color: var(--st-primary-color); }
 button:focus-visible { outline: 3px solid var(--st-primary-color); outline-offset: 2px; }
+dialog {
+  max-width: min(40rem, 90vw); font: 1rem var(--st-font); color: var(--st-text-color); background: var(--st-background-color);
+  border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius, 4px);
+}
+dialog p { margin: 0 0 0.75rem; }
+dialog form { display: flex; flex-wrap: wrap; gap: 0.5rem; }
+dialog input { flex: 1; min-width: 12rem; font: inherit; color: inherit; background: transparent; }
 """
 
 
@@ -119,6 +132,13 @@ def _settle_choice(folders: dict[str, RunFolder], opens_on: str) -> str | None:
         state.settle_run(preferred)
     st.session_state["run_picker"] = state.chosen_run()
     return problem
+
+
+def _compare_with_address(folder: RunFolder) -> None:
+    """Say what the address asks for and this run does not have, before it is passed over."""
+    with contextlib.suppress(ExplorerError):  # the page says so
+        config, class_names = folder.read_config()
+        state.report_of_address(unfit.sentence(state.view(), config, len(class_names)))
 
 
 def _label(folder: RunFolder) -> str:

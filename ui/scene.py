@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 import vae
-from ui import controls, resources, state
+from ui import controls, resources, state, unfit
 from ui.resources import RunVersion
 from ui.view import View
 from vae.frames import Frame
@@ -91,6 +91,8 @@ def settle(version: RunVersion) -> Scene:
 def _settle_point(run: vae.Run, frame: Frame | None, latent: int) -> None:
     """A point of another run's size becomes the origin; the code of an image is where the encoder puts it."""
     view = state.view()
+    if view.probe is not None and frame is not None and view.probe >= len(frame.labels):
+        state.report_of_address(unfit.about_image(view.probe, len(frame.labels)))
     z = view.z if len(view.z) == latent else (0.0,) * latent
     if view.own is not None:
         with torch.no_grad():

@@ -8,7 +8,7 @@ import streamlit as st
 
 from ui.view import Point, View, in_words, read_address
 
-RUN, VIEW, PROBLEM, UNTOUCHED = "chosen_run", "view", "address_problem", "untouched"
+RUN, VIEW, PROBLEM, UNTOUCHED, ADDRESSED = "chosen_run", "view", "address_problem", "untouched", "addressed"
 
 
 def chosen_run() -> str | None:
@@ -26,7 +26,7 @@ def is_untouched() -> bool:
 
 def choose_run(name: str) -> None:
     """Look at another run. The pinned point stays where it is, but is no longer any image's code."""
-    st.session_state[PROBLEM], st.session_state[UNTOUCHED] = None, False
+    st.session_state[PROBLEM], st.session_state[UNTOUCHED], st.session_state[ADDRESSED] = None, False, False
     settle_run(name)
 
 
@@ -57,13 +57,14 @@ def view() -> View:
     if VIEW not in st.session_state:
         st.session_state[VIEW], st.session_state[PROBLEM] = read_address(st.query_params.to_dict())
         st.session_state[UNTOUCHED] = st.session_state[VIEW] == View() and chosen_run() is None
+        st.session_state[ADDRESSED] = True
     return st.session_state[VIEW]
 
 
 def change(**changes: object) -> None:
     """Change what is looked at, as the visitor asks."""
     settle(**changes)
-    st.session_state[PROBLEM], st.session_state[UNTOUCHED] = None, False
+    st.session_state[PROBLEM], st.session_state[UNTOUCHED], st.session_state[ADDRESSED] = None, False, False
 
 
 def settle(**changes: object) -> None:
@@ -86,6 +87,18 @@ def problem() -> str | None:
 def report(sentence: str) -> None:
     """Say what could not be shown, until something is chosen."""
     st.session_state[PROBLEM] = sentence
+
+
+def is_from_address() -> bool:
+    """Whether all that is looked at is what the address asked for: nothing was chosen since."""
+    view()  # which reads the address
+    return st.session_state.get(ADDRESSED, False)
+
+
+def report_of_address(sentence: str | None) -> None:
+    """Say what the address asks for in vain, unless something else was said of it or something was chosen since."""
+    if sentence and is_from_address() and not problem():
+        report(sentence)
 
 
 def address() -> dict[str, str]:

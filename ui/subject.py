@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 import vae
-from ui import equation_resources, resources, state
+from ui import equation_resources, resources, state, unfit
 from ui.resources import RunVersion
 from ui.scene import own_image
 from ui.view import Point
@@ -72,6 +72,8 @@ def subject_of(version: RunVersion, run: vae.Run, frame: Frame | None) -> Subjec
         images = resources.held_out(run.config)
         if images is None:
             return None
+        if view.probe is not None and view.probe >= len(images):
+            state.report_of_address(unfit.about_image(view.probe, len(images)))
         is_there = view.probe is not None and view.probe < len(images)
         probe = view.probe if is_there else equation_resources.opening_image(version)
         image = images.images[probe : probe + 1]

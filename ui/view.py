@@ -8,6 +8,7 @@ import math
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from ui.text import literally
 
@@ -181,10 +182,15 @@ def _read_axes(text: str) -> str:
 
 
 def _read_runs(text: str) -> tuple[str, ...]:
-    names = tuple(text.split(","))
+    names = tuple(map(unquote, text.split(",")))
     if not all(names) or not len(set(names)) == len(names) <= MOST_RUNS:
         raise ValueError(text)
     return names
+
+
+def _write_runs(names: tuple[str, ...]) -> str:
+    """A folder that was named by hand may have a comma in its name."""
+    return ",".join(name.replace("%", "%25").replace(",", "%2C") for name in names)
 
 
 def _read_own(text: str) -> bytes:
@@ -199,8 +205,10 @@ def _write_own(grey: bytes) -> str:
     return base64.urlsafe_b64encode(zlib.compress(grey, 9)).decode()
 
 
+BY_POINTS = ", decimals with a point and a comma between numbers"
+
 FIELDS = {
-    "z": Field("z", "point; it should read like z=0.5,-1.2", _read_point, _write_point),
+    "z": Field("z", f"point; it should read like z=0.5,-1.2{BY_POINTS}", _read_point, _write_point),
     "image": Field("probe", "number of an image; it should read like image=7", _read_count),
     "own": Field("own", "image of one's own; copy the whole link", _read_own, _write_own),
     "original": Field("source", f"source of images; choose one of {', '.join(SOURCES)}", _one_of(SOURCES)),
@@ -213,12 +221,12 @@ FIELDS = {
     "cells": Field("cells", f"number of cells from {CELLS[0]} to {CELLS[1]}", _read_cells),
     "buttons": Field("buttons", "choice; it should read buttons=on", lambda text: ("on",).index(text) == 0, lambda _: "on"),
     "epsilon": Field("epsilon", "count; it should read like epsilon=3", _read_count),
-    "a": Field("start", "point; it should read like a=0.5,-1.2", _read_point, _write_point),
-    "b": Field("end", "point; it should read like b=0.5,-1.2", _read_point, _write_point),
-    "q": Field("q", "Gaussian; it should read like q=0.5,-1.2,0.05,0.03", _read_gaussian, _write_gaussian),
+    "a": Field("start", f"point; it should read like a=0.5,-1.2{BY_POINTS}", _read_point, _write_point),
+    "b": Field("end", f"point; it should read like b=0.5,-1.2{BY_POINTS}", _read_point, _write_point),
+    "q": Field("q", f"Gaussian; it should read like q=0.5,-1.2,0.05,0.03{BY_POINTS}", _read_gaussian, _write_gaussian),
     "pixels": Field("pixels", f"kind of pixels; choose one of {', '.join(PIXELS)}", _one_of(PIXELS)),
     "section": Field("section", f"section; choose one of {', '.join(SECTIONS)}", _one_of(SECTIONS)),
-    "runs": Field("runs", f"list of up to {MOST_RUNS} runs; it should read like runs=mnist,digits", _read_runs, ",".join),
+    "runs": Field("runs", f"list of up to {MOST_RUNS} runs; it should read like runs=mnist,digits", _read_runs, _write_runs),
     "picture": Field("picture", f"picture of runs; choose one of {', '.join(PICTURES)}", _one_of(PICTURES)),
     "scales": Field("own_scales", "choice; it should read scales=own", lambda text: ("own",).index(text) == 0, lambda _: "own"),
     "direction": Field("direction", f"direction; choose one of {', '.join(DIRECTIONS)}", _one_of(DIRECTIONS)),

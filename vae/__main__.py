@@ -13,7 +13,7 @@ import tqdm
 from torch import Tensor
 
 from vae import data
-from vae.arguments import add_config_arguments, add_prior_arguments, config_from, prior_config_from
+from vae.arguments import add_config_arguments, add_prior_arguments, config_from, given_options, prior_config_from
 from vae.config import BINARISE, DATASETS
 from vae.device import choose_device, tune_log1p
 from vae.diffusion.figures import Figures
@@ -31,7 +31,8 @@ from vae.worker import train_run
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit status: 0, or 2 after one sentence on stderr."""
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    options = _parser().parse_args(words, argparse.Namespace(words=words))
     try:
         with telling_of_memory():
             options.command(options)
@@ -121,10 +122,20 @@ def _begin(folder: RunFolder, options: argparse.Namespace, where: str) -> None:
         raise ConfigError("--lengthen goes with --resume; a new run takes its length from --epochs.")
     if not options.resume:
         RunFolder.create(folder.path, config_from(options))
+    elif ignored := given_options(options.words):
+        print(f"vae: {_about_ignored(ignored)}", file=sys.stderr, flush=True)
     if options.lengthen is not None:
         folder.lengthen(options.lengthen)
     config, _ = folder.read_config()
     print(f"{folder.path}: {config.model.architecture} on {config.dataset}, on {where}", flush=True)
+
+
+def _about_ignored(names: list[str]) -> str:
+    """That a run which is resumed keeps its settings, and how else they are changed."""
+    return (
+        f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} ignored, because a run that is resumed keeps its own settings; "
+        "make it longer by --lengthen, and change beta or the learning rate while it runs by python -m vae steer."
+    )
 
 
 class _ProgressBar:

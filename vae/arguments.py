@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from vae.config import (
@@ -69,6 +70,15 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     add("--warped", type=float, default=training.warped, metavar="S", help="train it on images bent this much too (default: 0)")
     add("--binarise", choices=BINARISE, help="black and white pixels, drawn at each look or once (default: grey ones)")
     add("--report-every", type=int, metavar="STEPS", help="(default: a hundred times an epoch)")
+
+
+def given_options(words: Sequence[str]) -> list[str]:
+    """Those of the options of `add_config_arguments` that stand among a command's words, those with their defaults too."""
+    parser = argparse.ArgumentParser(add_help=False)
+    add_config_arguments(parser)
+    names, not_given = vars(parser.parse_args([])), object()
+    found, _ = parser.parse_known_args(words, argparse.Namespace(**dict.fromkeys(names, not_given)))
+    return [f"--{name.replace('_', '-')}" for name, value in vars(found).items() if value is not not_given]
 
 
 def config_from(arguments: argparse.Namespace) -> RunConfig:

@@ -57,5 +57,12 @@ def _take_up(folder: RunFolder, stack: contextlib.ExitStack) -> RunConfig:
     folder.read_config()  # a missing or foreign folder is not given a lock file
     stack.enter_context(folder.lock())
     if folder.read_status(as_written=True).state == "finished":
-        raise RunError(f"{folder.path} is finished; start a new run to train on.")
+        raise RunError(f"{folder.path} is finished; {_how_to_train_on(folder)}.")
     return folder.read_config()[0]
+
+
+def _how_to_train_on(folder: RunFolder) -> str:
+    if not folder.can_go_on():
+        return "it was thinned and cannot be made longer, so start a new run"
+    epochs = folder.read_config()[0].training.epochs
+    return f"make it longer than its {epochs:,} epochs by --resume --lengthen EPOCHS, or start a new run"

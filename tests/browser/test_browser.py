@@ -159,3 +159,26 @@ def test_killing_the_server_loses_no_training(new_context, tmp_path):
     process.wait(60)
     assert folder.read_status().state == "stopped"
     assert vae.load_run(folder.path).step == folder.read_status().step
+
+
+REFUSES = """
+Object.defineProperty(navigator, 'clipboard', {value: {writeText: () => Promise.reject(new Error('denied'))}});
+document.execCommand = () => false;
+"""
+
+
+def test_an_address_that_the_browser_does_not_copy_is_shown_to_be_copied_by_hand(page, address):
+    page.add_init_script(REFUSES)
+    page.goto(f"{address}/train?run=digits&z=0.5000%2C-1.2500")
+    page.get_by_role("button", name="Copy link").click()
+    if os.environ.get("SHOT"): page.screenshot(path="/tmp/copy.png")
+    dialog = page.get_by_role("dialog", name="Copy by hand")
+    expect(dialog).to_contain_text("does not let this page copy")
+    field = dialog.get_by_role("textbox")
+    expect(field).to_have_value(page.url)
+    expect(field).to_be_focused()
+    assert field.evaluate("field => field.selectionEnd - field.selectionStart") == len(page.url)
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(page.get_by_role("button", name="Copy link")).to_be_visible()  # and nothing says that it was copied
+    assert page.faults == []

@@ -1,5 +1,6 @@
 """What holds for every page, and the Train page, without a browser."""
 
+import re
 import shutil
 import threading
 
@@ -318,3 +319,54 @@ def test_a_page_hears_that_its_visitor_left(runs, monkeypatch):
     settled.clear()
     clear_session_resource_cache("test session id")  # as Streamlit does when a session's websocket closes
     assert settled.wait(60)
+
+
+@pytest.mark.parametrize(
+    ("page", "query", "words"),
+    [
+        ("app.py", {"z": "0,5,-1,2"}, "asks for z of 4 numbers"),
+        ("app.py", {"image": "364"}, "held-out images have the numbers 0 to 363"),
+        ("app.py", {"a": "0,5,1,2"}, "asks for a of 4 numbers"),
+        ("pages/elbo.py", {"image": "364"}, "held-out images have the numbers 0 to 363"),
+        ("pages/replay.py", {"epoch": "3"}, "asks for epoch=3"),
+        ("pages/diffusion.py", {"class": "10"}, "asks for class=10"),
+    ],
+)
+def test_what_the_address_asks_for_and_the_run_lacks_is_told_until_something_is_chosen(runs, page, query, words):
+    app = open_page(page, run="small", **query)
+    assert not app.exception and len(app.warning) == 1 and words in app.warning[0].value
+    if page == "app.py":
+        app.number_input(key="z1").set_value(0.25).run()
+        assert not app.warning and not app.exception
+
+
+def test_a_run_of_another_size_that_is_chosen_by_hand_is_nobodys_slip(runs):
+    vae.RunFolder.create(runs / "wide", small_config(latent=8))
+    app = open_page(run="small", z="0.5,-1.2")
+    app.selectbox(key="run_picker").set_value("wide").run()
+    assert not app.exception and not app.warning
+
+
+def test_a_training_that_dies_as_it_starts_says_why_on_the_page(runs, tmp_path, monkeypatch):
+    (tmp_path / "packages").mkdir()
+    (tmp_path / "packages" / "tqdm.py").write_text("raise ImportError('libcudart.so.12: cannot open')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "packages"))
+    app = open_page("pages/train.py")
+    app.text_input(key="ask_name_digits-mlp-1").set_value("dies").run()
+    app.button(key="start").click().run()
+    folder = vae.RunFolder(runs / "dies")
+    wait_until(lambda: not folder.read_status().active, "the end", 50)
+    app.run()
+    assert not app.exception and any("ImportError: libcudart" in error.value for error in app.error), [e.value for e in app.error]
+
+
+def test_the_command_names_the_folder_that_is_used(runs, monkeypatch, tmp_path):
+    (tmp_path / "my runs").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VAE_RUNS", "my runs")
+    app = open_page("pages/train.py")
+    command = next(code.value for code in app.code if "vae train" in code.value)
+    assert command.endswith(f"--run '{tmp_path / 'my runs' / 'digits-mlp-1'}'")
+    monkeypatch.setenv("VAE_RUNS", "")
+    app.run()
+    assert re.search(r"--run checkpoints/digits-mlp-\d+$", next(code.value for code in app.code if "vae train" in code.value))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.vae.test_config import CONFIGS
-from vae.arguments import add_config_arguments, command_line, config_from
+from vae.arguments import add_config_arguments, command_line, config_from, given_options
 from vae.config import RunConfig
 from vae.errors import ConfigError
 
@@ -31,3 +31,17 @@ def test_without_options_it_is_the_default():
 def test_widths_have_to_be_whole_numbers():
     with pytest.raises(ConfigError, match="512,256"):
         parse(["--model", "mlp", "--encoder-widths", "wide,narrow"])
+
+
+@pytest.mark.parametrize(
+    ("words", "given"),
+    [
+        ([], []),
+        (["train", "--resume", "--run", "checkpoints/mine", "--device", "cpu", "--queue", "--lengthen", "9"], []),
+        (["train", "--epochs", "30", "--run", "x"], ["--epochs"]),
+        (["--beta=1", "--learning-r", "1", "--freeze-decoder"], ["--learning-rate", "--beta", "--freeze-decoder"]),
+        (["--dataset", "mnist", "--latent", "2"], ["--dataset", "--latent"]),  # though these are the defaults
+    ],
+)
+def test_options_that_were_given_are_known(words, given):
+    assert sorted(given_options(words)) == sorted(given)

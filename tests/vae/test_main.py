@@ -59,6 +59,7 @@ def test_the_command_line_and_the_functions_train_the_same(tmp_path):
         (("train", "--run", "{tmp}/x", "--beta", "nan"), "beta is nan"),
         (("train", "--run", "{tmp}/x", "--model", "mlp", "--encoder-widths", "9" * 12), "encoder width"),
         (("train", "--run", "{tmp}/a b"), "cannot be a run's folder"),
+        (("train", "--run", "{tmp}/a,b"), "'a,b' cannot be a run's folder; use up to 64 letters, digits"),
         (("train", "--run", "{tmp}/x", "--device", "abacus"), "'abacus' is not available"),
         (("train", "--run", "{tmp}/x", "--resume"), "is no run"),
         (("train", "--run", "/proc/x", "--dataset", "digits"), "cannot be written"),
@@ -99,3 +100,23 @@ def test_the_shipped_runs_are_listed():
 def test_one_draw_says_that_it_knows_no_error(small_run):
     result = command("evaluate", small_run.path, "--samples", 1)
     assert result.returncode == 0 and "nan" not in result.stdout and "sampling error" in result.stdout
+
+
+def test_options_beside_resume_are_said_to_be_ignored_and_a_finished_run_says_how_it_goes_on(small_run):
+    folder = small_run.path
+    finished = command("train", "--resume", "--run", folder)
+    assert finished.returncode == 2 and "is finished; make it longer than its 2 epochs by --resume --lengthen" in finished.stderr
+    assert "ignored" not in finished.stderr
+    words = ("--epochs", 99, "--beta=1", "--dataset", "mnist", "--device", "cpu")
+    longer = command("train", "--resume", "--run", folder, "--lengthen", 3, *words)
+    assert longer.returncode == 0 and "finished" in longer.stdout, longer.stderr
+    names, _, rest = longer.stderr.removeprefix("vae: ").partition(" are ignored")
+    assert set(names.split(", ")) == {"--dataset", "--beta", "--epochs"} and "--lengthen" in rest and "vae steer" in rest
+    assert RunFolder(folder).read_config()[0].training.epochs == 3
+
+
+def test_a_finished_run_that_was_thinned_is_not_said_to_go_on(small_run):
+    small_run.thin(2)
+    finished = command("train", "--resume", "--run", small_run.path)
+    assert finished.returncode == 2 and "was thinned and cannot be made longer" in finished.stderr
+    assert "--lengthen" not in finished.stderr

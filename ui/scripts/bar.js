@@ -2,17 +2,27 @@
 
 const MESSAGE_STAYS = 1600; // milliseconds
 
+// Whether the browser let it.
 const copy = async (text) => {
   try {
     await navigator.clipboard.writeText(text);
+    return true;
   } catch {
     // Clipboards are closed to pages that came by plain http from another machine: the old way still works there.
     const area = Object.assign(document.createElement('textarea'), { value: text });
     document.body.append(area);
     area.select();
-    document.execCommand('copy');
+    const copied = document.execCommand('copy');
     area.remove();
+    return copied;
   }
+};
+
+const letCopyByHand = (dialog, text) => {
+  const field = dialog.querySelector('input');
+  field.value = text;
+  dialog.showModal();
+  field.select();
 };
 
 // Streamlit takes a theme from the address, so a copied link keeps it.
@@ -41,7 +51,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
   for (const kind of ['pointerdown', 'focusin']) bar.addEventListener(kind, keepAddress, true);
   const [link, theme] = parentElement.querySelectorAll('button');
   link.onclick = async () => {
-    await copy(window.location.href);
+    if (!(await copy(window.location.href))) {
+      letCopyByHand(parentElement.querySelector('dialog'), window.location.href);
+      return;
+    }
     link.textContent = 'Copied';
     setTimeout(() => (link.textContent = 'Copy link'), MESSAGE_STAYS);
   };
