@@ -15,6 +15,7 @@ from streamlit.proto.Element_pb2 import Element
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
+OPTIONS = {"subprotocols": ["streamlit"], "max_size": None, "compression": None, "ping_interval": None}
 PATIENCE = 300.0
 """Seconds after which an answer counts as none."""
 
@@ -45,7 +46,7 @@ class Visitor:
 
     async def __aenter__(self) -> Visitor:
         address = f"ws://{self._server}/_stcore/stream"
-        self._socket = await websockets.connect(address, subprotocols=["streamlit"], max_size=None, compression=None)
+        self._socket = await websockets.connect(address, **OPTIONS)
         return self
 
     async def __aexit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:

@@ -43,16 +43,16 @@ class Crowd:
     megabytes: list[float] = field(default_factory=list)
 
 
-def resident_megabytes(process: int) -> float:
-    """What a process and those that it started hold in memory; 0 for one that has ended."""
+def resident_megabytes(process: int, what: str = "VmRSS") -> float:
+    """What a process holds in memory, and those that it started beside the libraries that they share; 0 once it has ended."""
     folder = Path(f"/proc/{process}")
     try:
         lines = (folder / "status").read_text().splitlines()
         children = [number for task in (folder / "task").iterdir() for number in (task / "children").read_text().split()]
     except OSError:
         return 0.0
-    own = next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS")), 0.0)
-    return own + sum(map(resident_megabytes, map(int, children)))
+    own = next((int(line.split()[1]) / 1024 for line in lines if line.startswith(what)), 0.0)
+    return own + sum(resident_megabytes(int(child), "RssAnon") for child in children)
 
 
 def ways(visitor: Visitor, runs: list[str], dice: random.Random) -> dict[str, list]:

@@ -16,11 +16,12 @@ from functools import cache
 
 import streamlit as st
 
-MALLOPT_MMAP_THRESHOLD, MALLOPT_ARENA_MAX = -3, -8
+MALLOPT_TRIM_THRESHOLD, MALLOPT_MMAP_THRESHOLD, MALLOPT_ARENA_MAX = -1, -3, -8
 """From glibc's malloc.h."""
 
-LARGE, HEAPS = 4 * 2**20, 2
-"""Bytes from which on a tensor has memory of its own, which goes back to the system with it; heaps for all that is smaller."""
+HEAPS, LARGE, AT_HAND = 2, 32 * 2**20, 64 * 2**20
+"""How many heaps there are; from how many bytes on a tensor has memory of its own, which goes back to the system with it; how
+many free ones stay at a heap's end. Most tensors of a question are smaller: the system need not blank new memory for them."""
 
 LARGE_QUESTIONS = threading.BoundedSemaphore(2)
 """To be held while hundreds of megabytes are computed with, and nothing that is cached is asked for: others may wait there."""
@@ -38,6 +39,7 @@ def bound_heaps() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(MALLOPT_ARENA_MAX, HEAPS)
         mallopt(MALLOPT_MMAP_THRESHOLD, LARGE)
+        mallopt(MALLOPT_TRIM_THRESHOLD, AT_HAND)
 
 
 def settle() -> None:

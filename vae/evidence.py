@@ -31,10 +31,11 @@ TOLERANCE = 0.001
 FINEST = 7
 """How often the spacing is halved at most."""
 
-KEPT, KEPT_FOR_A_DATA_SET = 800_000_000, 4_000_000_000
+KEPT, KEPT_FOR_A_DATA_SET = 600_000_000, 4_000_000_000
 """Bytes of decoded places that are kept at most: for an image at a time, and for thousands, which meet everywhere.
 
-A lattice has 147 MB, a tile 0.2 MB. An image whose code lies 40 from zero needs four lattices, and its tiles beside them.
+A lattice has 147 MB, a tile 0.2 MB. An image whose code lies 40 from zero needs four lattices; most images need one to three,
+and a few hundred tiles beside them.
 """
 
 WIDEST = 100.0

@@ -36,7 +36,7 @@ def test_the_evidence_is_the_same_with_a_guess_from_fewer_places(small_run, digi
         monkeypatch.setattr(PlaneQuadrature, "guess", guess)
 
         def counted(z: torch.Tensor, exactly: bool = False):
-            counts[-1] += len(z)
+            counts[-1] += 0 if exactly else len(z)  # the coarse lattices are decoded once, for both
             return decode(z, exactly)
 
         quadrature.joint.decode = counted
