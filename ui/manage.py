@@ -43,7 +43,8 @@ def _rename(folder: RunFolder) -> None:
 
 @st.dialog("Delete the run")
 def _delete(folder: RunFolder) -> None:
-    st.markdown(f"{literally(folder.name)} is deleted with its weights, frames and diffusion prior, and **cannot be had back**.")
+    words = "is deleted with its weights, frames and diffusion prior, and **cannot be had back**."
+    st.markdown(f"{literally(folder.name)} {words}")
     st.caption(MEANWHILE)
 
     def delete() -> None:

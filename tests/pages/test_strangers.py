@@ -63,7 +63,7 @@ def test_a_visitor_sees_the_buttons_of_a_training_and_cannot_press_them(runs, be
     folder.write_status(Status("paused", step=12, total_steps=24, host="another"))
     folder.steer(pause_at=0)
     app = open_page("pages/train.py", run="asleep")
-    assert pressed(app, "go_on", "one_batch", "one_epoch", "stop") == dict.fromkeys(("go_on", "one_batch", "one_epoch", "stop"), False)
+    assert not any(pressed(app, "go_on", "one_batch", "one_epoch", "stop").values())
 
 
 def test_a_visitor_cannot_go_on_with_a_run_or_start_rename_delete_one(runs, beyond):
@@ -200,7 +200,10 @@ class Tags(HTMLParser):
             self.asked.append(f"<{tag}>")
 
 
-PLAIN_TEXT = {"options", "rawValue", "rawValues", "placeholder", "default", "codeText", "alt", "json", "spec", "id", "elementId", "queryString"}
+PLAIN_TEXT = {
+    "options", "rawValue", "rawValues", "placeholder", "default", "codeText", "alt", "json", "spec", "id", "elementId",
+    "queryString",
+}  # fmt: skip
 """Fields that Streamlit shows as they are, or not at all; charts and components are looked at by themselves."""
 
 
@@ -236,7 +239,7 @@ def marked_up(sent: str) -> list[str]:
     """Words from outside with a tag in them, in a figure; components write names as text."""
     told = json.loads(sent or "{}")
     figure = json.loads(told["figure"]) if isinstance(told, dict) and "figure" in told else told
-    texts = strings({key: part for key, part in figure.items() if key in ("data", "layout")}) if isinstance(figure, dict) else []
+    texts = strings([figure.get("data"), figure.get("layout")]) if isinstance(figure, dict) else []
     notes = [str(note) for note in (told.get("notes") or [])] if isinstance(told, dict) else []
     return [text for text in texts + notes if "<img" in text and text not in (TAGS, LOADS, FOLDER)]
 
