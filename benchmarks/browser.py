@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,23 +40,28 @@ def open_browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def serve(script: Path = ROOT / "app.py", **variables: str) -> Iterator[str]:
-    """A Streamlit script served on a free port of this machine; yields its address."""
-    with served(script, **variables) as (address, _):
+def serve(script: Path = ROOT / "app.py", words: Sequence[str] = (), log: Path | None = None, **variables: str) -> Iterator[str]:
+    """A Streamlit script served on a free port of this machine, with more `words`; what it prints goes to `log`.
+
+    Yields its address.
+    """
+    with served(script, words, log, **variables) as (address, _):
         yield address
 
 
 @contextmanager
-def served(script: Path = ROOT / "app.py", **variables: str) -> Iterator[tuple[str, subprocess.Popen]]:
+def served(
+    script: Path = ROOT / "app.py", words: Sequence[str] = (), log: Path | None = None, **variables: str
+) -> Iterator[tuple[str, subprocess.Popen]]:
     """As `serve`, with the process that serves it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", str(script), "--server.headless=true", f"--server.port={port}"],
+        [sys.executable, "-m", "streamlit", "run", str(script), "--server.headless=true", f"--server.port={port}", *words],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT)} | variables,
-        stdout=subprocess.DEVNULL,
+        stdout=log.open("wb") if log else subprocess.DEVNULL,
         stderr=subprocess.STDOUT,
     )
     address = f"http://localhost:{port}"

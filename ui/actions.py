@@ -1,4 +1,4 @@
-"""All that a page can do to runs. Each is for the owner alone, and within this server's limits: here, wherever its button is."""
+"""All that a page can do to runs: for the owner alone and within this server's limits, wherever the button is."""
 
 from __future__ import annotations
 

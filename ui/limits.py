@@ -30,7 +30,7 @@ def check_run(config: RunConfig) -> None:
         raise _too_much(f"{config.training.epochs:,} epochs", f"{allowed.most_epochs:,}", "fewer", "--most-epochs")
     if parameters > allowed.most_parameters:
         raise _too_much(
-            f"A model of {parameters:,} parameters", f"{allowed.most_parameters:,}", "narrower or fewer layers", "--most-parameters"
+            f"A model of {parameters:,} parameters", f"{allowed.most_parameters:,}", "narrower layers", "--most-parameters"
         )
     if gigabytes > allowed.most_gigabytes:
         raise _too_much(
@@ -39,7 +39,7 @@ def check_run(config: RunConfig) -> None:
 
 
 def check_room(root: Path, size: float = 0.0) -> None:
-    """Raise `LimitError` where too many trainings are at work, or the disk of the folder `root` has no room for `size` bytes."""
+    """Raise `LimitError` where too many trainings are at work, or the disk of `root` has no room for `size` bytes."""
     allowed, active = settings.of_server(), count_active()
     if active >= allowed.most_trainings:
         raise LimitError(
@@ -49,8 +49,8 @@ def check_room(root: Path, size: float = 0.0) -> None:
     free = (shutil.disk_usage(root).free - size) / GIGABYTE
     if free < allowed.free_gigabytes:
         raise LimitError(
-            f"This would leave {max(free, 0):.1f} GB free on the disk, and {allowed.free_gigabytes:g} GB are to stay free: delete "
-            f"runs, or make room elsewhere; {MORE.format('--free-gigabytes')}."
+            f"This would leave {max(free, 0):.1f} GB free on the disk, and {allowed.free_gigabytes:g} GB are to stay free: "
+            f"delete runs, or make room elsewhere; {MORE.format('--free-gigabytes')}."
         )
 
 

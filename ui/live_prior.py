@@ -118,7 +118,8 @@ def show_past(folder: RunFolder, prior: PriorFolder) -> None:
     with words:
         source = "codes of the held-out images in its frames" if description.from_frame else "codes of the training images"
         seconds = f" in {duration(reports[-1].seconds)}" if reports else ""
-        st.html(f'<p class="lead"><b>{status.state}</b>: {status.step:,} steps{seconds} on {source}. {html.escape(status.message)}</p>')
+        message = html.escape(status.message)
+        st.html(f'<p class="lead"><b>{status.state}</b>: {status.step:,} steps{seconds} on {source}. {message}</p>')
         st.html(f'<p class="small">{ABOUT_THE_LOSS}</p>')
         st.code(_command(folder), language="bash")
         show_button(folder, again=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from ui import actions, owner, state
-from ui.text import literally
+from ui.text import literally, plain
 from vae.run import RunFolder
 from vae.upkeep import is_shipped
 
@@ -43,12 +43,13 @@ def _rename(folder: RunFolder) -> None:
 
 @st.dialog("Delete the run")
 def _delete(folder: RunFolder) -> None:
-    st.markdown(f"{literally(folder.name)} is deleted with its weights, frames and diffusion prior, and **cannot be had back**.")
+    words = "is deleted with its weights, frames and diffusion prior, and **cannot be had back**."
+    st.markdown(f"{literally(folder.name)} {words}")
     st.caption(MEANWHILE)
 
     def delete() -> None:
         actions.delete(folder)
         state.leave_run(folder.name)
 
-    if actions.button(st, f"Delete {literally(folder.name)}", "delete", delete, actions.UPKEEP, type="primary"):
+    if actions.button(st, f"Delete {plain(folder.name)}", "delete", delete, actions.UPKEEP, type="primary"):
         st.rerun()

@@ -96,7 +96,8 @@ def _panel_axes(figure: go.Figure, axis: str, domain: list[float], epochs: int, 
 
 def _line(figure: go.Figure, curve: Curve, term: str, axis: str, name: str) -> None:
     figure.add_scatter(
-        x=[report.epoch for report in curve.reports], y=curve.values(term), name=charted(curve.name), xaxis=f"x{axis}", yaxis=f"y{axis}",
+        x=[report.epoch for report in curve.reports], y=curve.values(term), name=charted(curve.name),
+        xaxis=f"x{axis}", yaxis=f"y{axis}",
         mode="lines+markers" if len(curve.reports) < 4 else "lines", marker={"size": 8},
         line={"color": palette.RUNS[curve.place], "dash": DASHES[curve.place], "width": 3},
         hovertemplate=f"{charted(curve.name)}, {name}<br>epoch %{{x}}<br><b>%{{y:.2f}}</b> nats per image<extra></extra>",

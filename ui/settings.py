@@ -1,4 +1,4 @@
-"""What whoever starts the server may set; each has a default: `streamlit run app.py -- --visitors-may-train --most-epochs 500`."""
+"""What whoever starts the server may set, each with a default: `streamlit run app.py -- --visitors-may-train`."""
 
 from __future__ import annotations
 

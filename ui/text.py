@@ -12,17 +12,17 @@ import string
 
 JOINER = "\u2060"
 """Takes no room and breaks no line, but parts what Streamlit would look up in finished text, which escapes do not hide from it:
-icons, emoji, colours, addresses."""
+icons, emoji, colours, addresses, arrows."""
 
 _MARKS = re.compile(r"([\\`*_\[\]<$~&|])")
-_LOOKED_UP = re.compile(r"(:(?=[\w/+-])|(?<=\w)@(?=\w)|www(?=\.))", re.IGNORECASE)
+_LOOKED_UP = re.compile(r"(:(?=[\w/+-])|(?<=\w)@(?=\w)|www(?=\.)|(?<!\S)[<>~=-](?=[=>-]+(?!\S)))", re.IGNORECASE)
 _FIRST = re.compile(r"^([#>+=-]|\d+(?=[.)]))")
 
 
 def plain(words: object) -> str:
     """Markdown that shows these words as they are, in one line."""
-    line = _MARKS.sub(r"\\\1", _one_line(words))
-    line = _LOOKED_UP.sub(rf"\1{JOINER}", line)
+    line = _LOOKED_UP.sub(rf"\1{JOINER}", _one_line(words))
+    line = _MARKS.sub(r"\\\1", line)
     return _FIRST.sub(lambda found: _escaped_first(found[0]), line)
 
 

@@ -43,7 +43,9 @@ def delete_run(run: RunFolder) -> None:
         except FileNotFoundError:  # another one deletes too
             continue
         except OSError as error:
-            raise RunError(f"{run.name} is deleted, but {path} cannot be removed ({error.strerror}); remove it by hand.") from error
+            raise RunError(
+                f"{run.name} is deleted, but {path} cannot be removed ({error.strerror}); remove it by hand."
+            ) from error
 
 
 def _move(run: RunFolder, target: Path) -> RunFolder:

@@ -63,7 +63,7 @@ def test_a_visitor_sees_the_buttons_of_a_training_and_cannot_press_them(runs, be
     folder.write_status(Status("paused", step=12, total_steps=24, host="another"))
     folder.steer(pause_at=0)
     app = open_page("pages/train.py", run="asleep")
-    assert pressed(app, "go_on", "one_batch", "one_epoch", "stop") == dict.fromkeys(("go_on", "one_batch", "one_epoch", "stop"), False)
+    assert not any(pressed(app, "go_on", "one_batch", "one_epoch", "stop").values())
 
 
 def test_a_visitor_cannot_go_on_with_a_run_or_start_rename_delete_one(runs, beyond):
@@ -109,6 +109,69 @@ def test_at_this_machine_there_is_no_token(runs):
     assert pressed(app, "start") == {"start": True}
 
 
+# Renaming and deleting
+
+
+def test_a_run_is_renamed_and_the_view_follows_it(runs):
+    app = open_page("pages/train.py", run="small", z="0.5000,-1.0000")
+    app.button(key="ask_rename").click().run()
+    app.text_input(key="new_name").set_value(" other ")
+    app.button(key="rename").click().run()
+    assert not app.exception and not app.error and not app.warning
+    assert address(app) == {"run": "other", "z": "0.5000,-1.0000"}
+    assert [folder.name for folder in vae.list_runs(runs)] == ["other"]
+
+
+def test_a_name_that_cannot_be_is_told(runs):
+    app = open_page("pages/train.py", run="small")
+    app.button(key="ask_rename").click().run()
+    app.text_input(key="new_name").set_value("../other")
+    app.button(key="rename").click().run()
+    assert "cannot be a run's folder" in app.error[0].value and (runs / "small").is_dir()
+
+
+def test_a_run_is_deleted_after_it_was_asked_once_more(runs):
+    shutil.copytree(runs / "small", runs / "other")
+    app = open_page("pages/train.py", run="small")
+    watcher, comparer = open_page("pages/replay.py", run="small"), open_page("pages/compare.py", runs="small,other")
+    app.button(key="ask_delete").click().run()
+    assert (runs / "small").is_dir() and "cannot be had back" in shown(app)
+    app.button(key="delete").click().run()
+    assert not app.exception and not app.error and not app.warning
+    assert address(app) == {"run": "other"} and not (runs / "small").exists()
+    for page in (watcher, comparer):
+        page.run()
+        assert not page.exception and not page.error and "small" in page.warning[0].value
+
+
+def test_a_shipped_run_and_one_in_training_cannot_be_renamed(runs, monkeypatch):
+    asleep(runs)
+    app = open_page("pages/train.py", run="asleep")
+    assert not [button for button in app.button if button.key == "ask_delete"]
+    monkeypatch.delenv("VAE_RUNS")
+    app = open_page("pages/train.py", run="digits")
+    assert not [button for button in app.button if button.key == "ask_delete"]
+    assert any("came with the explorer" in caption.value for caption in app.caption)
+
+
+def test_a_queued_run_whose_process_is_gone_is_asked_for_again_on_the_page(runs):
+    folder = vae.RunFolder.create(runs / "stale", small_config())
+    fields = json.loads((folder.path / "status.json").read_text())
+    (folder.path / "status.json").write_text(json.dumps(fields | {"heartbeat": 1.0, "asked": 1.0}))
+    app = open_page("pages/train.py", run="stale")
+    assert "stopped" in app.get("progress")[0].proto.text and pressed(app, "resume") == {"resume": True}
+
+
+def test_the_page_says_behind_whom_a_run_waits(runs):
+    asleep(runs)
+    waiting = vae.RunFolder.create(runs / "waiting", small_config())
+    app = open_page("pages/train.py", run="waiting")
+    assert app.get("progress")[0].proto.text == "**queued** behind `asleep`, which trains"
+    vae.RunFolder(runs / "asleep").write_status(Status("paused", host="another"))
+    app.run()
+    assert waiting.read_status().state == "queued" and app.get("progress")[0].proto.text == "**queued**: starting"
+
+
 # Text
 
 
@@ -137,7 +200,10 @@ class Tags(HTMLParser):
             self.asked.append(f"<{tag}>")
 
 
-PLAIN_TEXT = {"options", "rawValue", "rawValues", "placeholder", "default", "codeText", "alt", "json", "spec", "id", "elementId", "queryString"}
+PLAIN_TEXT = {
+    "options", "rawValue", "rawValues", "placeholder", "default", "codeText", "alt", "json", "spec", "id", "elementId",
+    "queryString",
+}  # fmt: skip
 """Fields that Streamlit shows as they are, or not at all; charts and components are looked at by themselves."""
 
 
@@ -173,7 +239,7 @@ def marked_up(sent: str) -> list[str]:
     """Words from outside with a tag in them, in a figure; components write names as text."""
     told = json.loads(sent or "{}")
     figure = json.loads(told["figure"]) if isinstance(told, dict) and "figure" in told else told
-    texts = strings({key: part for key, part in figure.items() if key in ("data", "layout")}) if isinstance(figure, dict) else []
+    texts = strings([figure.get("data"), figure.get("layout")]) if isinstance(figure, dict) else []
     notes = [str(note) for note in (told.get("notes") or [])] if isinstance(told, dict) else []
     return [text for text in texts + notes if "<img" in text and text not in (TAGS, LOADS, FOLDER)]
 
