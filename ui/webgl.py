@@ -6,8 +6,6 @@ it is taken to lack nothing until then.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
@@ -68,7 +66,7 @@ def _svg_trace(trace: go.Scatter | go.Scattergl, share: float) -> go.Scatter | g
     fields = trace.to_plotly_json() | {"type": "scatter"}
     if share < 1 and _is_dots(trace):
         count = len(trace.x)
-        kept = np.sort(np.random.default_rng(0).permutation(count)[: math.ceil(share * count)])
+        kept = np.sort(np.random.default_rng(0).permutation(count)[: max(round(share * count), 1)])
         fields |= {name: np.asarray(fields[name])[kept] for name in PER_DOT if fields.get(name) is not None}
         marker = fields.get("marker", {})
         fields["marker"] = marker | {
