@@ -19,6 +19,9 @@ LEAST_CONTRAST = 12
 REDUCED = 160
 """Pixels of the longer side of the copy on which sheet and light are looked for."""
 
+PASSES = 3
+"""How often one looks again without what stood out and was no ink."""
+
 AROUND = np.ones((3, 3), bool)
 
 
@@ -157,9 +160,9 @@ def _main_direction(differences: np.ndarray) -> np.ndarray:
 
 
 def _is_flawless(part: np.ndarray, mask: np.ndarray) -> bool:
-    """Whether the paper along the rim of a part of a picture (H, W, 3) has one colour, as none does in a photograph."""
+    """Whether most of the rim of a part of a picture (H, W, 3) has one colour, as in no photograph."""
     rim = part[_rim(mask, 0.02)]
-    return bool((np.abs(rim - np.median(rim, 0)).max(1) <= 1).mean() > 0.9)
+    return bool((np.abs(rim - np.median(rim, 0)).max(1) <= 1).mean() > 0.5)
 
 
 def _rim(mask: np.ndarray, share: float) -> np.ndarray:
@@ -214,24 +217,44 @@ def _candidate(level: np.ndarray, mask: np.ndarray, strokes: bool, narrow: bool)
     noise = 1.4826 * float(np.median(np.abs(values - np.median(values))))
     above = (above - np.median(values)).clip(0)
     least = max(LEAST_CONTRAST, 4 * noise)
-    if not (above > least).any():
-        return none
-    strong = otsu(above[above > least])
-    seed = above > max(least, strong)
-    if not seed.any():
-        return none
-    full = float(np.median(above[seed]))
-    shape = _hysteresis(above > max(least, 0.5 * full, 0.9 * strong), seed)
-    chosen = _choose(shape, above, mask, strokes, narrow)
+    chosen, full = _chosen(above, least, mask, strokes, narrow)
     if not chosen.any():
         return none
-    full = float(np.median(above[chosen & seed])) if (chosen & seed).any() else full
     soft = ndimage.binary_dilation(chosen, AROUND, 2) & (above > 0.15 * full)
-    soft = ndimage.binary_dilation(soft, AROUND) & ~(shape & ~chosen)
+    soft = ndimage.binary_dilation(soft, AROUND)
     ink = (above / full * soft).clip(0, 1) * 255
     off = (np.array(ndimage.center_of_mass(chosen)) - ndimage.center_of_mass(mask)) / mask.shape
     weight = float((np.minimum(above, level.clip(0)) * chosen).sum() * np.exp(-4 * off @ off))
     return ink.round().astype(np.uint8), weight
+
+
+def _chosen(above: np.ndarray, least: float, mask: np.ndarray, strokes: bool, narrow: bool) -> tuple[np.ndarray, float]:
+    """Which pixels (H, W) are ink, and the level of full ink.
+
+    What stands out most may be something else, a frame or a thumb: without it one looks again. Where nothing else is found, ink
+    may reach the border.
+    """
+    rest, passed = above.copy(), 0.0
+    for _ in range(PASSES):
+        shape, full = _standing_out(rest, least)
+        chosen = _choose(shape, rest, mask, strokes, narrow)
+        if above[chosen].sum() > 0.02 * passed:
+            return chosen, full
+        passed += float(above[shape].sum())
+        rest[ndimage.binary_dilation(shape, AROUND, 2)] = 0
+    shape, full = _standing_out(above, least)
+    return _choose(shape, above, mask, False, narrow), full
+
+
+def _standing_out(above: np.ndarray, least: float) -> tuple[np.ndarray, float]:
+    """What stands out (H, W), and the level at which it does."""
+    values = above[above > least]
+    if not len(values):
+        return np.zeros(above.shape, bool), 0.0
+    strong = otsu(values)
+    seed = above > max(least, strong)
+    full = float(np.median(above[seed]))
+    return _hysteresis(above > max(least, 0.5 * full, 0.9 * strong), seed), full
 
 
 def _without_narrow(level: np.ndarray) -> np.ndarray:
@@ -272,7 +295,7 @@ def _choose(shape: np.ndarray, above: np.ndarray, mask: np.ndarray, strokes: boo
     touches = np.zeros(count + 1, bool)
     touches[parts[edge]] = True
     touching = touches[1:]
-    if (masses * ~touching).sum() > 0.02 * masses.sum():
+    if strokes or (masses * ~touching).sum() > 0.02 * masses.sum():
         masses = masses * ~touching
     if not masses.any():
         return shape & False

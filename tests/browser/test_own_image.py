@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 from playwright.sync_api import Locator, Page, expect
 
 from benchmarks.browser import click_plane, wait_for_plane
@@ -118,6 +118,67 @@ def test_an_upload_that_is_no_picture_is_one_sentence_and_the_page_goes_on(page,
     expect(page).to_have_url(re.compile("own="))
     expect(page.locator(".stAlert")).to_have_count(0)
     assert (grey(page, ".original-image img").reshape(28, 28)[4:24, 12:16] > 128).sum() > 30
+
+
+def photograph() -> bytes:
+    """A 1 and a 7 on a sheet that lies on a dark table."""
+    picture = Image.new("L", (400, 300), 60)
+    picture.paste(200, (40, 30, 360, 270))
+    picture.paste(80, (110, 90, 122, 210))
+    pen = ImageDraw.Draw(picture)
+    pen.line([(220, 95), (285, 95), (245, 210)], 80, width=12, joint="curve")
+    content = io.BytesIO()
+    picture.save(content, "PNG")
+    return content.getvalue()
+
+
+def outlined(page: Page) -> tuple[int, int]:
+    """The first and the last column in which something is outlined, in percent of the picture's width."""
+    line = rgba(page.locator(".st-key-own_picture img.outline"))[..., 3]
+    columns = np.flatnonzero(line.any(0))
+    return round(100 * columns[0] / line.shape[1]), round(100 * columns[-1] / line.shape[1])
+
+
+def test_what_was_found_in_an_upload_is_outlined_cropped_inverted_and_kept_across_pages(page, address):
+    page.goto(f"{address}/?run=mnist&original=upload&layers=manifold")
+    wait_for_plane(page)
+    upload = {"name": "table.png", "mimeType": "image/png", "buffer": photograph()}
+    page.locator("input[type=file]").set_input_files(upload)
+    stage = page.locator(".st-key-own_picture .stage")
+    expect(stage).to_be_visible()
+    expect(page).to_have_url(re.compile("own="))
+    wait_until(lambda: query(page).get("own") and outlined(page)[0] > 20, "an outline", 60)
+    found = query(page)["own"]
+
+    box = stage.bounding_box()
+    page.mouse.move(box["x"] + 0.48 * box["width"], box["y"] + 0.15 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.85 * box["width"], box["y"] + 0.85 * box["height"], steps=5)
+    page.mouse.up()
+    wait_until(lambda: outlined(page)[0] > 50, "the 7 alone", 60)
+    wait_until(lambda: query(page)["own"] != found, "the 7's image", 60)
+    seven = query(page)["own"]
+    assert outlined(page)[1] < 75
+
+    page.get_by_role("link", name="ELBO").first.click()
+    expect(page).to_have_url(re.compile("/elbo"))
+    page.get_by_role("link", name="Explore").first.click()
+    wait_for_plane(page)
+    expect(stage).to_be_visible()
+    assert query(page)["own"] == seven and outlined(page)[0] > 50
+
+    page.locator(".st-key-own_picture .invert").click()  # nothing there is lighter than the paper
+    expect(page.locator(".stAlert")).to_contain_text("Nothing stands out")
+    expect(page.locator(".st-key-own_picture .invert")).to_have_attribute("aria-pressed", "true")
+    assert query(page)["own"] == seven
+    page.locator(".st-key-own_picture .invert").click()
+    expect(page.locator(".stAlert")).to_have_count(0)
+    page.locator(".st-key-own_picture .whole").click()
+    wait_until(lambda: query(page)["own"] == found, "all of it again", 60)
+    expect(page.locator(".st-key-own_picture .whole")).to_be_disabled()
+    stage.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".st-key-own_picture .whole")).to_be_enabled()
 
 
 # The road
