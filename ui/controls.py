@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import streamlit as st
+from torch import Tensor
 
 import vae
 from ui import state
+from ui.pictures import percent
 from ui.view import CELLS, COLOURS, PRINCIPAL, SCALES, View
+from vae.comparison import explained_by_class
+from vae.elbo import Terms
 
 COLOUR_NAMES = {"class": "Class", "kl": "KL term", "reconstruction": "Reconstruction"}
-COLOUR_SENTENCES = {
-    "kl": "**KL term** of each image: it grows outwards, and with how sure the encoder is.",
-    "reconstruction": "**Reconstruction term** of each image: the badly explained ones gather at borders between classes.",
-}
 SCALE_NAMES = {"linear": "z", "quantile": "The prior's quantiles"}
 
 
@@ -33,6 +33,14 @@ def show(run: vae.Run, with_codes: bool) -> None:
         st.slider("Cells a side of the manifold", *CELLS, key="cells", on_change=_take, args=("cells",))
         st.session_state["buttons"] = state.view().buttons
         st.toggle("Cells as buttons, below the plane", key="buttons", on_change=_take, args=("buttons",))
+
+
+def colour_sentence(colour: str, terms: Terms, labels: Tensor) -> str:
+    """What to see in the codes coloured by a term."""
+    if colour == "kl":
+        return "**KL term** of each image: it grows outwards, with |mean|²/2, and as sigma gets smaller, with −log sigma."
+    explained = percent(explained_by_class(terms.reconstruction, labels))
+    return f"**Reconstruction term** of each image, from one sample of z: its class explains {explained} of the variance."
 
 
 def _choose(name: str, widget: Callable, label: str, choices: tuple[str, ...], words: Callable, **options: object) -> None:

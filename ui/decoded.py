@@ -188,7 +188,8 @@ def show_layers(scene: Scene) -> None:
         "Layers", list(layers.NAMES), selection_mode="multi", key="layers", format_func=layers.NAMES.get,
         on_change=_choose_layers, label_visibility="collapsed",
     )  # fmt: skip
-    lines = [f"{controls.COLOUR_SENTENCES[view.colour]}"] if view.colour != "class" and "clusters" in view.layers else []
+    coloured = scene.frame is not None and view.colour != "class" and "clusters" in view.layers
+    lines = [controls.colour_sentence(view.colour, scene.frame.codes.terms, scene.frame.labels)] if coloured else []
     lines += [f"{layers.sentence(layer, scene.plane.is_strip)}{_range(scene, layer)}" for layer in view.layers]
     if scene.plane.is_slice:
         lines.insert(0, _slice(scene))

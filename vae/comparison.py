@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from vae.config import RunConfig
@@ -169,3 +170,12 @@ def neighbour_accuracy(places: Tensor, labels: Tensor, count: int = NEIGHBOURS) 
     agreeing = (near[:, :, None] == near[:, None, :]).sum(2)
     predicted = np.take_along_axis(near, agreeing.argmax(1)[:, None], 1)[:, 0]
     return float((predicted == labels.numpy()).mean())
+
+
+def explained_by_class(values: Tensor, labels: Tensor) -> float:
+    """The share of the variance of values (N,) that lies between the means of their classes (N,), from 0 to 1 (eta squared)."""
+    values = values.double()
+    classes, index, counts = labels.unique(return_inverse=True, return_counts=True)
+    means = torch.zeros(len(classes), dtype=torch.double).index_add_(0, index, values) / counts
+    total = (values - values.mean()).square().sum()
+    return (1 - (values - means[index]).square().sum() / total).item() if total > 0 else 0.0

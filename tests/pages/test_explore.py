@@ -19,6 +19,7 @@ from ui import layers
 from ui.view import FARTHEST, LAYERS, View, in_words
 from vae.config import RunConfig
 from vae.run import load_run
+from vae.story import story_of
 from vae.worker import train_run
 
 NUMBER = r"-?\d+\.\d+"
@@ -93,11 +94,12 @@ def test_an_inputs_three_decimals_do_not_move_a_point(runs):
 def test_a_data_points_numbers_are_the_runs(runs, digits):
     run = load_run(runs / "small")
     image = fifth(digits) / 255
-    posterior, terms = run.model.encode(image), vae.elbo_terms(run.model, image, samples=64)
+    posterior, story = run.model.encode(image), story_of(run.model, fifth(digits))
     app = open_page(run="small", z="0,0", image="5")
     text = shown(app)
-    for number in (terms.elbo, terms.reconstruction, -terms.kl):
-        assert f"<td>{number.item():.2f}</td>" in text
+    for number in (story.elbo, story.reconstruction, story.kl):
+        assert f"<td>{number:.2f}</td>" in text
+    assert "reconstruction: the integral over q" in text and "±" not in text
     for number in (*posterior.mean[0], *posterior.standard_deviation[0]):
         assert f"{number.item():.3f}" in text
     assert f"original: {digits.held_out.labels[5]} (image 5)" in text and "reconstruction" in text
@@ -157,8 +159,8 @@ def test_new_epsilon_draws_others_and_changes_no_term(runs):
 
 
 def test_the_terms_add_up_as_written(runs):
-    reconstruction, minus_kl, elbo = terms(open_page(image="5"))
-    assert minus_kl < 0 and elbo == pytest.approx(reconstruction + minus_kl, abs=0.011)
+    reconstruction, kl, elbo = terms(open_page(image="5"))
+    assert kl > 0 and elbo == pytest.approx(reconstruction - kl, abs=0.011)  # "− KL 7.49", not "− KL −7.49"
 
 
 # Layers
@@ -268,10 +270,10 @@ def test_a_link_reopens_a_road(runs):
 def test_an_own_image_is_encoded_and_judged(runs, digits, own):
     app = open_page(own=own)
     run = load_run(runs / "small")
-    posterior, found = run.model.encode(fifth(digits) / 255), vae.elbo_terms(run.model, fifth(digits) / 255, samples=64)
+    posterior, found = run.model.encode(fifth(digits) / 255), story_of(run.model, fifth(digits))
     assert not app.exception and not app.warning
     assert pinned(app) == pytest.approx(posterior.mean[0].tolist(), abs=1e-4) and address(app)["own"] == own
-    assert terms(app) == pytest.approx([found.reconstruction.item(), -found.kl.item(), found.elbo.item()], abs=0.006)
+    assert terms(app) == pytest.approx([found.reconstruction, found.kl, found.elbo], abs=0.006)
     elbos = run.folder.frame_of_step(run.step).codes.terms.elbo
     share = 100 * (elbos < found.elbo).float().mean().item()
     said = float(re.search(r"its ELBO is higher than that of (\d+) %", shown(app))[1])
@@ -283,7 +285,7 @@ def test_an_own_image_is_encoded_and_judged(runs, digits, own):
 def test_noise_is_an_unusual_image(runs):
     noise = np.random.default_rng(0).integers(0, 256, 784, np.uint8).tobytes()
     text = shown(open_page(own=in_words(View(own=noise))["own"]))
-    assert "An unusual image" in text and "higher than that of 0 %" in text
+    assert "An unusual image" in text and "higher than that of none of the held-out images" in text
 
 
 def test_a_held_out_image_is_not_called_unusual(runs):

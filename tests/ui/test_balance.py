@@ -8,7 +8,7 @@ import torch
 
 from ui import derivation
 from ui.balance import Numbers, axis_range, balance, posterior_plane
-from ui.pictures import signed
+from ui.pictures import estimated, percent, signed
 from vae import elbo
 from vae.elbo import kl_to_prior
 from vae.likelihood import Bernoulli, Gaussian
@@ -49,6 +49,24 @@ def test_the_axis_shows_all_there_is(gap, kl):
 @pytest.mark.parametrize(("number", "words"), [(-1.25, "−1.2500"), (-0.00004, "0.0000"), (0.0, "0.0000"), (3.0, "3.0000")])
 def test_a_minus_is_a_minus_and_zero_has_none(number, words):
     assert signed(number, 4) == words
+
+
+@pytest.mark.parametrize(("number", "error", "digits", "words"), [
+    (-80.7004, 0.0, 2, "−80.70"), (-80.7004, 0.0049, 2, "−80.70"), (-80.7004, 0.005, 2, "−80.70 ± 0.01"),
+    (-80.7004, 0.31, 2, "−80.70 ± 0.31"), (-80.7004, 2.14, 2, "−80.7 ± 2.1"), (-80.7004, 31.0, 2, "−81 ± 31"),
+    (5.12345, 0.0004, 3, "5.123"), (5.12345, 0.0121, 3, "5.123 ± 0.012"), (5.12345, 0.121, 3, "5.12 ± 0.12"),
+    (1.0, float("inf"), 2, "1.00"), (1.0, float("nan"), 2, "1.00"),
+])  # fmt: skip
+def test_an_error_is_told_where_it_shows(number, error, digits, words):
+    assert estimated(number, error, digits) == words
+
+
+@pytest.mark.parametrize(("share", "words"), [
+    (0.0, "none"), (1e-4, "less than 1 %"), (0.0099, "less than 1 %"), (0.01, "1 %"), (0.5, "50 %"), (0.99, "99 %"),
+    (0.996, "more than 99 %"), (1.0, "all"),
+])  # fmt: skip
+def test_none_and_all_are_said_only_where_it_is_so(share, words):
+    assert percent(share) == words
 
 
 def test_the_axis_stands_still_for_small_moves_of_q():

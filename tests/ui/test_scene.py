@@ -123,8 +123,8 @@ def test_the_story_is_that_of_the_image(digits_run, digits):
     assert scene_of(digits_run).story() is None
     for scene in (scene_of(digits_run, probe=4), scene_of(digits_run, own=digits.held_out.images[4].numpy().tobytes())):
         story = scene.story()
-        terms = elbo_terms(scene.run.model, digits.held_out.images[4:5] / 255, samples=64)
-        assert (story.kl, story.reconstruction) == pytest.approx((terms.kl.item(), terms.reconstruction.item()))
+        expected = story_of(scene.run.model, digits.held_out.images[4:5])
+        assert (story.kl, story.reconstruction) == pytest.approx((expected.kl, expected.reconstruction))
         assert story.posterior.mean[0].tolist() == pytest.approx(code(digits_run, 4), abs=1e-4)
 
 
@@ -133,7 +133,7 @@ def test_without_the_data_set_an_images_story_is_the_frames(digits_run, monkeypa
     scene = scene_of(digits_run, probe=4)
     assert scene.image() is None
     story, codes = scene.story(), scene.frame.codes
-    assert story.samples == 1 and story.posterior.mean[0].tolist() == list(code(digits_run, 4))
+    assert story.samples == 1 and 0.1 < story.error < 10 and story.posterior.mean[0].tolist() == list(code(digits_run, 4))
     assert (story.kl, story.reconstruction) == pytest.approx((codes.terms.kl[4].item(), codes.terms.reconstruction[4].item()))
 
 

@@ -213,12 +213,11 @@ def test_both_estimators_agree_with_the_closed_form(size):
 def test_both_estimators_agree_with_quadrature_and_the_pathwise_one_varies_less(trained):
     model, x, posterior = trained
     exact = quadrature_gradient(model, x, posterior).gradient
-    comparison = compare_gradients(
-        pathwise_gradients(model, x, posterior, 4000, seeded()), score_function_gradients(model, x, posterior, 4000, seeded(1))
-    )
-    for summary in (comparison.pathwise, comparison.score_function):
+    comparison, _ = compare_gradients(model, x, posterior, 4000, seeded())
+    for summary in (comparison.pathwise, comparison.score_function, comparison.with_baseline):
         assert ((summary.mean - exact).abs() < 4 * summary.standard_error).all()
-    assert (comparison.variance_ratio > 10).all()
+    assert (comparison.variance_ratio > 10 * comparison.ratio_with_baseline).all()
+    assert (comparison.ratio_with_baseline > 1).all() and (comparison.constant_share > 0.9).all()
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
@@ -239,6 +238,49 @@ def test_one_draw_of_either_estimator_is_the_derivative_it_stands_for(trained):
         rtol=1e-4,
         atol=1e-3,
     )
+
+
+def test_the_baseline_is_the_mean_of_the_other_draws(trained):
+    model, x, posterior = trained
+    epsilon = torch.randn(6, 2, generator=seeded(9))
+    values = log_likelihood(model, x, posterior.sample(epsilon)).detach()
+    others = torch.stack([torch.cat([values[:k], values[k + 1 :]]).mean() for k in range(6)])
+    expected = (values - others)[:, None] * epsilon / posterior.standard_deviation
+    found = score_function_gradients(model, x, posterior, 6, seeded(9), baseline=True)
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-2)
+
+
+def test_a_constant_added_to_log_p_moves_the_score_function_and_not_what_has_a_baseline():
+    model, x, posterior = linear(2)
+    further = x + 60 * torch.linalg.qr(torch.cat([model.weight, normal(784, 1)], 1))[0][:, -1].view(x.shape)  # seen by no z
+    plain, moved = (score_function_gradients(model, y, posterior, 500, seeded()) for y in (x, further))
+    assert (moved.std(0) / plain.std(0) > 1.2).all()
+    based = [score_function_gradients(model, y, posterior, 500, seeded(), baseline=True) for y in (x, further)]
+    torch.testing.assert_close(*based, rtol=1e-6, atol=1e-6)
+
+
+def test_the_variances_are_the_integrals_that_they_estimate(trained):
+    """E_q[gradient^2] - E_q[gradient]^2 of each estimator on a grid of our own, which draws nothing."""
+    model, x, posterior = trained
+    model, x = model.double(), x.double()
+    steps = torch.linspace(-6, 6, 97, dtype=torch.float64)
+    epsilon = torch.cartesian_prod(steps, steps)
+    weights = Normal(0.0, 1.0).log_prob(epsilon).sum(1).softmax(0)
+    deviation = posterior.standard_deviation.double()
+    z = (posterior.mean.double() + deviation * epsilon).requires_grad_()
+    values = model.likelihood.log_prob(model.decode_parameters(z), x)
+    slopes = torch.autograd.grad(values.sum(), z)[0]
+    values = values.detach()
+    score = epsilon / deviation
+    exact = [slopes, values[:, None] * score, (values - weights @ values)[:, None] * score]
+    found, drawn = compare_gradients(model, x, Posterior(posterior.mean.double(), deviation.log() * 2), 40_000, seeded(5))
+    for single, gradients, summary in zip(
+        exact, drawn, (found.pathwise, found.score_function, found.with_baseline), strict=True
+    ):
+        variance = weights @ single.square() - (weights @ single).square()
+        squares = (gradients - gradients.mean(0)).square()
+        error = squares.std(0) / len(squares) ** 0.5
+        assert ((summary.variance - variance).abs() < 5 * error).all() and (error < 0.1 * variance).all()
 
 
 def test_a_summary_of_gradients_is_that_of_each_column():
@@ -323,11 +365,10 @@ def test_everything_stays_finite_at_the_ends(size, likelihood, log_variance):
     model = build_model(small_config(latent=size, likelihood=likelihood).model)
     x, posterior = torch.zeros(1, 1, 28, 28), Posterior(torch.full((1, size), 3.0), torch.full((1, size), log_variance))
     estimates = running_kl(posterior, 50, seeded())
-    comparison = compare_gradients(
-        *(estimate(model, x, posterior, 50, seeded()) for estimate in (pathwise_gradients, score_function_gradients))
-    )
+    comparison, _ = compare_gradients(model, x, posterior, 50, seeded())
     best = best_gaussian(model, x, posterior)
     numbers = [kl_pieces(posterior).total, estimates.mean, estimates.standard_error[1:], comparison.variance_ratio]
+    numbers += [comparison.ratio_with_baseline, comparison.constant_share]
     numbers += [reconstruction_estimates(model, x, posterior, 5, 10, seeded()), comparison.score_function.mean]
     numbers += [best.posterior.mean, best.posterior.log_variance, torch.tensor([best.elbo, best.start_elbo])]
     if size <= 2:

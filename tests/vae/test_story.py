@@ -5,8 +5,10 @@ import torch
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
 from tests.conftest import small_config
+from vae.evidence import PlaneQuadrature
 from vae.latent import encode_images
 from vae.model import VAE, Posterior, build_model
+from vae.sides import sides
 from vae.story import draw_samples, story_of, story_of_code
 
 
@@ -70,26 +72,55 @@ def test_the_kl_is_that_of_torch(model, image):
     assert story.kl == pytest.approx(kl_divergence(q, Normal(0.0, 1.0)).sum().item(), rel=1e-5)
 
 
-def test_the_reconstruction_is_the_mean_over_draws_of_z(model, image):
-    """Against a sum of our own, with other draws, within five standard errors of both."""
+@pytest.mark.parametrize("latent", [1, 2, 3])
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+def test_the_reconstruction_is_the_mean_over_q(image, latent, likelihood):
+    """Against draws of our own, within five standard errors of both."""
+    model = build_model(small_config(likelihood=likelihood, latent=latent).model, seed=2)
     story = story_of(model, image)
     q = Normal(story.posterior.mean[0], (story.posterior.log_variance[0] / 2).exp())
     torch.manual_seed(1)
     x = image.flatten().float() / 255
     with torch.no_grad():
         pixels = model.decode(q.sample((20_000,))).flatten(1)
-    given_z = Bernoulli(pixels, validate_args=False) if model.config.likelihood == "bernoulli" else Normal(pixels, 0.2)
+    given_z = Bernoulli(pixels, validate_args=False) if likelihood == "bernoulli" else Normal(pixels, 0.2)
     draws = given_z.log_prob(x).sum(1)
-    assert abs(story.reconstruction - draws.mean().item()) < 5 * draws.std().item() / math.sqrt(story.samples)
-    assert story.samples == 64 and draws.std() > 0
-    assert story.elbo == story.reconstruction - story.kl
+    error = draws.std().item() / math.sqrt(20_000)
+    assert abs(story.reconstruction - draws.mean().item()) < 5 * math.hypot(error, story.error)
+    assert story.elbo == story.reconstruction - story.kl and draws.std() > 0
+    if latent == 3:
+        assert story.samples == 500 and story.error == pytest.approx(draws.std().item() / math.sqrt(500), rel=0.2)
+    else:
+        assert story.samples == 0 and story.error < error
+
+
+def test_on_a_plane_the_story_has_the_right_side_of_the_equation(image):
+    model = build_model(small_config().model, seed=2)
+    story = story_of(model, image)
+    terms = sides(PlaneQuadrature(model, spacing=0.1), image / 255, story.posterior)
+    assert (story.reconstruction, story.kl) == pytest.approx((terms.reconstruction, terms.kl_to_prior), abs=1e-4)
 
 
 def test_an_image_that_is_not_at_hand_keeps_its_posterior_and_terms(model, digits):
     codes = encode_images(model, digits.held_out.images[:4])
     q = Posterior(codes.posterior.mean[2:3], codes.posterior.log_variance[2:3])
-    story = story_of_code(q, codes.terms.reconstruction[2].item())
+    story = story_of_code(model, q, codes.terms.reconstruction[2].item())
     assert story.samples == 1 and story.posterior is q
     assert story.reconstruction == pytest.approx(codes.terms.reconstruction[2].item())
     assert story.kl == pytest.approx(codes.terms.kl[2].item(), rel=1e-5)
     assert story.kl == pytest.approx(story_of(model, digits.held_out.images[2:3]).kl, rel=1e-4)
+
+
+def test_the_error_of_one_sample_is_that_of_images_which_the_decoder_draws(model, image):
+    """Against the spread of log p(x given z) over q, image by image, from draws of our own."""
+    q = story_of(model, image).posterior
+    torch.manual_seed(1)
+    z = q.sample(torch.randn(2000, 3))
+    with torch.no_grad():
+        pixels = model.decode(z)
+    bernoulli = model.config.likelihood == "bernoulli"
+    images = torch.bernoulli(pixels[:100]) if bernoulli else pixels[:100] + 0.2 * torch.randn(100, 1, 28, 28)
+    given_z = Bernoulli(pixels, validate_args=False) if bernoulli else Normal(pixels, 0.2)
+    variances = [given_z.log_prob(x).flatten(1).sum(1).var() for x in images]
+    expected = torch.stack(variances).mean().sqrt().item()
+    assert story_of_code(model, q, -100.0).error == pytest.approx(expected, rel=0.35)
