@@ -15,6 +15,8 @@ from vae.estimators import Running
 
 CURVE_POINTS = 200
 FILL = "rgba(217,115,13,0.25)"
+BASELINE = "#d8639a"
+"""The score function's hue, lighter."""
 
 
 def settling(running: Running, exact: float, name: str) -> go.Figure:
@@ -54,7 +56,7 @@ def scattering(estimates: dict[int, Tensor]) -> go.Figure:
 GRADIENT_KINDS = (
     ("through z = mean + sigma · ε", palette.RECONSTRUCTION),
     ("score function", palette.GAP),
-    ("with a baseline", palette.KL),
+    ("score function with a baseline", BASELINE),
 )
 
 

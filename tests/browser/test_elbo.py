@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import torch
 from playwright.sync_api import Page, expect
 
-from tests.conftest import wait_until
+import vae
+from tests.conftest import ROOT, wait_until
+from vae.run import load_run
 
 NUMBERS = ".equation b"
 
@@ -22,7 +26,7 @@ def equation(page: Page, address: str) -> Page:
 
 
 def terms(page: Page) -> list[float]:
-    return [float(text.replace("−", "-")) for text in page.locator(NUMBERS).all_inner_texts()]
+    return [float(text.replace("−", "-").split()[0]) for text in page.locator(NUMBERS).all_inner_texts()]
 
 
 def settled_terms(page: Page) -> list[float]:
@@ -64,6 +68,24 @@ def test_a_slider_moves_three_terms_and_both_sides_stay_balanced(equation):
     assert left == pytest.approx(right, abs=1)
     expect(equation).to_have_url(re.compile("q="))
     assert equation.faults == []
+
+
+def test_the_sigma_slider_shows_what_the_encoder_says_and_goes_on_from_there(equation):
+    before = settled_terms(equation)
+    with torch.no_grad():
+        q = load_run(ROOT / "checkpoints" / "digits").model.encode(vae.data.load("digits").held_out.images[5:6] / 255)
+    sigma = q.standard_deviation[0, 0].item()
+    slider = equation.locator(".st-key-q_sigma_0")
+    expect(slider).to_contain_text(f"{sigma:.3g}")
+    slider.locator("input, [role=slider]").first.focus()
+    for _ in range(3):
+        equation.keyboard.press("ArrowRight")
+    wait_until(lambda: terms(equation)[1:2] not in ([], before[1:2]), "the numbers' change", 60)
+    settled_terms(equation)
+    mean, other, moved, kept = map(float, parse_qs(urlsplit(equation.url).query)["q"][0].split(","))
+    assert sigma < moved < 1.3 * sigma and kept == pytest.approx(q.standard_deviation[0, 1].item(), rel=1e-6)
+    assert [mean, other] == pytest.approx(q.mean[0].tolist(), rel=1e-6)
+    expect(slider).to_contain_text(f"{moved:.3g}")
 
 
 def test_the_best_gaussian_and_back_to_the_encoder(equation):

@@ -14,8 +14,8 @@ from ui.figures import plane_extent
 from ui.resources import RunVersion
 from ui.scene import own_image, settle
 from ui.view import View
-from vae.elbo import elbo_terms
 from vae.run import RunFolder
+from vae.story import story_of
 from vae.worker import train_run
 
 
