@@ -48,7 +48,7 @@ def _named(settings: Sequence[Setting]) -> str:
 
 
 def warnings(columns: Sequence[Column]) -> list[str]:
-    """What must not be compared, and what is shown of runs whose latent space is no plane; a sentence each."""
+    """What must not be compared, what is shown of runs whose latent space is no plane, and what is damaged; a sentence each."""
     known = [(column.name, column.known) for column in columns if column.known is not None]
     configs = [run.config for _, run in known]
     sentences = []
@@ -71,6 +71,7 @@ def warnings(columns: Sequence[Column]) -> list[str]:
             )
         elif latent == 1:
             sentences.append(f"{name} has one latent dimension: its codes are drawn in a row for each class.")
+        sentences += run.damages
     return sentences
 
 
@@ -110,7 +111,7 @@ def _special(settings: Sequence[Setting], rank: int, beta_by_hand: str | None) -
 
 
 def _state(run: Known | None) -> str:
-    return "" if run is None else standing.brief(run.status, run.config.training.epochs)
+    return "" if run is None or run.status is None else standing.brief(run.status, run.config.training.epochs)
 
 
 def _terms(run: Known) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import state
+from ui import resources, state
+from ui.resources import RunVersion
 from ui.scripts import script
 from ui.view import literally
 from vae.errors import RunError
@@ -134,6 +135,12 @@ def no_runs() -> None:
         f"There are no runs in {runs_folder()} yet. Open **Train** and start one on digits: it needs no "
         "download and takes less than a minute."
     )
+
+
+def say_damage(version: RunVersion) -> None:
+    """One sentence on a frame that cannot be used, where the page goes on without it."""
+    if damage := resources.frame_damage(version):
+        st.warning(damage)
 
 
 def say(error: Exception) -> None:
