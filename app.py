@@ -90,6 +90,7 @@ def main() -> None:
         shown = scene.settle(version)
         if state.problem():
             st.warning(state.problem())
+        frame.say_damage(version)
         explore(version, shown)
         history.show(shown.run.folder, shown.run.config)
         resources.settle_memory("explore", shown.run.config.dataset)

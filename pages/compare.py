@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from ui import columns, contrast, figures, frame, overlay, planes, resources, state, table
+from ui import beside, columns, contrast, figures, frame, overlay, planes, resources, state, table
 from ui.columns import Column
 from ui.live_chart import bring_plotly, live_chart
 from ui.text import plain
@@ -73,7 +73,7 @@ def _configs(chosen: Sequence[RunFolder]) -> list:
 
 def _was_steered(folder: RunFolder) -> bool:
     try:
-        return any(report.steered for report in resources.metrics(folder))
+        return any(report.steered for report in beside.metrics(folder))
     except ExplorerError:
         return False  # the run's column says so
 

@@ -22,6 +22,7 @@ def main() -> None:
         run = resources.load_run(version)
         if state.problem():
             st.warning(state.problem())
+        frame.say_damage(version)
         page(version, run, state.problem())
         resources.settle_memory("elbo", run.config.dataset)
     except vae.ExplorerError as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ui import resources, state
+from ui import beside, resources, state
 from ui.planes import Window, window_of
 from ui.resources import RunVersion
 from ui.text import literally, plain
@@ -28,12 +28,13 @@ class Known:
     """What the folder of a run tells: how it was asked for, where it stands, its weights' version, plane and reports.
 
     `places` are the codes on the plane, (N, 2), with their `labels`, and `figures` what can be quoted; all three are None
-    where the codes are not there. The prior lies around `origin`, and `window` is the square that shows both.
+    where the codes are not there. The prior lies around `origin`, and `window` is the square that shows both. `damages` are
+    sentences on files without which all this was found out.
     """
 
     config: RunConfig
     class_names: tuple[str, ...]
-    status: Status
+    status: Status | None
     version: RunVersion
     plane: Plane
     origin: tuple[float, float]
@@ -42,6 +43,7 @@ class Known:
     labels: Tensor | None
     figures: Figures | None
     reports: Sequence[Report]
+    damages: Sequence[str]
 
     @property
     def steered(self) -> list[str]:
@@ -72,15 +74,17 @@ def column_of(folder: RunFolder) -> Column:
     except ExplorerError as error:
         return Column(folder.name, None, str(error))
     if known.places is None:
-        return Column(folder.name, known, "The codes of this run are not there, and neither are the images they are made of.")
+        damage = resources.frame_damage(known.version)
+        gone = "The codes of this run are not there, and neither are the images they are made of."
+        return Column(folder.name, known, damage or gone)
     return Column(folder.name, known, None)
 
 
 def _known(folder: RunFolder) -> Known:
     """Principal components are the two axes themselves where there are no more."""
     config, class_names = folder.read_config()
-    status, version = folder.read_status(), RunVersion.now(folder)
-    frame = resources.frame_of(version)
+    seen, version = beside.look(folder), RunVersion.now(folder)
+    frame, damage = resources.frame_of(version), resources.frame_damage(version)
     codes = frame is not None and len(frame.labels) > 0
     axes = axes_of(config, codes)
     plane, places = resources.plane(version, axes), resources.places(version, axes) if codes else None
@@ -88,7 +92,7 @@ def _known(folder: RunFolder) -> Known:
     return Known(
         config=config,
         class_names=class_names,
-        status=status,
+        status=seen.status,
         version=version,
         plane=plane,
         origin=origin,
@@ -96,7 +100,8 @@ def _known(folder: RunFolder) -> Known:
         places=places,
         labels=frame.labels if codes else None,
         figures=resources.figures(version, axes) if codes else None,
-        reports=resources.metrics(folder),
+        reports=seen.reports,
+        damages=(*seen.damages, *([damage] if damage and codes else [])),
     )
 
 

@@ -49,7 +49,7 @@ def _named(settings: Sequence[Setting]) -> str:
 
 
 def warnings(columns: Sequence[Column]) -> list[str]:
-    """What must not be compared, and what is shown of runs whose latent space is no plane; a sentence of Markdown each."""
+    """What must not be compared, how runs without a plane are shown, and what is damaged; a sentence of Markdown each."""
     known = [(plain(column.name), column.known) for column in columns if column.known is not None]
     configs = [run.config for _, run in known]
     sentences = []
@@ -72,6 +72,7 @@ def warnings(columns: Sequence[Column]) -> list[str]:
             )
         elif latent == 1:
             sentences.append(f"{name} has one latent dimension: its codes are drawn in a row for each class.")
+        sentences += map(plain, run.damages)
     return sentences
 
 
@@ -111,7 +112,7 @@ def _special(settings: Sequence[Setting], rank: int, beta_by_hand: str | None) -
 
 
 def _state(run: Known | None) -> str:
-    return "" if run is None else standing.brief(run.status, run.config.training.epochs)
+    return "" if run is None or run.status is None else standing.brief(run.status, run.config.training.epochs)
 
 
 def _terms(run: Known) -> str:

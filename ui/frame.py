@@ -9,7 +9,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import memory, owner, state, unfit, webgl
+from ui import memory, owner, resources, state, unfit, webgl
+from ui.resources import RunVersion
 from ui.scripts import script
 from ui.text import literally, plain
 from vae.errors import ConfigError, ExplorerError, RunError
@@ -168,6 +169,12 @@ def no_runs() -> None:
         f"There are no runs in {literally(runs_folder())} yet. Open **Train** and start one on digits: it needs no "
         "download and takes less than a minute."
     )
+
+
+def say_damage(version: RunVersion) -> None:
+    """One sentence on a frame that cannot be used, where the page goes on without it."""
+    if damage := resources.frame_damage(version):
+        st.warning(plain(damage))
 
 
 def say(error: Exception) -> None:

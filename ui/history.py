@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import figures, resources
+from ui import beside, figures
 from vae.arguments import command_line
 from vae.config import RunConfig
 from vae.run import RunFolder
@@ -20,7 +20,7 @@ LOOKS_UP = (
 
 def show(folder: RunFolder, config: RunConfig) -> None:
     """Below the fold of Explore: the curves and the settings."""
-    reports = resources.metrics(folder)
+    reports = beside.metrics(folder)
     st.subheader("How this run was trained")
     held_out = [report for report in reports if report.split == "held_out"]
     if not held_out:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import figures, film, palette, resources, state
+from ui import beside, figures, film, palette, resources, state
 from ui.film import Film, Packed
 from ui.gif import make_gif
 from ui.projector import projector
@@ -67,7 +67,7 @@ class Reel:
 def reel_of(folder: RunFolder, axes: str) -> Reel:
     """The film of a run on the plane that `axes` name, where the run has one. Raises `RunError`."""
     config, class_names = folder.read_config()
-    status = folder.read_status()
+    status = beside.look(folder).status or Status("stopped")
     paths = folder.frame_paths()
     plane_name, plane, instead = _plane(folder, config.model.latent, axes, paths, status.active)
     packed = [(path.name, _packed(path, len(class_names), plane_name, plane)) for path in film.thin(paths)]
@@ -106,21 +106,23 @@ def _plane(folder: RunFolder, latent: int, axes: str, paths: Sequence[Path], gro
 
 def show(folder: RunFolder) -> None:
     """The film; it grows by itself while the run is trained."""
-    active = folder.read_status().active
+    active = resources.is_active(folder)
     st.fragment(_show, run_every=SECONDS_BETWEEN_LOOKS if active else None)(folder, active)
 
 
 def _show(folder: RunFolder, active: bool) -> None:
     try:
-        reel, reports = reel_of(folder, state.view().axes), resources.metrics(folder)
+        reel, seen = reel_of(folder, state.view().axes), beside.look(folder)
     except RunError as error:
         st.error(plain(error))
         return
+    for damage in seen.damages:
+        st.error(damage)
     if active and not reel.status.active:
         st.rerun()  # the whole page, once: it looks no more
     if reel.film.frames:
         pictures = [(_name(reel, frame), frame.picture) for frame in reel.film.frames]
-        projector(described(reel, reports), pictures, lambda epoch: state.change(epoch=epoch))
+        projector(described(reel, seen.reports), pictures, lambda epoch: state.change(epoch=epoch))
     elif reel.film.left_out:
         st.error(plain(_left_out(reel.film.left_out, "There is nothing to play.")))
     elif active:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 import vae
-from ui import film, memory
+from ui import beside, film, memory
 from ui.figures import plane_extent
 from ui.layers import Picture, change_picture, density_picture
 from ui.pictures import png_url
@@ -25,16 +25,17 @@ from vae.estimates import Estimate, Estimates
 from vae.fields import aggregate_density, change_rate
 from vae.frames import Frame
 from vae.latent import Codes, decode_points, encode_images, make_grid, tile
-from vae.metrics import MetricsFollower
 from vae.model import IMAGE_SHAPE, count_parameters
 from vae.plane import Plane, plane_of_axes, plane_of_principal_components
-from vae.report import Report
 from vae.road import Road, make_road
 from vae.run import RunFolder
 from vae.story import Story, story_of
 
 CHANGE_CELLS = {"mlp": 72, "conv": 40}
 """Cells a side: a derivative of convolutions takes ten times as long, and theirs is smoother."""
+
+SECONDS_TO_MEND = 20
+"""A damaged file is looked at again after so long."""
 
 DRAWN = "drawn_version"
 
@@ -85,13 +86,29 @@ def load_run(version: RunVersion) -> vae.Run:
 
 def frame_of(version: RunVersion) -> Frame | None:
     """The frame made with these weights: the codes of the held-out images. None where there is none."""
-    return _frame_of(version) or _encoded_frame(version)
+    saved = _frame_of(version) if frame_damage(version) is None else None
+    return saved or _encoded_frame(version)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _frame_of(version: RunVersion) -> Frame | None:
     run = load_run(version)
     return run.folder.frame_of_step(run.step)
+
+
+def frame_damage(version: RunVersion) -> str | None:
+    """Why the frame made with these weights cannot be used, in one sentence. None where it can, or where there is none."""
+    load_run(version)  # what is wrong with the weights is another matter
+    return _frame_damage(version)
+
+
+@st.cache_data(max_entries=32, ttl=SECONDS_TO_MEND, show_spinner=False)
+def _frame_damage(version: RunVersion) -> str | None:
+    try:
+        _frame_of(version)
+    except RunError as error:
+        return str(error)
+    return None
 
 
 def _encoded_frame(version: RunVersion) -> Frame | None:
@@ -201,7 +218,7 @@ def road(version: RunVersion, start: tuple[float, ...], end: tuple[float, ...]) 
 def figures(version: RunVersion, axes: str) -> Figures:
     """What can be quoted of these weights. There has to be a frame: see `frame_of`."""
     run = load_run(version)
-    seconds = [report.seconds for report in metrics(run.folder) if report.step <= run.step]
+    seconds = [report.seconds for report in beside.look(run.folder).reports if report.step <= run.step]
     parameters = count_parameters(run.model)
     return figures_of(frame_of(version), plane(version, axes), parameters, seconds[-1] if seconds else 0.0)
 
@@ -228,16 +245,6 @@ def share_below(version: RunVersion, elbo: float) -> float | None:
     if frame is None or not len(frame.labels):
         return None
     return (frame.codes.terms.elbo < elbo).double().mean().item()
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _follower(path: Path) -> MetricsFollower:
-    return MetricsFollower(path)
-
-
-def metrics(folder: RunFolder) -> list[Report]:
-    """All reports of a run so far; only what is new is read."""
-    return _follower(folder.metrics_path).poll()
 
 
 def why_absent(run: vae.Run) -> str:

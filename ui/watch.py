@@ -7,7 +7,7 @@ import html
 import streamlit as st
 import torch
 
-from ui import figures, pictures, resources, standing, steer
+from ui import beside, figures, pictures, resources, standing, steer
 from ui.live_chart import bring_plotly, live_chart
 from ui.text import plain
 from vae.config import RunConfig
@@ -39,7 +39,7 @@ def show(folder: RunFolder) -> None:
 
 def _curves(folder: RunFolder, active: bool) -> None:
     try:
-        (config, _), status, reports = folder.read_config(), folder.read_status(), resources.metrics(folder)
+        (config, _), status, reports = folder.read_config(), folder.read_status(), beside.metrics(folder)
     except ExplorerError as error:
         st.error(plain(error))
         return
@@ -85,8 +85,12 @@ def _plane(folder: RunFolder, class_names: tuple[str, ...]) -> None:
     except ExplorerError as error:
         st.error(plain(error))
         return
+    damage = resources.frame_damage(version)
+    if damage is not None:
+        st.warning(damage)
     if frame is None or not len(frame.labels):
-        st.info("The plane appears here as soon as the training has begun.")
+        if damage is None:
+            st.info("The plane appears here as soon as the training has begun.")
         return
     plane = plane_of_axes(run.config.model.latent)
     places = plane.project(frame.codes.posterior.mean)
@@ -106,7 +110,7 @@ def _plane(folder: RunFolder, class_names: tuple[str, ...]) -> None:
 def _when(folder: RunFolder, frame: Frame) -> str:
     """The epoch, or the step where the training paused or stopped within one."""
     try:
-        epochs = {report.step: report.epoch for report in resources.metrics(folder) if report.split == "held_out"}
+        epochs = {report.step: report.epoch for report in beside.metrics(folder) if report.split == "held_out"}
     except ExplorerError:  # the curves say so
         epochs = {}
     epoch = (epochs | {0: 0}).get(frame.step)

@@ -23,6 +23,7 @@ from vae.errors import RunError
 
 LARGEST_JSON, LARGEST_TENSORS = 1_000_000, 200_000_000  # bytes; a prior's codes in 256 dimensions have 143 million
 LARGEST_INTEGER, LARGEST_NUMBER = 2**63, 1e100
+METADATA = "__metadata__"
 KINDS = {"str": str, "int": int, "float": (int, float)}
 
 NO_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
@@ -166,8 +167,8 @@ def read_tensors(
     if shapes is not None:
         largest = LARGEST_JSON + sum(4 * math.prod(shape) for shape in shapes.values())
     try:
-        content = _read_bytes(path, largest)
-        numbers = _numbers(content)
+        header, content = _read_content(path, largest)
+        numbers = {name: float(json.loads(value)) for name, value in header.get(METADATA, {}).items()}
         tensors = safetensors.torch.load(content)
     except FileNotFoundError as error:
         raise RunError(f"{path} is missing; copy the run again, or resume its training to write it.") from error
@@ -182,22 +183,22 @@ def read_tensors(
     return tensors, numbers
 
 
-def _read_bytes(path: Path, largest: int) -> bytes:
-    """All of a safetensors file with a header of reasonable length.
+def _read_content(path: Path, largest: int) -> tuple[dict, bytes]:
+    """The header and all bytes of a safetensors file that is as long as its header says, and no longer than that is sensible.
 
     Its tensors are not left on the disk, as safetensors does by default: the system ends a process that reads there when the
     file has been cut off meanwhile, by copying another one over it, say.
     """
     with open_regular(path, largest=largest) as file:
         begin = file.read(8)
-        if int.from_bytes(begin, "little") > LARGEST_JSON:
+        if (length := int.from_bytes(begin, "little")) > LARGEST_JSON:
             raise ValueError("the header has no end")
-        return begin + file.read(largest)
-
-
-def _numbers(content: bytes) -> dict[str, float]:
-    header = parse_json(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    return {name: float(json.loads(value)) for name, value in header.get("__metadata__", {}).items()}
+        begin += file.read(length)
+        header = parse_json(begin[8:])
+        end = max((tensor["data_offsets"][1] for name, tensor in header.items() if name != METADATA), default=0)
+        if 8 + length + end != os.fstat(file.fileno()).st_size:
+            raise ValueError("the file is longer or shorter than its header says")
+        return header, begin + file.read(end)
 
 
 def _check_shapes(path: Path, tensors: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]]) -> None:

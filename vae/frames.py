@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ PROBES = 10_000
 
 GRID_SIZE = 20
 MOST_STEPS = 2**53
+DIGITS = re.compile("[0-9]{4,9}")  # str.isdigit has more of them
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,17 @@ def make(model: VAE, codes: Codes, labels: Tensor, epoch: int, step: int) -> Fra
     """What the plane looks like by the first of a model's held-out `codes` and their `labels`, and its manifold."""
     grid = decode_points(model, make_grid(GRID_SIZE).points()) if model.config.latent == 2 else None
     return Frame(epoch, step, codes.first(PROBES), labels[:PROBES], grid)
+
+
+def name_of(epoch: int) -> str:
+    """What the file of an epoch's frame is called."""
+    return f"{epoch:04d}.safetensors"
+
+
+def paths_in(folder: Path) -> list[Path]:
+    """The files in a folder that are called as frames are, by epoch."""
+    numbered = [path for path in folder.glob("*.safetensors") if DIGITS.fullmatch(path.stem)]
+    return sorted((path for path in numbered if path.name == name_of(int(path.stem))), key=lambda path: int(path.stem))
 
 
 def write(path: Path, frame: Frame) -> None:
@@ -65,7 +78,8 @@ def read(path: Path) -> Frame:
     except KeyError as error:
         raise RunError(f"{path} lacks {error}, so it is no frame; delete it or copy the run again.") from error
     fits = 0 <= epoch <= MOST_STEPS and 0 <= step <= MOST_STEPS and labels.dtype == torch.uint8
-    fits = fits and mean.ndim == 2 and mean.shape == log_variance.shape and labels.shape == reconstruction.shape == mean.shape[:1]
+    fits = fits and mean.ndim == 2 and mean.shape == log_variance.shape
+    fits = fits and labels.shape == reconstruction.shape == mean.shape[:1]
     fits = fits and {mean.dtype, log_variance.dtype, reconstruction.dtype} == {torch.float32}
     fits = fits and (grid is None or (grid.shape[1:] == IMAGE_SHAPE and grid.dtype == torch.uint8))
     if not fits or not files.all_finite({"m": mean, "v": log_variance, "r": reconstruction}):

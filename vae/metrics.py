@@ -113,4 +113,4 @@ class MetricsFollower(Generic[Told]):
 
     def _no_report(self, line: bytes) -> RunError:
         start = line[:40].decode(errors="replace")
-        return RunError(f"{self.path} has a line that is no report ({start} ...); copy the run again.")
+        return RunError(f"{self.path} has a line that is no report ({start!r} ...); copy the run again.")

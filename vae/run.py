@@ -34,7 +34,6 @@ from vae.steered import SteeredFolder
 from vae.steering import BY_HAND
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-FRAME_NAME = re.compile(r"(0\d{3}|[1-9]\d{3,8})\.safetensors", re.ASCII)
 BYTES_BESIDE_WEIGHTS = 300_000_000
 """Of a trainer's state at most: the images of the largest lattice have 206 million."""
 
@@ -206,12 +205,11 @@ class RunFolder(SteeredFolder):
 
     def frame_paths(self) -> list[Path]:
         """The frames there are, by epoch."""
-        paths = (path for path in (self.path / "frames").glob("*.safetensors") if FRAME_NAME.fullmatch(path.name))
-        return sorted(paths, key=lambda path: int(path.stem))
+        return frames.paths_in(self.path / "frames")
 
     def write_frame(self, frame: Frame) -> None:
         """Write a frame, in place of an earlier one of the same epoch."""
-        frames.write(self.path / "frames" / f"{frame.epoch:04d}.safetensors", frame)
+        frames.write(self.path / "frames" / frames.name_of(frame.epoch), frame)
 
     def read_frame(self, path: Path) -> Frame:
         """One of `frame_paths`. Raises `RunError` when it is damaged or of another run."""
@@ -276,7 +274,7 @@ class RunFolder(SteeredFolder):
         """The trainer's state, or None before the first one was written."""
         if not self.can_go_on():
             return None
-        largest = BYTES_BESIDE_WEIGHTS + 16 * parameters_of(self.read_config()[0].model)  # float32, and Adam's two means of each
+        largest = BYTES_BESIDE_WEIGHTS + 16 * parameters_of(self.read_config()[0].model)  # each has two means besides, by Adam
         return files.read_tensors(self.path / "trainer.safetensors", largest=largest)
 
     def forget_steering(self) -> None:

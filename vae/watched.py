@@ -101,5 +101,5 @@ class WatchedFolder:
             yield
 
     def is_locked(self) -> bool:
-        """Whether a process on this machine is writing here; looking keeps nobody out. Raises `OSError` where we may not know."""
+        """Whether a process on this machine is writing here; looking keeps nobody out. Raises `OSError` if we may not know."""
         return locks.is_held(self.path / "trainer.lock")

@@ -122,7 +122,7 @@ def test_names_that_are_not_there_are_one_sentence(pair):
 
 @pytest.mark.parametrize(("picture", "drawn"), [("both", (1, 2, 3)), ("codes", (1, 0, 1)), ("manifold", (0, 2, 2))])
 def test_without_codes_a_run_keeps_its_manifold_and_the_prior_on_it(pair, monkeypatch, picture, drawn):
-    monkeypatch.setattr("vae.data.is_present", lambda name: False)  # digits come with a package
+    monkeypatch.setattr(resources, "held_out", lambda config: None)
     shutil.rmtree(pair / "auto" / "frames")
     app = open_page(PAGE, runs="auto,small", picture=picture)
     chart = charts(app)[0]
@@ -130,7 +130,17 @@ def test_without_codes_a_run_keeps_its_manifold_and_the_prior_on_it(pair, monkey
     assert not app.exception and drawn == (len(sentences(app)), len(chart["layout"].get("images", [])), len(priors))
 
 
-@pytest.mark.parametrize("name", ["run.json", "model.safetensors", "metrics.jsonl", "status.json"])
+@pytest.mark.parametrize("name", ["metrics.jsonl", "status.json", "frames/0002.safetensors"])
+def test_what_a_damaged_file_says_is_missing_and_the_run_is_compared(pair, name):
+    shutil.copytree(pair / "small", pair / "broken")
+    (pair / "broken" / name).write_text("junk\n")
+    app = open_page(PAGE, runs="small,broken,auto")
+    assert not app.exception and not app.error and not any(sentences(app))
+    assert len(app.info) == 1 and f"broken/{name}" in app.info[0].value
+    assert table(app)["beta"] == ["1", "1", "0"]
+
+
+@pytest.mark.parametrize("name", ["run.json", "model.safetensors"])
 def test_a_damaged_run_is_a_sentence_in_its_column_and_the_others_go_on(pair, name):
     shutil.copytree(pair / "small", pair / "broken")
     (pair / "broken" / name).write_text("junk\n")

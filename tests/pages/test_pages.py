@@ -1,5 +1,7 @@
 """What holds for every page, and the Train page, without a browser."""
 
+import dataclasses
+import os
 import re
 import shutil
 import threading
@@ -13,6 +15,7 @@ from tests.conftest import ROOT, small_config, wait_until
 from tests.pages.conftest import address, charts, open_page, shown, told
 from ui import memory, resources
 from ui.view import View, in_words
+from vae import frames
 from vae.estimates import Estimate
 from vae.frames import Frame
 from vae.published import FILES
@@ -35,6 +38,41 @@ def test_a_damaged_run_is_one_sentence_and_the_others_stay_usable(runs, page, na
     assert len(app.error) == (0 if only_train_reads_status else 1)
     app.selectbox(key="run_picker").set_value("small").run()
     assert not app.exception and not app.error
+
+
+def of_another_shape(path):
+    frames.write(path, dataclasses.replace(frame := frames.read(path), codes=frame.codes.first(3), labels=frame.labels[:3] + 90))
+
+
+DAMAGES = {"cut off": lambda path: path.write_bytes(path.read_bytes()[:1000]), "does not fit run.json": of_another_shape,
+           "it is a pipe": lambda path: (path.unlink(), os.mkfifo(path))}  # fmt: skip
+
+
+@pytest.mark.parametrize("page", ["app.py", "pages/elbo.py", "pages/train.py", "pages/compare.py"])
+@pytest.mark.parametrize("words", DAMAGES)
+@pytest.mark.parametrize("has_images", [True, False])
+def test_a_damaged_frame_is_one_sentence_and_the_page_goes_on_without_it(runs, page, words, has_images, monkeypatch):
+    if not has_images:
+        monkeypatch.setattr(resources, "held_out", lambda config: None)
+    frame = RunFolder(runs / "small").frame_paths()[-1]
+    DAMAGES[words](frame)
+    app = open_page(page, run="small", runs="small")
+    assert not app.exception and not app.error
+    drawn = " ".join(note["text"] for note in charts(app)[0]["layout"].get("annotations", [])) if charts(app) else ""
+    said = [element.value for element in [*app.warning, *app.info]] + [drawn.replace("<br>", " ")]
+    assert sum(words in text and frame.name in text for text in said) == 1
+
+
+def test_a_frame_that_is_mended_is_used_again(runs):
+    folder = RunFolder(runs / "small")
+    frame = folder.frame_paths()[-1]
+    whole = frame.read_bytes()
+    frame.write_bytes(b"junk")
+    version = resources.RunVersion.now(folder)
+    assert "cut off" in resources.frame_damage(version)
+    frame.write_bytes(whole)
+    resources._frame_damage.clear()  # as it is after some seconds
+    assert resources.frame_damage(version) is None and resources.frame_of(version).step == 24
 
 
 @pytest.fixture

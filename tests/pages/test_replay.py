@@ -154,11 +154,12 @@ def test_weights_and_data_are_not_needed(runs, tmp_path, monkeypatch):
     assert not app.exception and not app.error and film(app)["frames"]
 
 
-@pytest.mark.parametrize("name", ["run.json", "status.json", "metrics.jsonl"])
-def test_a_damaged_run_is_one_sentence(runs, name):
+@pytest.mark.parametrize(("name", "plays"), [("run.json", False), ("status.json", True), ("metrics.jsonl", True)])
+def test_a_damaged_file_is_one_sentence_and_what_does_not_need_it_plays(runs, name, plays):
     (runs / "small" / name).write_text("junk\n")
     app = open_page(PAGE, run="small")
-    assert not app.exception and len(app.error) == 1
+    assert not app.exception and len(app.error) == 1 and name in app.error[0].value
+    assert not plays or len(film(app)["frames"]) == 3
 
 
 def test_one_latent_dimension_is_a_strip(runs):
