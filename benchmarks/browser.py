@@ -40,7 +40,9 @@ def open_browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def serve(script: Path = ROOT / "app.py", words: Sequence[str] = (), log: Path | None = None, **variables: str) -> Iterator[str]:
+def serve(
+    script: Path = ROOT / "app.py", words: Sequence[str] = (), log: Path | None = None, **variables: str
+) -> Iterator[str]:
     """A Streamlit script served on a free port of this machine, with more `words`; what it prints goes to `log`.
 
     Yields its address.

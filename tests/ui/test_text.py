@@ -11,10 +11,12 @@ from tests.conftest import ROOT
 from ui.text import JOINER, charted, literally, plain
 
 HOSTILE = [
-    "![x](http://outside.invalid/p.png)", "[x](javascript:alert(1))", "<img src=http://outside.invalid/p.png>", "a `b` ![x](y)",
-    "line\n\n![x](http://outside.invalid)", "a\r\n# b", "$x$ and $$y$$", ":red[b] :material/delete: :smile: :+1: :100:",
-    "http://outside.invalid www.outside.invalid HTTPS://outside.invalid", "someone@outside.invalid", "**b** _i_ ~~s~~", "# title",
-    "1. list", "- list", "> quote", "| a | b |", "\\![x](y)", "\\", "`", "``", "&lt;b&gt; &#33;[x](y)", "\u202egnp.x", "a\u2028b",
+    "![x](http://outside.invalid/p.png)", "[x](javascript:alert(1))", "<img src=http://outside.invalid/p.png>",
+    "a `b` ![x](y)", "line\n\n![x](http://outside.invalid)", "a\r\n# b", "$x$ and $$y$$", ":red[b]",
+    ":material/delete: :smile: :+1: :100:",
+    "http://outside.invalid www.outside.invalid HTTPS://outside.invalid", "a@outside.invalid", "**b** _i_ ~~s~~", "# a",
+    "1. list", "- list", "> quote", "| a | b |", "\\![x](y)", "\\", "`", "``", "&lt;b&gt; &#33;[x](y)", "\u202egnp", "\u2028b",
+    "a -- b -> c <- d >= e",
 ]  # fmt: skip
 
 
