@@ -14,8 +14,9 @@ from PIL import Image
 from scipy import ndimage
 from torch import Tensor
 
-from vae.ink import LEAST_CONTRAST, find_ink
+from vae.ink import find_ink
 from vae.picture import PictureError
+from vae.sheet import LEAST_CONTRAST
 
 SIZE = 28
 NOTHING = "Nothing stands out from the picture's background; draw something or choose one with more contrast."

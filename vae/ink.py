@@ -7,31 +7,23 @@ paper, narrower than a third of the sheet, does not reach in from the border and
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 from scipy import ndimage
 
-LEAST_CONTRAST = 12
-"""Grey levels between paper and ink below which a picture is taken for blank."""
-
-REDUCED = 160
-"""Pixels of the longer side of the copy on which sheet and light are looked for."""
+from vae.sheet import AROUND, LEAST_CONTRAST, averaged, find_sheet, is_four_sided, main_direction, otsu, same_size, whole_of
 
 PASSES = 3
 """How often one looks again without what stood out and was no ink."""
 
-AROUND = np.ones((3, 3), bool)
+SHORTEST = 0.035
+"""The length of a part, as a share of the picture's shorter side, below which it is dust."""
 
+REACH = 0.2
+"""How far from the main part others belong to it, such as the bar of a 5, as a share of its extent."""
 
-@dataclass(frozen=True)
-class Region:
-    """A part of a picture: rows, columns, and which of their pixels belong to it (H, W)."""
-
-    rows: slice
-    columns: slice
-    mask: np.ndarray
+LEAST_SHARE = 0.02
+"""The share of the ink that a part has to have."""
 
 
 def find_ink(picture: np.ndarray, strokes: bool = True, opposite: bool = False) -> np.ndarray:
@@ -40,7 +32,7 @@ def find_ink(picture: np.ndarray, strokes: bool = True, opposite: bool = False) 
     With `strokes` it is lines that are looked for, such as of a digit, else a thing of any width. `opposite` takes what is
     lighter than the paper where darker would have been taken, and the other way round.
     """
-    sheet = find_sheet(picture) if strokes else _whole(picture)
+    sheet = find_sheet(picture) if strokes else whole_of(picture)
     part = picture[sheet.rows, sheet.columns].astype(np.float64)
     flawless = _is_flawless(part, sheet.mask)
     level = _levelled(part, sheet.mask, flawless)
@@ -51,112 +43,7 @@ def find_ink(picture: np.ndarray, strokes: bool = True, opposite: bool = False) 
     return ink
 
 
-# The sheet
-
-
-def find_sheet(picture: np.ndarray) -> Region:
-    """The innermost four-sided region with sharp edges and something in it, else the whole picture."""
-    region = _whole(picture)
-    for _ in range(4):
-        inner = _sheet_within(picture, region)
-        if inner is None:
-            break
-        region = inner
-    return region
-
-
-def _whole(picture: np.ndarray) -> Region:
-    height, width = picture.shape[:2]
-    return Region(slice(0, height), slice(0, width), np.ones((height, width), bool))
-
-
-def _sheet_within(picture: np.ndarray, region: Region) -> Region | None:
-    """The largest sheet that lies in a region and is not the region itself."""
-    colours = picture[region.rows, region.columns].astype(np.float64)
-    shrunk = min(1.0, REDUCED / max(colours.shape))
-    height, width = (max(1, round(side * shrunk)) for side in colours.shape[:2])
-    small = _resized(colours, width, height)
-    mask = np.asarray(Image.fromarray(region.mask).resize((width, height), Image.Resampling.NEAREST))
-    grey = _main_direction(small[mask] - np.median(small[mask], 0))
-    grey = (small - np.median(small[mask], 0)) @ grey
-    if np.ptp(grey[mask]) < LEAST_CONTRAST:
-        return None
-    bright = grey > otsu(grey[mask])
-    best, most = None, 0.02 * mask.size
-    for kind in (bright & mask, ~bright & mask):
-        parts, count = ndimage.label(kind)
-        for number in range(1, count + 1):
-            part = parts == number
-            if part.sum() <= most:
-                continue
-            filled = ndimage.binary_fill_holes(part)
-            inside = ndimage.binary_erosion(filled, AROUND, 1) & ~part
-            if part.sum() < 0.5 * filled.sum() or filled.sum() > 0.96 * mask.sum() or inside.sum() < 0.003 * filled.sum():
-                continue
-            if not _is_four_sided(filled) or _sharpness(grey, filled, mask) < 0.5:
-                continue
-            best, most = filled, part.sum()
-    if best is None:
-        return None
-    full = np.asarray(Image.fromarray(best).resize((region.mask.shape[1], region.mask.shape[0]), Image.Resampling.NEAREST))
-    edge = max(1, round(0.012 * min(np.ptp(np.flatnonzero(full.any(axis))) for axis in (0, 1)))) + round(0.8 / shrunk)
-    full = ndimage.binary_erosion(full, AROUND, edge) & region.mask
-    if not full.any():
-        return None
-    rows, columns = ndimage.find_objects(full.astype(np.uint8))[0]
-    offset = lambda outer, inner: slice(outer.start + inner.start, outer.start + inner.stop)
-    return Region(offset(region.rows, rows), offset(region.columns, columns), full[rows, columns])
-
-
-def _is_four_sided(part: np.ndarray) -> bool:
-    """Whether a part (H, W) covers the same as the quadrangle of its extremes along the diagonals."""
-    y, x = part.nonzero()
-    corners = [(x[i], y[i]) for i in ((x + y).argmin(), (x - y).argmax(), (x + y).argmax(), (x - y).argmin())]
-    canvas = Image.new("1", part.shape[::-1])
-    ImageDraw.Draw(canvas).polygon([(int(a), int(b)) for a, b in corners], 1)
-    quadrangle = np.asarray(canvas)
-    return (part & quadrangle).sum() > 0.88 * (part | quadrangle).sum()
-
-
-def _sharpness(grey: np.ndarray, part: np.ndarray, mask: np.ndarray) -> float:
-    """How much of the difference between a part and what is around it lies within three pixels of its edge."""
-    inside = part & ~ndimage.binary_erosion(part, AROUND, 3, border_value=1) & ndimage.binary_erosion(part, AROUND, 1, border_value=1)
-    outside = ndimage.binary_dilation(part, AROUND, 4) & ~ndimage.binary_dilation(part, AROUND, 1) & mask
-    beyond = ~part & mask
-    if not inside.any() or not outside.any():
-        return 0.0
-    whole = np.median(grey[part]) - np.median(grey[beyond])
-    return float((np.median(grey[inside]) - np.median(grey[outside])) / whole) if whole else 0.0
-
-
-def _resized(colours: np.ndarray, width: int, height: int) -> np.ndarray:
-    """(H, W, C) averaged down to (height, width, C)."""
-    bands = [Image.fromarray(band.astype(np.float32)).resize((width, height), Image.Resampling.BOX) for band in np.moveaxis(colours, 2, 0)]
-    return np.stack([np.asarray(band, np.float64) for band in bands], 2)
-
-
-def otsu(values: np.ndarray) -> float:
-    """The threshold that parts values into two classes with the least variance within them (Otsu 1979)."""
-    if np.ptp(values) < 1e-6:
-        return float(values.min()) - 1
-    counts, edges = np.histogram(values, 128)
-    centres = (edges[1:] + edges[:-1]) / 2
-    below = counts.cumsum()
-    above = below[-1] - below
-    sums = (counts * centres).cumsum()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        between = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
-    return float(edges[1:][np.nanargmax(between[:-1])])
-
-
 # The paper's level
-
-
-def _main_direction(differences: np.ndarray) -> np.ndarray:
-    """The direction of colour (3,) in which differences (N, 3) are largest, scaled so that greys keep their levels."""
-    _, vectors = np.linalg.eigh(differences.T @ differences)
-    direction = vectors[:, -1]
-    return direction * (1 if direction.sum() >= 0 else -1) / np.sqrt(3)
 
 
 def _is_flawless(part: np.ndarray, mask: np.ndarray) -> bool:
@@ -176,7 +63,7 @@ def _levelled(part: np.ndarray, mask: np.ndarray, flawless: bool) -> np.ndarray:
     usual = np.median(paper.reshape(-1, 3), 0)
     gain = np.where(usual > 64, usual / np.maximum(paper, 20), 1)
     difference = (part - paper) * gain * mask[..., None]
-    return difference @ _main_direction(difference[mask])
+    return difference @ main_direction(difference[mask])
 
 
 def _surface(part: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -184,8 +71,8 @@ def _surface(part: np.ndarray, mask: np.ndarray) -> np.ndarray:
     height, width = mask.shape
     shrunk = min(1.0, 80 / max(mask.shape))
     size = max(2, round(width * shrunk)), max(2, round(height * shrunk))
-    small = _resized(part, *size)
-    known = np.asarray(Image.fromarray(mask).resize(size, Image.Resampling.NEAREST))
+    small = averaged(part, *size)
+    known = same_size(mask, *size)
     terms, used = _quadratic(*known.shape), _rim(known, 0.15)
     for turn in range(6):
         weights = np.ones(used.sum())
@@ -223,8 +110,8 @@ def _candidate(level: np.ndarray, mask: np.ndarray, strokes: bool, narrow: bool)
     soft = ndimage.binary_dilation(chosen, AROUND, 2) & (above > 0.15 * full)
     soft = ndimage.binary_dilation(soft, AROUND)
     ink = (above / full * soft).clip(0, 1) * 255
-    off = (np.array(ndimage.center_of_mass(chosen)) - ndimage.center_of_mass(mask)) / mask.shape
-    weight = float((np.minimum(above, level.clip(0)) * chosen).sum() * np.exp(-4 * off @ off))
+    offset = (np.array(ndimage.center_of_mass(chosen)) - ndimage.center_of_mass(mask)) / mask.shape
+    weight = float((np.minimum(above, level.clip(0)) * chosen).sum() * _centrality(offset))
     return ink.round().astype(np.uint8), weight
 
 
@@ -238,7 +125,7 @@ def _chosen(above: np.ndarray, least: float, mask: np.ndarray, strokes: bool, na
     for _ in range(PASSES):
         shape, full = _standing_out(rest, least)
         chosen = _choose(shape, rest, mask, strokes, narrow)
-        if above[chosen].sum() > 0.02 * passed:
+        if above[chosen].sum() > LEAST_SHARE * passed:
             return chosen, full
         passed += float(above[shape].sum())
         rest[ndimage.binary_dilation(shape, AROUND, 2)] = 0
@@ -284,32 +171,26 @@ def _choose(shape: np.ndarray, above: np.ndarray, mask: np.ndarray, strokes: boo
     if strokes:
         shape = _without_frames(shape, edge)
     parts, count = ndimage.label(shape, AROUND)
-    if not count:
-        return shape & False
     index = np.arange(1, count + 1)
     masses = ndimage.sum_labels(above, parts, index)
-    boxes = ndimage.find_objects(parts)
-    least = 0.035 * min(shape.shape)
-    extents = np.array([max(s.stop - s.start for s in box) for box in boxes])
-    masses[extents < least] *= 0.0
-    touches = np.zeros(count + 1, bool)
-    touches[parts[edge]] = True
-    touching = touches[1:]
-    if strokes or (masses * ~touching).sum() > 0.02 * masses.sum():
-        masses = masses * ~touching
+    extents = np.array([max(side.stop - side.start for side in box) for box in ndimage.find_objects(parts)])
+    masses[extents < SHORTEST * min(shape.shape)] = 0
+    inside = ~np.isin(index, parts[edge])
+    if strokes or (masses * inside).sum() > LEAST_SHARE * masses.sum():
+        masses = masses * inside
     if not masses.any():
-        return shape & False
-    middle = np.array(ndimage.center_of_mass(mask))
+        return np.zeros(shape.shape, bool)
     centres = np.array(ndimage.center_of_mass(shape, parts, index)).reshape(-1, 2)
-    distance = np.linalg.norm((centres - middle) / np.array(shape.shape), axis=1)
-    main = int((masses * np.exp(-4 * distance**2)).argmax())
-    keep = np.zeros(count + 1, bool)
-    keep[main + 1] = True
-    near = ndimage.distance_transform_edt(parts != main + 1)
-    reach = 0.2 * extents[main]
-    gaps = ndimage.minimum(near, parts, index)
-    keep[1:] |= (gaps < reach) & (masses > masses[main] / 50)
-    return keep[parts]
+    offsets = (centres - ndimage.center_of_mass(mask)) / shape.shape
+    main = int((masses * _centrality(offsets)).argmax())
+    gaps = ndimage.minimum(ndimage.distance_transform_edt(parts != main + 1), parts, index)
+    belongs = (gaps < REACH * extents[main]) & (masses > LEAST_SHARE * masses[main])
+    return np.isin(parts, index[belongs])
+
+
+def _centrality(offsets: np.ndarray) -> np.ndarray:
+    """How much places count, by their distances from the middle (..., 2) in shares of the picture."""
+    return np.exp(-4 * (offsets**2).sum(-1))
 
 
 def _without_frames(shape: np.ndarray, edge: np.ndarray) -> np.ndarray:
@@ -322,8 +203,8 @@ def _without_frames(shape: np.ndarray, edge: np.ndarray) -> np.ndarray:
         if sizes[number] < 30:
             continue
         filled = ndimage.binary_fill_holes(part)
-        enclosed = sizes_within = (parts[box] > 0) & filled & ~part
-        frame = enclosed.sum() > 0.02 * part.sum() or (part.sum() < 0.5 * filled.sum() and _is_four_sided(filled))
+        enclosed = (parts[box] > 0) & filled & ~part
+        frame = enclosed.sum() > 0.02 * part.sum() or (part.sum() < 0.5 * filled.sum() and is_four_sided(filled))
         if not frame and not (part & edge[box]).any():
             continue
         padded = np.pad(part, 1)

@@ -87,7 +87,7 @@ def _check_header(picture: Image.Image) -> None:
 
 
 def _colours(picture: Image.Image) -> np.ndarray:
-    """Colours (H, W, 3), uint8. What is large is made small first, as soon as its mode allows: there may be 50 million pixels."""
+    """Colours (H, W, 3), uint8. A large picture is made small as soon as its mode allows: it may have 50 million pixels."""
     picture = _averageable(picture)
     picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.BOX)  # which decodes a JPEG at a fraction of its size
     picture = ImageOps.exif_transpose(picture)
