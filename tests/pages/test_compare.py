@@ -8,6 +8,7 @@ import pytest
 import vae
 from tests.conftest import small_config
 from tests.pages.conftest import address, charts, open_page, shown
+from ui import resources
 from ui.columns import TRIO
 from vae.comparison import figures_of
 from vae.model import count_parameters

@@ -11,8 +11,8 @@ from scipy import ndimage
 from vae import data
 from vae.convention import CONVENTIONS, find_image, thickness, to_convention
 from vae.ink import find_ink
-from vae.sheet import find_sheet
 from vae.picture import PictureError
+from vae.sheet import find_sheet
 
 THREE = ((0.35, 0.24), (0.5, 0.16), (0.68, 0.28), (0.6, 0.45), (0.47, 0.5), (0.66, 0.57), (0.7, 0.72), (0.52, 0.85), (0.34, 0.76))
 
