@@ -47,7 +47,7 @@ def test_a_visitor_looks_and_the_owner_acts_in_all_tabs(open_server, new_context
     address, runs, log = open_server
     page = new_page(new_context())
     page.goto(f"{address}/train?run=mine")
-    expect(page.get_by_role("button", name="Start training")).to_be_disabled()
+    expect(page.get_by_role("button", name="Start training")).to_be_disabled(timeout=300_000)  # the server is still cold
     expect(page.get_by_text("Only the owner of this server may do this").first).to_be_visible()
 
     wait_until(lambda: "token=" in log.read_text(), "the owner's link")
