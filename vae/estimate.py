@@ -35,6 +35,9 @@ MOST_IMAGES = 1024
 MOST_MEMORY = 3_000_000_000
 """Bytes that a process which estimates may take, where the system can hold it to that: half of what a small laptop has."""
 
+MOST_SECONDS = 60
+"""Of all processors that it may compute, where the system can hold it to that; waiting for others does not count."""
+
 NICENESS = 5
 """Of such a process: clicks on the page come first."""
 
@@ -90,8 +93,7 @@ def main() -> int:
         config, device = RunConfig.from_dict(asked["config"]), choose_device(asked["device"])
         with contextlib.suppress(AttributeError, OSError):  # not on every system
             os.nice(NICENESS)
-        if device.type == "cpu":
-            _limit_memory()
+        _limit(device)
         tune_process(config.training.precision, device)
         print(estimate_seconds(config, device))
     except (ExplorerError, torch.OutOfMemoryError) as error:
@@ -106,12 +108,15 @@ def main() -> int:
     return 0
 
 
-def _limit_memory() -> None:
-    """Let the system refuse more than `MOST_MEMORY`, where it can."""
+def _limit(device: torch.device) -> None:
+    """Let the system refuse more memory and time than that, where it can. CUDA claims far more memory than it uses."""
     with contextlib.suppress(ImportError, OSError, ValueError):
         import resource  # not on Windows
 
-        resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, MOST_MEMORY))
+        seconds = MOST_SECONDS * (os.cpu_count() or 1)
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
+        if device.type == "cpu":
+            resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, MOST_MEMORY))
 
 
 if __name__ == "__main__":

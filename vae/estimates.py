@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -16,8 +17,11 @@ from vae.launch import THREADS
 from vae.paths import ROOT
 
 COMMAND = sys.executable, "-m", "vae.estimate"
-MOST_SECONDS = 120.0
-"""Of the process, which takes about 5, most of them to load torch: a model of which a step takes that long is none for here."""
+MOST_SECONDS = 600.0
+"""Until the process ends, which takes about 5, most of them to load torch, and much longer on a machine that is busy. How long
+it may compute is limited by `vae.estimate`."""
+
+TOO_SLOW = "No estimate: a few steps of this model take too long here."
 
 MOST_ANSWERS, SECONDS_GOOD = 256, 600.0
 """Answers that are remembered, and for how long: another program may take the processor or leave it."""
@@ -69,9 +73,11 @@ class Estimates:
                 timeout=self._seconds,
             )
         except subprocess.TimeoutExpired:
-            return Estimate(problem=f"No estimate: a few steps of this model take more than {self._seconds:g} s here.")
+            return Estimate(problem=TOO_SLOW)
         except OSError as error:
             return Estimate(problem=f"No estimate: no process can be started ({error.strerror}).")
+        if ended.returncode == -getattr(signal, "SIGXCPU", 0) != 0:
+            return Estimate(problem=TOO_SLOW)
         if ended.returncode == 0:
             return Estimate(float(ended.stdout.split()[-1]))
         said = ended.stderr.strip().splitlines()

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from tests.conftest import small_config, wait_until
-from vae.estimates import Estimate, Estimates
+from vae.estimates import TOO_SLOW, Estimate, Estimates
 
 SMALL_MEMORY = "import vae.estimate; vae.estimate.MOST_MEMORY = 900_000_000; raise SystemExit(vae.estimate.main())"
 
@@ -34,10 +34,16 @@ def test_a_model_too_large_to_try_is_told_in_a_sentence():
     assert answer == Estimate(problem="No estimate: trying this model out takes more than 0.9 GB of memory.")
 
 
+def test_a_model_too_slow_to_try_is_told_in_a_sentence():
+    slow = "import vae.estimate; vae.estimate.MOST_SECONDS = 0; raise SystemExit(vae.estimate.main())"
+    assert found(Estimates(saying(slow)), small_config()) == Estimate(problem=TOO_SLOW)
+
+
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        ("import time; time.sleep(600)", "No estimate: a few steps of this model take more than 0.2 s here."),
+        ("import time; time.sleep(600)", TOO_SLOW),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGXCPU)", TOO_SLOW),
         ("import os; os.abort()", "No estimate: its process ended before its time."),
         ("raise SystemExit('what torch says')", "No estimate: its process ended before its time."),
     ],
