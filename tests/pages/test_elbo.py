@@ -109,8 +109,9 @@ def test_the_gradients_of_a_wide_q_are_told_in_numbers_that_are_not_zero(mnist_p
     monkeypatch.setenv("VAE_RUNS", str(ROOT / "checkpoints"))
     app = open_page(PAGE, run="mnist", image="0", section="gradients", q="0,0,3,3")
     ratios = [float(ratio.replace(",", "")) for ratio in re.findall(r"<b>([\d.,]+)</b> times as many samples", shown(app))]
-    assert not app.exception and len(ratios) == 4 and all(0 < ratio < 1 for ratio in ratios[2:])
-    assert "for z1 and z2 it does better" in shown(app) and "what its last refinement changed" in shown(app)
+    assert not app.exception and len(ratios) == 4 and all(ratio > 0 for ratio in ratios)
+    better = " and ".join(name for name, ratio in zip(("z1", "z2"), ratios[2:], strict=True) if ratio < 0.995)
+    assert (f"for {better} it does better" in shown(app)) == bool(better) and "what its last refinement changed" in shown(app)
     assert len(re.findall(r"quadrature</td><td>-?\d+\.\d\d ± \d+\.\d\d</td>", shown(app))) == 2
 
 
@@ -119,7 +120,7 @@ def test_few_and_many_samples_are_held_against_quadrature_only_where_there_is_a_
     train_run(vae.RunFolder.create(runs / "other", small_config(latent=latent, epochs=1)))
     app = open_page(PAGE, run="other", image="3", section="samples")
     found = re.search(r'"small">(By quadrature|From 500 other samples): (-?[\d.]+)( ± [\d.]+)? nats', shown(app))
-    assert (found[1] == "By quadrature") == (latent <= 2) == (found[3] is None)
+    assert (found[1] == "By quadrature") == (latent <= 2) and (latent <= 2 or found[3])
     assert float(found[2]) == pytest.approx(terms(app)[2], abs=0.006)
 
 
