@@ -12,8 +12,10 @@ from vae.diffusion.folder import PriorFolder
 from vae.errors import RunError
 from vae.run import RunFolder, check_name
 
-SHIPPED = ("digits", "mnist", "mnist-8d", "mnist-beta0", "mnist-beta1", "mnist-beta4", "mnist-conv")
-SHIPPED_FOLDER = Path(__file__).resolve().parents[1] / "checkpoints"
+SHIPPED = (
+    "digits", "mnist", "mnist-8d", "mnist-beta0", "mnist-beta1", "mnist-beta4", "mnist-binarised", "mnist-conv", "mnist-lattice",
+)  # fmt: skip
+SHIPPED_FOLDER = ROOT / "checkpoints"
 DELETED = ".deleted-"
 """How the name of a folder begins that is about to go; nobody lists it as a run."""
 
