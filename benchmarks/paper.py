@@ -7,12 +7,15 @@ losses of JPEG. All of it is drawn from one seeded generator.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import BytesIO
 
 import numpy as np
 from PIL import Image, ImageDraw
 from scipy import ndimage
+
+THINNEST = 0.35
+"""The line of a fine pen, in pixels of 28; MNIST's strokes have about 2.5."""
 
 Generator = np.random.Generator
 Colour = tuple[float, float, float]
@@ -40,7 +43,6 @@ class Sheet:
     noise: float = 2.0
     blur: float = 0.6
     quality: int = 90
-    late: list[Callable[[Sheet], None]] = field(default_factory=list)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -75,8 +77,8 @@ def handwriting(image: np.ndarray, side: int, pen: float = 0.0) -> np.ndarray:
     return (depth + pen * scale + 0.5).clip(0, 1)
 
 
-THINNEST = 0.35
-"""Pixels of 28: a fine pen, whose line would be a tenth of a grey level's worth of the data set's."""
+CLOCKWISE = ((1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1))
+"""From a pixel's neighbour to the north on, as shifts that bring it to the pixel's place."""
 
 
 def _from_centre(within: np.ndarray) -> np.ndarray:
@@ -86,12 +88,12 @@ def _from_centre(within: np.ndarray) -> np.ndarray:
     while changed:
         changed = False
         for turn in (0, 1):
-            around = [np.roll(line, shift, (0, 1)) for shift in ((1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1))]
+            around = [np.roll(line, shift, (0, 1)) for shift in CLOCKWISE]
             north, _, east, _, south, _, west, _ = around
             neighbours = sum(around)
             ends = sum((before == 0) & (after == 1) for before, after in zip(around, around[1:] + around[:1], strict=True))
-            open_sides = (north & east & south, east & south & west) if turn == 0 else (north & east & west, north & south & west)
-            gone = (line == 1) & (neighbours >= 2) & (neighbours <= 6) & (ends == 1) & (open_sides[0] == 0) & (open_sides[1] == 0)
+            open_side = (east & south & (north | west)) if turn == 0 else (north & west & (east | south))
+            gone = (line == 1) & (neighbours >= 2) & (neighbours <= 6) & (ends == 1) & (open_side == 0)
             line[gone] = 0
             changed |= bool(gone.any())
     return ndimage.distance_transform_edt(line[1:-1, 1:-1] == 0)
@@ -102,12 +104,16 @@ def picture_of(image: np.ndarray, kinds: tuple[str, ...], random: Generator) -> 
     height, width = random.choice([(480, 640), (640, 480), (600, 800), (560, 560)])
     side = int(min(height, width) * random.uniform(0.5, 0.85))
     top, left = (int((length - side) * random.uniform(0.3, 0.7)) for length in (height, width))
-    ink, paper = EQUALLY_LIGHT[random.integers(len(EQUALLY_LIGHT))] if "colours" in kinds else (_one_of(random, PENS), _one_of(random, PAPERS))
+    if "colours" in kinds:
+        ink, paper = EQUALLY_LIGHT[random.integers(len(EQUALLY_LIGHT))]
+    else:
+        ink, paper = _one_of(random, PENS), _one_of(random, PAPERS)
     sheet = Sheet(np.full((height, width, 3), paper, np.float64), top, left, side, random)
     for kind in kinds:
         if kind in UNDER:
             UNDER[kind](sheet)
-    pen = {"fine pen": -5.0, "marker": random.uniform(0.9, 1.6)}.get(next((k for k in kinds if k in PEN_KINDS), ""), random.uniform(-0.3, 0.5))
+    usual, thick = random.uniform(-0.3, 0.5), random.uniform(0.9, 1.6)
+    pen = -5.0 if "fine pen" in kinds else thick if "marker" in kinds else usual
     cover = np.zeros(sheet.shape)
     cover[top : top + side, left : left + side] = handwriting(image, side, pen)
     sheet.paint(cover * random.uniform(0.88, 1), ink)
@@ -190,8 +196,9 @@ def _onto(sheet: Sheet, shrunk: float, skew: float, ground: Colour, grain: float
     moved = middle + (corners - middle) * shrunk + random.uniform(-skew, skew, (4, 2)) * min(height, width)
     table = np.array(ground) + ndimage.gaussian_filter(random.normal(0, grain * 6, (height, width)), (0.5, 6))[..., None]
     mapping = _perspective(moved, corners)
-    warped = Image.fromarray(sheet.colours.clip(0, 255).astype(np.uint8)).transform((width, height), Image.Transform.PERSPECTIVE, mapping, Image.Resampling.BICUBIC)
-    cover = Image.new("L", (width, height), 255).transform((width, height), Image.Transform.PERSPECTIVE, mapping, Image.Resampling.BICUBIC)
+    how = ((width, height), Image.Transform.PERSPECTIVE, mapping, Image.Resampling.BICUBIC)
+    warped = Image.fromarray(sheet.colours.clip(0, 255).astype(np.uint8)).transform(*how)
+    cover = Image.new("L", (width, height), 255).transform(*how)
     sheet.colours = np.array(table)
     inside = np.asarray(cover, np.float64)[..., None] / 255
     sheet.colours += inside * (np.asarray(warped, np.float64) - sheet.colours)
@@ -209,7 +216,8 @@ def _perspective(moved: np.ndarray, corners: np.ndarray) -> tuple[float, ...]:
 def _table(sheet: Sheet) -> None:
     """A sheet on a darker table."""
     random = sheet.random
-    _onto(sheet, random.uniform(0.6, 0.85), 0.03, (np.array([(70, 52, 40), (50, 52, 56), (105, 88, 70)])[random.integers(3)]), 2.0)
+    wood = [(70, 52, 40), (50, 52, 56), (105, 88, 70)][random.integers(3)]
+    _onto(sheet, random.uniform(0.6, 0.85), 0.03, wood, 2.0)
 
 
 def _tilted(sheet: Sheet) -> None:

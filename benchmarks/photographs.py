@@ -42,7 +42,7 @@ class Photograph:
 
 
 def photographs(images: Tensor, count: int, seed: int) -> list[Photograph]:
-    """Pictures of images drawn at random: every third clean, the others disturbed in each way by turns, half in a second one."""
+    """Pictures of images drawn at random: every third clean, the others disturbed in each way by turns, half in one more."""
     random, made = np.random.default_rng(seed), []
     for turn in range(count):
         number = int(random.integers(len(images)))

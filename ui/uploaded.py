@@ -64,7 +64,7 @@ button:disabled { opacity: 0.5; cursor: default; }
 
 @dataclass(frozen=True)
 class Uploaded:
-    """A picture (H, W, 3), uint8, for a data set's convention; what to look for in it, and where; what was found, if anything."""
+    """A picture (H, W, 3), uint8, for a data set; what to look for in it, and where; what was found, if anything."""
 
     picture: np.ndarray
     dataset: str

@@ -14,13 +14,14 @@ from vae.ink import find_ink
 from vae.picture import PictureError
 from vae.sheet import find_sheet
 
-THREE = ((0.35, 0.24), (0.5, 0.16), (0.68, 0.28), (0.6, 0.45), (0.47, 0.5), (0.66, 0.57), (0.7, 0.72), (0.52, 0.85), (0.34, 0.76))
+UPPER = ((0.35, 0.24), (0.5, 0.16), (0.68, 0.28), (0.6, 0.45), (0.47, 0.5))
+THREE = (*UPPER, (0.66, 0.57), (0.7, 0.72), (0.52, 0.85), (0.34, 0.76))
 
 
-def three(side: int = 300, paper: object = 190, ink: object = 70, pen: float = 0.07, size: float = 1, mode: str = "RGB") -> Image.Image:
-    """A 3 in the middle of a square of paper; `pen` and `size` in shares of the square."""
+def three(side: int = 300, paper: object = 190, ink: object = 70, pen: float = 0.07, mode: str = "RGB") -> Image.Image:
+    """A 3 in the middle of a square of paper; `pen` is a share of the square."""
     big = 4 * side
-    places = [tuple((0.5 + (value - 0.5) * size) * big for value in place) for place in THREE]
+    places = [(x * big, y * big) for x, y in THREE]
     picture = Image.new("L", (big, big))
     ImageDraw.Draw(picture).line(places, 255, width=max(4, round(pen * big)), joint="curve")
     cover = picture.resize((side, side), Image.Resampling.BOX)
@@ -77,7 +78,8 @@ def askew() -> Image.Image:
     table = Image.new("RGBA", (400, 400), (60, 50, 45, 255))
     turned = three().convert("RGBA").rotate(8, Image.Resampling.BICUBIC, expand=True)
     table.alpha_composite(turned, (30, 30))
-    return table.convert("RGB").filter(ImageFilter.GaussianBlur(0.7)).rotate(-8, Image.Resampling.BICUBIC, fillcolor=(60, 50, 45))
+    upright = table.convert("RGB").rotate(-8, Image.Resampling.BICUBIC, fillcolor=(60, 50, 45))
+    return upright.filter(ImageFilter.GaussianBlur(0.7))
 
 
 SEEN_THROUGH = {

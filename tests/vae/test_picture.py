@@ -20,6 +20,13 @@ shape = read_picture(content).shape
 print(*shape, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 """
 
+LOADED = """
+import sys
+from vae.picture import read_picture
+read_picture(open(sys.argv[1], "rb").read())
+print("pillow_heif" in sys.modules)
+"""
+
 
 def stroke(width: int = 400, height: int = 300, mode: str = "RGB") -> Image.Image:
     picture = Image.new(mode, (width, height), "white")
@@ -63,10 +70,10 @@ def test_heic_without_its_decoder_is_told(monkeypatch):
     assert read_picture(_file(stroke(), "PNG")).shape == (300, 400, 3)
 
 
-def test_the_decoder_is_loaded_for_heic_alone():
-    code = "import sys; from vae.picture import read_picture; read_picture(open(sys.argv[1], 'rb').read()); print('pillow_heif' in sys.modules)"
-    picture = ROOT / "ui" / "screenshot.png"
-    printed = subprocess.run([sys.executable, "-c", code, str(picture)], cwd=ROOT, capture_output=True, text=True, check=True)
+def test_the_decoder_is_loaded_for_heic_alone(tmp_path):
+    picture = tmp_path / "stroke.png"
+    picture.write_bytes(_file(stroke(), "PNG"))
+    printed = subprocess.run([sys.executable, "-c", LOADED, str(picture)], cwd=ROOT, capture_output=True, text=True, check=True)
     assert printed.stdout.strip() == "False"
 
 
@@ -76,7 +83,7 @@ def _file(picture: Image.Image, kind: str) -> bytes:
     return content.getvalue()
 
 
-@pytest.mark.parametrize("kind, mode, megabytes", [("JPEG", "RGB", 150), ("PNG", "L", 250), ("PNG", "RGB", 450), ("PNG", "RGBA", 700)])
+@pytest.mark.parametrize("kind, mode, megabytes", [("JPEG", "RGB", 150), ("PNG", "L", 250), ("PNG", "RGB", 450)])
 def test_fifty_megapixels_are_read_in_bounded_memory(kind, mode, megabytes, tmp_path):
     path = tmp_path / "large"
     path.write_bytes(_file(stroke(8660, 5770, mode), kind))
