@@ -10,6 +10,7 @@ from pathlib import Path
 from vae import files
 from vae.diffusion.folder import PriorFolder
 from vae.errors import RunError
+from vae.paths import ROOT
 from vae.run import RunFolder, check_name
 
 SHIPPED = (

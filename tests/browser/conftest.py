@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from benchmarks.browser import find_chromium, open_browser, serve
 from tests.browser.screen import new_page
 from tests.conftest import ROOT, skip_or_fail
+from vae.upkeep import SHIPPED
 
-SHIPPED = ("mnist", "mnist-conv", "digits", "mnist-8d", "mnist-beta0", "mnist-beta1", "mnist-beta4", "mnist-lattice", "mnist-binarised")
 SIZE = {"width": 1400, "height": 900}
 LONGEST_WAIT = 60_000
 """Milliseconds for something that has to happen; they only end a test that would hang."""
