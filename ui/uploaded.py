@@ -14,7 +14,7 @@ import numpy as np
 import streamlit as st
 from scipy import ndimage
 
-from ui import pictures
+from ui import answers, pictures
 from ui.scripts import script
 from vae.convention import Found, find_image
 
@@ -122,7 +122,7 @@ def show(key: str, uploaded: Uploaded, on_corrected: Callable[[Uploaded], None])
     """The picture with its outline; calls `on_corrected` with the picture as the visitor corrects it."""
 
     def corrected() -> None:
-        answer = checked(st.session_state[key].get("corrected"))
+        answer = checked(answers.answer(key, "corrected"))
         if answer is not None:
             on_corrected(replace(uploaded, inverted=answer[0], crop=answer[1]))
 
@@ -139,10 +139,10 @@ def checked(answer: object) -> tuple[bool, Crop] | None:
     """What the browser sent, when it makes sense: anybody can send anything over a websocket."""
     if not isinstance(answer, dict) or not isinstance(answer.get("inverted"), bool):
         return None
-    crop = answer.get("crop")
-    if not isinstance(crop, list) or len(crop) != 4 or not all(type(side) in (int, float) and 0 <= side <= 1 for side in crop):
+    crop = answers.numbers(answer.get("crop"), 4, 0, 1)
+    if crop is None:
         return None
-    left, top, right, bottom = map(float, crop)
+    left, top, right, bottom = crop
     if right - left < LEAST_SHARE or bottom - top < LEAST_SHARE:
         return None
-    return answer["inverted"], (left, top, right, bottom)
+    return answer["inverted"], crop

@@ -129,9 +129,15 @@ def parse_json(content: bytes | str) -> object:
 
 
 def fields_fit(instance: object) -> bool:
-    """Whether all fields of a dataclass that are said to be words or numbers are. Fields of other kinds are passed over."""
+    """Whether all fields of a dataclass that are said to be words or finite numbers are. Others are passed over."""
     values = [(field.type, getattr(instance, field.name)) for field in dataclasses.fields(instance)]
-    return all(isinstance(value, KINDS[kind]) and not isinstance(value, bool) for kind, value in values if kind in KINDS)
+    return all(_is_of(kind, value) for kind, value in values if kind in KINDS)
+
+
+def _is_of(kind: str, value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, KINDS[kind]):
+        return False
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _finite(digits: str) -> float:

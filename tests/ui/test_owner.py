@@ -74,10 +74,11 @@ def test_what_the_server_was_started_with_decides(visitor, allowed):
 def test_every_action_is_refused_to_a_visitor_wherever_its_button_is(visitor, small_run):
     before = {path: path.stat().st_mtime_ns for path in small_run.path.rglob("*")}
     attempts = {
-        "start": ("new", small_config()), "resume": (small_run,), "lengthen": (small_run, 3), "steer": (small_run,),
-        "start_prior": (small_run,), "stop_prior": (small_run,), "rename": (small_run, "other"), "delete": (small_run,),
+        "start": ("new", small_config(), "cpu"), "resume": (small_run,), "lengthen": (small_run, 3), "steer": (small_run,),
+        "start_prior": (small_run, "cpu"), "stop_prior": (small_run,), "rename": (small_run, "other"), "delete": (small_run,),
     }  # fmt: skip
-    assert set(attempts) == {name for name, action in vars(actions).items() if hasattr(action, "__wrapped__")}
+    decorated = {name: action for name, action in vars(actions).items() if hasattr(action, "__wrapped__")}
+    assert set(attempts) == {name for name, action in decorated.items() if action.__module__ == actions.__name__}
     for name, arguments in attempts.items():
         with pytest.raises(owner.NotTheOwner, match="Only the owner"):
             getattr(actions, name)(*arguments)
@@ -172,7 +173,7 @@ def test_a_full_disk_is_told_before_a_run_is_made(allowed, tmp_path, monkeypatch
         limits.check_room(tmp_path, 1.1e9)
     allowed(most_trainings=0)
     with pytest.raises(limits.LimitError):
-        actions.start("new", small_config())
+        actions.start("new", small_config(), "cpu")
     assert not list(tmp_path.iterdir())
 
 

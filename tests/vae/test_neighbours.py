@@ -22,7 +22,7 @@ def test_it_looks_among_all_parts(monkeypatch, digits):
 
 
 def test_agreement_is_the_share_of_the_commonest_label():
-    images = torch.arange(6, dtype=torch.uint8).view(6, 1, 1, 1)
+    images = torch.arange(6, dtype=torch.uint8).view(6, 1, 1, 1).expand(6, 1, 28, 28)
     neighbours = PixelNeighbours(images, torch.tensor([0, 0, 0, 1, 1, 2]))
     assert neighbours.agreement(images[:1], 3).item() == 1.0
     assert neighbours.agreement(images[5:], 3).item() == torch.tensor(2 / 3).item()
