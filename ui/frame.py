@@ -9,7 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import memory, owner, resources, state, unfit, webgl
+from ui import answers, memory, owner, resources, state, unfit, webgl
 from ui.resources import RunVersion
 from ui.scripts import script
 from ui.text import literally, plain
@@ -17,6 +17,7 @@ from vae.errors import ConfigError, ExplorerError, RunError
 from vae.run import RunFolder, list_runs, runs_folder
 
 OPENS_ON = "mnist"
+BAR = "bar_buttons"
 PAGES = {
     "Explore": "app.py",
     "ELBO": "pages/elbo.py",
@@ -114,7 +115,12 @@ def _buttons() -> None:
         kwargs={"presenting": not presenting}, help="Large type for a lecture hall; the key p does it too",
     )  # fmt: skip
     data = {"cookie": owner.cookie(), "lacks_webgl": webgl.is_lacking()}
-    _bar()(key="bar_buttons", width="content", data=data, on_lacks_webgl_change=webgl.note_lacking)
+    _bar()(key=BAR, width="content", data=data, on_lacks_webgl_change=_learn_what_the_browser_lacks)
+
+
+def _learn_what_the_browser_lacks() -> None:
+    if answers.answer(BAR, "lacks_webgl") is True:
+        webgl.note_lacking()
 
 
 def _settle_choice(folders: dict[str, RunFolder], opens_on: str) -> str | None:

@@ -117,7 +117,7 @@ def _show(folder: RunFolder, active: bool) -> None:
         st.error(plain(error))
         return
     for damage in seen.damages:
-        st.error(damage)
+        st.error(plain(damage))
     if active and not reel.status.active:
         st.rerun()  # the whole page, once: it looks no more
     if reel.film.frames:

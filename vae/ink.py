@@ -25,6 +25,9 @@ REACH = 0.2
 LEAST_SHARE = 0.02
 """The share of the ink that a part has to have."""
 
+THICKER = 1.6
+"""How many times as thick as a line what hangs on it has to be, to be more than a bend of that line."""
+
 
 def find_ink(picture: np.ndarray, strokes: bool = True, opposite: bool = False) -> np.ndarray:
     """The ink in a picture (H, W, 3), uint8: (H, W), uint8, from 0 for paper to 255 for full ink; all 0 where there is none.
@@ -211,7 +214,7 @@ def _without_frames(shape: np.ndarray, edge: np.ndarray) -> np.ndarray:
         depth = ndimage.distance_transform_edt(padded)[1:-1, 1:-1]
         ridge = part & (depth >= ndimage.maximum_filter(depth, 3))
         thin = float(np.percentile(depth[ridge], 75)) + 1
-        core = depth > thin
+        core = depth > thin if depth.max() > THICKER * thin else np.zeros_like(part)
         kept = ndimage.distance_transform_edt(~core) <= thin if core.any() else core
         result[box] &= ~part | (kept & part)
     return result

@@ -215,6 +215,7 @@ def test_presenting_goes_with_the_address_and_ends_by_its_button(runs, page):
 
 
 def test_the_form_says_what_it_cannot_do(runs):
+    resources._estimates.clear()
     app = open_page("pages/train.py")
     assert not app.exception and "Estimating" in shown(app)
     wait_until(lambda: "About" in shown(app.run()), "the estimate")
