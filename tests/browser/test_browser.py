@@ -171,7 +171,6 @@ def test_an_address_that_the_browser_does_not_copy_is_shown_to_be_copied_by_hand
     page.add_init_script(REFUSES)
     page.goto(f"{address}/train?run=digits&z=0.5000%2C-1.2500")
     page.get_by_role("button", name="Copy link").click()
-    if os.environ.get("SHOT"): page.screenshot(path="/tmp/copy.png")
     dialog = page.get_by_role("dialog", name="Copy by hand")
     expect(dialog).to_contain_text("does not let this page copy")
     field = dialog.get_by_role("textbox")
