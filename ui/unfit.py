@@ -35,12 +35,13 @@ def _about_numbers(name: str, given: Point | None, wanted: int, latent: int) -> 
     """A decimal comma makes two numbers of one."""
     if not given or len(given) == wanted:
         return None
-    few = [f"{0.5 - 0.75 * index:g}" for index in range(latent)] + ["0.1"] * (wanted - latent)
-    example = f"{name}={','.join(few)}" if wanted <= 6 else f"{name}={','.join(few[:2])}, ..."
+    numbers = [f"{0.5 - 0.75 * index:g}" for index in range(latent)] + ["0.1"] * (wanted - latent)
+    example = f"{','.join(numbers)}." if wanted <= 6 else f"{','.join(numbers[:2])}, ..."
+    count = f"{len(given)} number{'s' * (len(given) > 1)}"
     return (
-        f"The address asks for {name} of {len(given)} number{'s' * (len(given) > 1)}, and in this run's {_space(latent)} it has "
-        f"{wanted}; write decimals with a point and a comma between numbers, like {example}"
-    ) + "." * (not example.endswith("."))
+        f"The address asks for {name} of {count}, and in this run's {_space(latent)} it has {wanted}; write decimals with a "
+        f"point and a comma between numbers, like {name}={example}"
+    )
 
 
 def _about_count(name: str, given: int | None, most: int, instead: str) -> str | None:

@@ -132,8 +132,9 @@ def _begin(folder: RunFolder, options: argparse.Namespace, where: str) -> None:
 
 def _about_ignored(names: list[str]) -> str:
     """That a run which is resumed keeps its settings, and how else they are changed."""
+    are = "is" if len(names) == 1 else "are"
     return (
-        f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} ignored, because a run that is resumed keeps its own settings; "
+        f"{', '.join(names)} {are} ignored, because a run that is resumed keeps its own settings; "
         "make it longer by --lengthen, and change beta or the learning rate while it runs by python -m vae steer."
     )
 

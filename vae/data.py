@@ -191,7 +191,7 @@ def ensure(name: str, folder: Path | None = None) -> None:
     socket.setdefaulttimeout(SECONDS_WITHOUT_A_BYTE)  # torchvision gives none
     try:
         Path(os.path.realpath(folder)).mkdir(parents=True, exist_ok=True)
-        place = Path(os.path.realpath(raw_folder(name, folder)))  # links may lead to another disk, whose folder is not there yet
+        place = Path(os.path.realpath(raw_folder(name, folder)))  # maybe on another disk, and not there yet
         with tempfile.TemporaryDirectory(prefix=".download-", dir=_nearest_folder(place)) as temporary:
             dataset(temporary, download=True)
             place.mkdir(parents=True, exist_ok=True)

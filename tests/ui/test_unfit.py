@@ -9,7 +9,8 @@ from ui.unfit import about_image, sentence
 from ui.view import View, in_words, read_address
 
 FITTING = [
-    (2, {}), (2, {"z": "0.5,-1.2"}), (2, {"q": "0,0,1,1"}), (2, {"axes": "pca"}), (2, {"class": "9", "epoch": "2"}), (1, {"z": "3"}),
+    (2, {}), (2, {"z": "0.5,-1.2"}), (2, {"q": "0,0,1,1"}), (2, {"axes": "pca"}), (2, {"class": "9", "epoch": "2"}),
+    (1, {"z": "3"}),
     (8, {"z": ",".join("12345678"), "axes": "7,8"}), (2, {"z": "1,2,3", "image": "5"}), (3, {"a": "1,2,3", "b": "0,0,0"}),
 ]  # fmt: skip
 IN_VAIN = [

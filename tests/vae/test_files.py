@@ -107,4 +107,4 @@ def test_a_run_is_made_where_a_link_leads_to_another_disk(tmp_path, one_disk_eac
     assert [run.name for run in list_runs(runs)] == ["mine"] and path.is_symlink() == (link == "run")
     with pytest.raises(RunError, match="exists already"):
         RunFolder.create(path, small_config())
-    assert not [found for found in tmp_path.rglob(".*")]
+    assert not list(tmp_path.rglob(".*"))

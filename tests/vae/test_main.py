@@ -105,7 +105,8 @@ def test_one_draw_says_that_it_knows_no_error(small_run):
 def test_options_beside_resume_are_said_to_be_ignored_and_a_finished_run_says_how_it_goes_on(small_run):
     folder = small_run.path
     finished = command("train", "--resume", "--run", folder)
-    assert finished.returncode == 2 and "is finished; make it longer than its 2 epochs by --resume --lengthen" in finished.stderr
+    assert finished.returncode == 2
+    assert "is finished; make it longer than its 2 epochs by --resume --lengthen" in finished.stderr
     assert "ignored" not in finished.stderr
     words = ("--epochs", 99, "--beta=1", "--dataset", "mnist", "--device", "cpu")
     longer = command("train", "--resume", "--run", folder, "--lengthen", 3, *words)
