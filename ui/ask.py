@@ -61,7 +61,8 @@ def show() -> None:
         st.rerun()
     if request is not None:
         with st.expander("As a command"):
-            st.code(command_line(request.config, from_root(runs_folder() / request.name), request.device), language="bash", wrap_lines=True)
+            folder = from_root(runs_folder() / request.name)
+            st.code(command_line(request.config, folder, request.device), language="bash", wrap_lines=True)
 
 
 def expect(request: Request) -> None:

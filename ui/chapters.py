@@ -175,7 +175,7 @@ def story(books: Balance) -> list[tuple[str, str]]:
     sums = f"{signed(terms.first_step)} + {signed(terms.diffusion)} + {signed(terms.prior)} = {signed(terms.kl)} nats"
     return [
         (
-            f"**1. One latent.** The VAE pays for a code by the KL divergence of q from N(0, I): here {books.kl:.2f} nats an image.",
+            f"**1. One latent.** The VAE pays for a code by the KL of q from N(0, I): here {books.kl:.2f} nats an image.",
             r"\log p(x) \ge \mathbb{E}_q[\log p(x|z)] - \mathrm{KL}(q(z|x) \,\|\, p(z)),\quad p(z) = \mathcal{N}(0, I)",
         ),
         (

@@ -28,7 +28,8 @@ def show(scene: Scene) -> None:
     )  # fmt: skip
     codes.download_button(
         "Codes (CSV)", lambda: codes_csv(scene), f"{name}-codes.csv", "text/csv", key="get_codes",
-        disabled=scene.frame is None, help="Class, posterior and terms of every held-out image, the reconstruction from one sample of z", **words,
+        disabled=scene.frame is None, **words,
+        help="Class, posterior and terms of every held-out image, the reconstruction from one sample of z",
     )  # fmt: skip
     image.download_button(
         "Pinned image (PNG)", lambda: pinned_png(scene), f"{name}-pinned.png", "image/png", key="get_pinned",

@@ -183,8 +183,8 @@ def without_check(latent: int) -> str:
     return (
         f"With {'1 latent dimension' if latent == 1 else f'{latent} latent dimensions'} there is no plane to integrate over. "
         f"log p(x) is estimated by <b>importance sampling</b>, from {equation_resources.IMPORTANCE_SAMPLES:,} draws, the "
-        f"reconstruction term {found}, ± are standard errors. KL(q ‖ p(z|x)) is what is left between log p(x) and the right side: "
-        "both sides are equal by definition, so their difference would check nothing."
+        f"reconstruction term {found}, ± are standard errors. KL(q ‖ p(z|x)) is what is left between log p(x) and the right "
+        "side: both sides are equal by definition, so their difference would check nothing."
     )
 
 
@@ -215,4 +215,5 @@ def honesty(subject: Subject, log_evidence: float) -> str:
     words = HONEST[state.view().pixels]
     if state.view().pixels == "grey":
         return words
-    return f"{words} A code made for this model spends −log p(x) on it: {signed(bits_per_pixel(log_evidence), 3)} bits per pixel."
+    bits = signed(bits_per_pixel(log_evidence), 3)
+    return f"{words} A code made for this model spends −log p(x) on it: {bits} bits per pixel."

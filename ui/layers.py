@@ -21,8 +21,8 @@ SENTENCES = {
     "manifold": "**Manifold**: what the decoder draws at each place; digits turn into one another without a seam.",
     "prior": "**Prior**: N(0, I), where new z are drawn from; 39 % fall within 1 sigma, 86 % within 2, 99 % within 3.",
     "density": "**Density** of all posteriors together: where it is pale, few codes lie, and the decoder saw little.",
-    "change": "**Change**: where a small step in z changes the image most; some strong lines part two classes, others run within "
-    "one, and many borders between classes are weak.",
+    "change": "**Change**: where a small step in z changes the image most; some strong lines part two classes, others run "
+    "within one, and many borders between classes are weak.",
 }
 STRIP_SENTENCES = {
     "clusters": "**Clusters**: each dot is the code of a held-out image, a row for each class.",

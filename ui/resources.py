@@ -240,7 +240,7 @@ def story(version: RunVersion, grey: bytes) -> Story:
 
 
 def share_below(version: RunVersion, elbo: float) -> float | None:
-    """The share of held-out images, from 0 to 1, whose ELBO is lower, theirs by one sample of z each; None without their codes."""
+    """The share of held-out images, from 0 to 1, whose ELBO by one sample of z is lower; None without their codes."""
     frame = frame_of(version)
     if frame is None or not len(frame.labels):
         return None

@@ -87,8 +87,8 @@ def _gap(subject: Subject, numbers: Numbers) -> None:
     <td class="words">one encoder serves all images; a Gaussian fitted to this one alone would get it back</td></tr>
     <tr><td>lost by the Gaussian family</td><td>{estimated(best.kl_to_posterior, best.kl_to_posterior_error, 3)}</td>
     <td class="words">no Gaussian with upright axes has the posterior's shape</td></tr></table>
-    <p class="small">The best Gaussian has an ELBO of {estimated(best.right, best.reconstruction_error, 3)} nats, the encoder's q
-    {estimated(encoder.right, encoder.reconstruction_error, 3)} and log p(x) is
+    <p class="small">The best Gaussian has an ELBO of {estimated(best.right, best.reconstruction_error, 3)} nats, the encoder's
+    q {estimated(encoder.right, encoder.reconstruction_error, 3)} and log p(x) is
     {estimated(numbers.log_evidence, numbers.log_evidence_error, 3)}. (Cremer, Li and Duvenaud 2018.)</p>""")
 
 
@@ -196,8 +196,8 @@ def comparison(compared: GradientComparison, names: Sequence[str]) -> str:
     count = len(names)
     constant = compared.constant_share[:count].min().clamp(min=0).item()
     return (
-        f"The score function needs {_times(compared.variance_ratio, names)} (the ratio of the variances), but {percent(constant)} "
-        "of its variance is a constant's: the mean of log p(x|z), times ε/σ, which is zero on average and tells nothing. With "
+        f"The score function needs {_times(compared.variance_ratio, names)} (the ratio of the variances), but "
+        f"{percent(constant)} of its variance is a constant's: the mean of log p(x|z), times ε/σ, which is zero on average and tells nothing. With "
         f"that mean subtracted, as a baseline, it needs {_times(compared.ratio_with_baseline, names)}: "
         f"{_why(compared.ratio_with_baseline[:count].tolist(), names)}"
     )

@@ -1,7 +1,7 @@
 """Locks on files: one process holds one, and any number may look whether it is held without being in anybody's way.
 
-A lock is the system's own. It falls with the process that holds it, however that ends, and it holds across containers and, where
-the file system passes locks on, across machines; a process's number written to a file could be another's by now.
+A lock is the system's own. It falls with the process that holds it, however that ends, and it holds across containers and,
+where the file system passes locks on, across machines; a process's number written to a file could be another's by now.
 
 Some file systems know no locks, among those that are mounted over a network or by FUSE. There such a file has to do, with the
 machine's name beside the number: one that a killed process left is passed over on its machine, and is to be deleted on others.

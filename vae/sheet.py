@@ -80,9 +80,9 @@ def _sheets(kind: np.ndarray, grey: np.ndarray, mask: np.ndarray) -> Iterator[np
         within = ndimage.binary_erosion(filled, AROUND) & ~part
         area = np.count_nonzero(filled)
         mostly_sheet = np.count_nonzero(part) >= 0.5 * area and area <= LARGEST * np.count_nonzero(mask)
-        if mostly_sheet and np.count_nonzero(within) >= LEAST_WITHIN * area and is_four_sided(filled):
-            if _sharpness(grey, filled, mask) >= 0.5:
-                yield filled
+        holds_something = np.count_nonzero(within) >= LEAST_WITHIN * area
+        if mostly_sheet and holds_something and is_four_sided(filled) and _sharpness(grey, filled, mask) >= 0.5:
+            yield filled
 
 
 def _cut(region: Region, sheet: np.ndarray, shrunk: float) -> Region | None:

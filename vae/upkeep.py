@@ -14,7 +14,8 @@ from vae.paths import ROOT
 from vae.run import RunFolder, check_name
 
 SHIPPED = (
-    "digits", "mnist", "mnist-8d", "mnist-beta0", "mnist-beta1", "mnist-beta4", "mnist-binarised", "mnist-conv", "mnist-lattice",
+    "digits", "mnist", "mnist-8d", "mnist-beta0", "mnist-beta1", "mnist-beta4", "mnist-binarised", "mnist-conv",
+    "mnist-lattice",
 )  # fmt: skip
 SHIPPED_FOLDER = ROOT / "checkpoints"
 DELETED = ".deleted-"

@@ -41,7 +41,8 @@ def test_a_damaged_run_is_one_sentence_and_the_others_stay_usable(runs, page, na
 
 
 def of_another_shape(path):
-    frames.write(path, dataclasses.replace(frame := frames.read(path), codes=frame.codes.first(3), labels=frame.labels[:3] + 90))
+    frame = frames.read(path)
+    frames.write(path, dataclasses.replace(frame, codes=frame.codes.first(3), labels=frame.labels[:3] + 90))
 
 
 DAMAGES = {"cut off": lambda path: path.write_bytes(path.read_bytes()[:1000]), "does not fit run.json": of_another_shape,

@@ -294,8 +294,8 @@ def test_the_sides_meet_at_no_place(coarse, monkeypatch):
     """Where the right side decodes under q, the left side does not."""
     quadrature, x, q = coarse
     right, left = [], []
-    log_likelihood, decode = vae.expectation.log_likelihood, quadrature.joint.decode
-    monkeypatch.setattr(vae.expectation, "log_likelihood", lambda model, x, z: (right.append(z), log_likelihood(model, x, z))[1])
+    asked, decode = vae.expectation.log_likelihood, quadrature.joint.decode
+    monkeypatch.setattr(vae.expectation, "log_likelihood", lambda model, x, z: (right.append(z), asked(model, x, z))[1])
     monkeypatch.setattr(quadrature.joint, "decode", lambda z: (left.append(z.float()), decode(z))[1])
     sides(quadrature, x, q)
     places = [set(map(tuple, torch.cat(side).tolist())) for side in (right, left)]

@@ -15,7 +15,13 @@ from vae.run import RunFolder
 from vae.watched import WatchedFolder
 from vae.worker import train_run
 
-HOLD = "import sys, pathlib; from vae import locks\nwith locks.acquire(pathlib.Path(sys.argv[1]), 5): print(flush=True); input()"
+HOLD = """
+import sys, pathlib
+from vae import locks
+with locks.acquire(pathlib.Path(sys.argv[1]), 5):
+    print(flush=True)
+    input()
+"""
 LOOK = """
 import sys, pathlib; from vae import locks
 path, looks = pathlib.Path(sys.argv[1]), 0

@@ -48,7 +48,7 @@ class Killer:
 
 
 def _writes(arguments: tuple) -> bool:
-    path, mode, flags = arguments
+    path, _, flags = arguments
     return isinstance(path, str) and bool(flags & 3)
 
 
