@@ -197,8 +197,8 @@ def comparison(compared: GradientComparison, names: Sequence[str]) -> str:
     constant = compared.constant_share[:count].min().clamp(min=0).item()
     return (
         f"The score function needs {_times(compared.variance_ratio, names)} (the ratio of the variances), but "
-        f"{percent(constant)} of its variance is a constant's: the mean of log p(x|z), times ε/σ, which is zero on average and tells nothing. With "
-        f"that mean subtracted, as a baseline, it needs {_times(compared.ratio_with_baseline, names)}: "
+        f"{percent(constant)} of its variance is a constant's: the mean of log p(x|z), times ε/σ, which is zero on average and "
+        f"tells nothing. With that mean subtracted, as a baseline, it needs {_times(compared.ratio_with_baseline, names)}: "
         f"{_why(compared.ratio_with_baseline[:count].tolist(), names)}"
     )
 

@@ -34,7 +34,7 @@ PLACES, IMAGES = 64, 8
 
 @dataclass(frozen=True)
 class Expectation:
-    """A `value` in nats and its `error`: by quadrature (no `samples`) what the last refinement changed, else a standard error."""
+    """A `value` in nats and its `error`: by quadrature (no `samples`) what the last refinement changed, else a standard one."""
 
     value: float
     error: float

@@ -169,7 +169,7 @@ def test_a_full_disk_is_told_before_a_run_is_made(allowed, tmp_path, monkeypatch
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10, 7, 3_000_000_000))
     limits.check_room(tmp_path, 0.9e9)
-    with pytest.raises(limits.LimitError, match="leave 1.9 GB free on the disk, and 2 GB are to stay free"):
+    with pytest.raises(limits.LimitError, match=r"leave 1.9 GB free on the disk, and 2 GB are to stay free"):
         limits.check_room(tmp_path, 1.1e9)
     allowed(most_trainings=0)
     with pytest.raises(limits.LimitError):

@@ -106,7 +106,7 @@ def test_a_damaged_frame_takes_no_other_with_it(small_run):
     last.write_bytes(b"junk")  # epoch 2; the frame of the weights is that of epoch 3
     second.write_bytes(b"junk")
     assert small_run.frame_of_step(24).step == 24
-    with pytest.raises(RunError, match="0002.safetensors is cut off"):
+    with pytest.raises(RunError, match=r"0002.safetensors is cut off"):
         small_run.frame_of_step(12)
     small_run.keep_frames_until(0)
     assert [path.name for path in small_run.frame_paths()] == [first.name, second.name, last.name]
@@ -143,9 +143,9 @@ def test_nobody_waits_for_a_reader_of_a_pipe(small_run):
     for name in ("metrics.jsonl", "trainer.log"):
         (small_run.path / name).unlink(missing_ok=True)
         os.mkfifo(small_run.path / name)
-    with pytest.raises(RunError, match="cannot be written .*move away what is in its place"):
+    with pytest.raises(RunError, match=r"cannot be written .*move away what is in its place"):
         small_run.append_metrics(report)
-    with pytest.raises(OSError, match="trainer.log"):
+    with pytest.raises(OSError, match=r"trainer.log"):
         launch(["list"], small_run.path / "trainer.log")
 
 

@@ -373,5 +373,5 @@ def test_pixels_are_in_the_unit_interval():
 
 @pytest.mark.parametrize("load", [data.load, data.load_held_out, data.load_split])
 def test_an_unknown_split_is_refused_and_not_taken_for_the_test_split(load):
-    with pytest.raises(DataError, match="split 'validatoin' is unknown; choose one of (test|train), "):
+    with pytest.raises(DataError, match=r"split 'validatoin' is unknown; choose one of (test|train), "):
         load("digits", "validatoin")

@@ -204,7 +204,7 @@ def test_labels_are_one_whole_number_for_each_image():
 def test_a_data_set_has_images_on_either_side():
     some, none = split_of(STORED), split_of(STORED[:0])
     for train, held_out in ((some, none), (none, some)):
-        with pytest.raises(DataError, match="training images and . held-out ones; both are needed"):
+        with pytest.raises(DataError, match=r"training images and . held-out ones; both are needed"):
             Dataset("digits", train, held_out, ())
 
 

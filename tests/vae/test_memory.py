@@ -52,7 +52,7 @@ SHORTAGES = [
 
 @pytest.mark.parametrize("error", SHORTAGES, ids=lambda error: str(error)[:30])
 def test_a_shortage_is_told_in_one_sentence_however_it_is_said(error):
-    with pytest.raises(TooLittleMemory, match="memory is full.*close other programs") as caught, telling_of_memory():
+    with pytest.raises(TooLittleMemory, match=r"memory is full.*close other programs") as caught, telling_of_memory():
         raise error
     assert str(caught.value) == describe(error) and str(caught.value).count("\n") == 0
     assert ("4,000 MB more are wanted" in describe(error)) == ("4000000000" in str(error))

@@ -59,7 +59,7 @@ def test_a_photograph_in_heic_is_upright():
 def test_damaged_heic_is_told():
     content = heic(stroke(), quality=90)
     for length in (12, 100, len(content) // 2):
-        with pytest.raises(PictureError, match="no picture that can be read|damaged"):
+        with pytest.raises(PictureError, match=r"no picture that can be read|damaged"):
             read_picture(content[:length])
 
 

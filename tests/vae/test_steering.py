@@ -371,7 +371,7 @@ def test_a_finished_training_is_finished_whatever_lies_at_control_json(tmp_path)
 def test_a_folder_in_place_of_the_control_file_is_said_to_be_in_the_way(tmp_path):
     folder = RunFolder.create(tmp_path / "run", small_config())
     (folder.path / "control.json").mkdir()
-    with pytest.raises(RunError, match="control.json cannot be written .*move away what is in its place") as caught:
+    with pytest.raises(RunError, match=r"control.json cannot be written .*move away what is in its place") as caught:
         folder.steer(beta=2.0)
     assert "make room" not in str(caught.value)
 
@@ -380,7 +380,7 @@ def test_a_lock_that_somebody_keeps_is_waited_for_a_while_and_then_told(tmp_path
     monkeypatch.setattr(vae.steered, "SECONDS_TO_GET_THE_LOCK", 0.1)
     folder = RunFolder.create(tmp_path / "run", small_config())
     with locks.acquire(folder.path / "control.lock", 0):
-        with pytest.raises(RunError, match="has held .*control.lock"):
+        with pytest.raises(RunError, match=r"has held .*control.lock"):
             folder.steer(beta=2.0)
         assert folder.read_steering() == Steering()
     folder.steer(beta=2.0)
