@@ -8,13 +8,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-import safetensors
 import torch
 from streamlit.testing.v1 import AppTest
 
 import vae
 from tests.conftest import ROOT, small_config
 from tests.pages.conftest import address, open_page, shown
+from vae import files
 from vae.worker import train_run
 
 PAGE = "pages/replay.py"
@@ -101,15 +101,16 @@ def test_frames_play_again_once_run_json_is_put_right(runs):
 def test_frames_out_of_reach_are_looked_for_again_and_damaged_ones_are_not(runs, monkeypatch):
     folder = vae.RunFolder(runs / "small")
     folder.frame_paths()[1].write_bytes(b"junk")
-    asked, open_file = [], safetensors.safe_open
+    asked, open_file = [], files.open_regular
 
-    def fail(path: Path, **options: object) -> object:
-        asked.append(path.stem)
+    def fail(path: Path, *arguments: object, **options: object) -> object:
+        if path.suffix == ".safetensors":
+            asked.append(path.stem)
         if path.stem == "0002" and asked.count("0002") == 1:
             raise OSError(23, "Too many open files in system")
-        return open_file(path, **options)
+        return open_file(path, *arguments, **options)
 
-    monkeypatch.setattr(safetensors, "safe_open", fail)
+    monkeypatch.setattr(files, "open_regular", fail)
     app = open_page(PAGE, run="small")
     assert len(film(app)["frames"]) == 1 and "2 frames (0001.safetensors, 0002.safetensors) are damaged" in notes(app)
     app.run().run()
