@@ -19,6 +19,7 @@ def along(function: Callable[[Tensor], Tensor], z: Tensor, directions: Tensor) -
     def derivative(direction: Tensor) -> Tensor:
         return torch.func.jvp(function, (z,), (direction.expand_as(z),))[1]
 
-    with _forward_mode, warnings.catch_warnings():
+    with _forward_mode, torch.inference_mode(False), warnings.catch_warnings():  # torch 2.6 cannot do it in inference mode
+        z = z.clone()  # maybe made in that mode
         warnings.filterwarnings("ignore", message=".torch.jit.script", category=FutureWarning)  # torch's own, by its jvp
         return torch.vmap(derivative)(directions.to(z))
