@@ -12,7 +12,9 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from vae.device import moved
 from vae.estimators import log_likelihood, reconstruction_draws
+from vae.inputs import as_one
 from vae.model import VAE, Posterior
 
 MOST_DIMENSIONS = 2
@@ -43,7 +45,11 @@ class Expectation:
 
 @torch.no_grad()
 def reconstruction_term(model: VAE, x: Tensor, q: Posterior) -> Expectation:
-    """E_q[log p(x given z)] of one image x (1, C, H, W) in [0, 1] and q (1, D), in nats; the same for the same arguments."""
+    """E_q[log p(x given z)] of one image x (1, C, H, W) in [0, 1] and q (1, D), in nats; the same for the same arguments.
+
+    Raises `InputError` on images of another shape or range.
+    """
+    x = as_one(model.as_input(x))
     return _by_quadrature(model, x, q) if q.mean.shape[1] <= MOST_DIMENSIONS else _by_samples(model, x, q)
 
 
@@ -59,8 +65,8 @@ def _by_quadrature(model: VAE, x: Tensor, q: Posterior) -> Expectation:
 
 def _under(model: VAE, x: Tensor, q: Posterior, order: int) -> float:
     epsilon, weights = gauss_hermite(order, q.mean.shape[1])
-    z = Posterior(q.mean.cpu().double(), q.log_variance.cpu().double()).sample(epsilon)
-    return (weights @ log_likelihood(model, x, z.to(x)).cpu().double()).item()
+    z = moved(q.to(epsilon).sample(epsilon), x)
+    return (weights @ log_likelihood(model, x, z).cpu().double()).item()
 
 
 @lru_cache
@@ -81,7 +87,7 @@ def gauss_hermite(order: int, size: int) -> tuple[Tensor, Tensor]:
 
 def _by_samples(model: VAE, x: Tensor, q: Posterior) -> Expectation:
     generator = torch.Generator(device=model.device).manual_seed(0)
-    draws = reconstruction_draws(model, x, q, SAMPLES, generator).double()
+    draws = reconstruction_draws(model, x, q, SAMPLES, generator).cpu().double()
     return Expectation(draws.mean().item(), draws.std().item() / math.sqrt(SAMPLES), SAMPLES)
 
 

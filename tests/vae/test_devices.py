@@ -19,9 +19,10 @@ import vae.device
 import vae.evaluation
 from tests.conftest import small_config
 from tests.pretended import Pretended, a_gpu
-from vae import binarisation, data, elbo, estimators, fields, latent, road, story
+from vae import data, elbo, estimators, fields, latent, road, story
 from vae.atlas import make_atlas
 from vae.best_gaussian import best_gaussian
+from vae.binarisation import binarised, binarised_once
 from vae.config import ModelConfig
 from vae.diffusion.bound import first_step_variance, ledger
 from vae.diffusion.codes import CodeSets, LabelledCodes, codes_of
@@ -36,6 +37,7 @@ from vae.diffusion.worker import first_variance
 from vae.estimate import estimate_seconds
 from vae.evaluation import evaluate_evidence, evaluate_run
 from vae.evidence import PlaneQuadrature
+from vae.expectation import reconstruction_term
 from vae.importance import importance_log_evidence
 from vae.model import VAE, Posterior, build_model
 from vae.neighbours import PixelNeighbours
@@ -166,6 +168,10 @@ def gradients(p: Place) -> list:
     return [*drawn, compared, estimators.quadrature_gradient(p.model, p.one, p.q)]
 
 
+def black_and_white(p: Place) -> list:
+    return [binarised(p.x, "random", torch.Generator().manual_seed(0)), binarised_once(p.stored).float()]
+
+
 def peaks_of(p: Place) -> object:
     return find_peaks(p.model, p.one, p.posteriors.mean[:8])
 
@@ -226,7 +232,8 @@ def importance(p: Place) -> object:
 
 
 def story_of(p: Place) -> list:
-    return [story.story_of(p.model, p.stored[:1]), story.draw_samples(p.model, p.q, 3, 0)]
+    of_image, of_code = story.story_of(p.model, p.stored[:1]), story.story_of_code(p.model, p.q.on_cpu, -100.0)
+    return [of_image, of_code, story.draw_samples(p.model, p.q, 3, 0)]
 
 
 CASES: dict[str, tuple[tuple[str, ...], Callable[[Place], object]]] = {
@@ -250,14 +257,15 @@ CASES: dict[str, tuple[tuple[str, ...], Callable[[Place], object]]] = {
     "running KL": (("plane",), lambda p: estimators.running_kl(p.q, 20, p.generator())),
     "reconstruction": (("plane",), lambda p: estimators.reconstruction_estimates(p.model, p.one, p.q, 5, 3, p.generator())),
     "gradients": (("plane", "strip"), gradients),
-    "binarised": (("plane",), lambda p: binarisation.binarised(p.x, "random", torch.Generator().manual_seed(0))),
+    "binarised": (("plane",), black_and_white),
     "KL in pieces": (("plane",), lambda p: estimators.kl_pieces(p.q)),
     "density": (("plane", "wide", "strip"), densities_on_plane),
     "change rate": (("plane", "wide", "strip"), changes),
     "atlas": (("plane",), atlas_of),
     "road": (("plane",), lambda p: road.make_road(p.model, p.q.mean[0], -p.q.mean[0], 5)),
     "nearest": (("plane",), lambda p: fields.nearest(p.posteriors.mean, p.q.mean[0], 5).float()),
-    "story": (("plane",), story_of),
+    "story": (("plane", "wide", "grey"), story_of),
+    "reconstruction term": (("plane", "wide"), lambda p: reconstruction_term(p.model, p.one, p.q)),
     "principal plane": (("wide",), principal_plane),
     "neighbours": (("plane",), neighbours),
     "warped images": (("plane",), lambda p: warp(p.x, p.posteriors.mean[:, :1].T.repeat(6, 1)[:, :NUMBERS])),

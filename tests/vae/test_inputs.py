@@ -17,6 +17,7 @@ from vae.config import ModelConfig
 from vae.data import Dataset, Split
 from vae.errors import DataError
 from vae.evidence import PlaneQuadrature
+from vae.expectation import reconstruction_term
 from vae.importance import importance_log_evidence
 from vae.inputs import InputError, as_pixels
 from vae.latent import decode_points, encode_images, to_uint8
@@ -55,6 +56,7 @@ OF_ONE: dict[str, Callable] = {
     "true_posterior": lambda model, quadrature, x: quadrature.true_posterior(x, 8).mean,
     "sides": lambda model, quadrature, x: sides(quadrature, x, Q).elbo,
     "best_gaussian": lambda model, quadrature, x: best_gaussian(model, x, Q, steps=2).elbo,
+    "reconstruction term": lambda model, quadrature, x: reconstruction_term(model, x, Q).value,
     "reconstruction": lambda model, quadrature, x: estimators.reconstruction_draws(model, x, Q, 4, generator()),
     "estimates": lambda model, quadrature, x: estimators.reconstruction_estimates(model, x, Q, 2, 2, generator()),
     "pathwise": lambda model, quadrature, x: estimators.pathwise_gradients(model, x, Q, 4, generator()),
