@@ -165,13 +165,21 @@ class Opener:
         self.talk.send((path, damage))
         try:
             faults, told = self.talk.recv() if self.talk.poll(SECONDS) else ([("hangs over 5 s", "")], False)
-        except EOFError:
+        except (EOFError, ConnectionError):
             faults, told = [("ends of the process", "")], False
         if any(kind in ("hangs over 5 s", "ends of the process", "over 1 GB") for kind, _ in faults):
             self.close()
         return faults, told
 
     def _start(self) -> None:
+        """Have a process that opened the whole run; a machine without memory to spare may need a second try."""
+        try:
+            self._try_to_start()
+        except (EOFError, ConnectionError):
+            self.close()
+            self._try_to_start()
+
+    def _try_to_start(self) -> None:
         context = multiprocessing.get_context("spawn")
         self.talk, theirs = context.Pipe()
         self.process = context.Process(target=serve, args=(theirs,), daemon=True)

@@ -43,7 +43,7 @@ class Known:
     labels: Tensor | None
     figures: Figures | None
     reports: Sequence[Report]
-    damages: Sequence[str]
+    damages: Sequence[str] = ()
 
     @property
     def steered(self) -> list[str]:

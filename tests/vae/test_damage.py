@@ -146,7 +146,7 @@ def test_nobody_waits_for_a_reader_of_a_pipe(small_run):
     with pytest.raises(RunError, match=r"cannot be written .*move away what is in its place"):
         small_run.append_metrics(report)
     with pytest.raises(OSError, match=r"trainer.log"):
-        launch(["list"], small_run.path / "trainer.log")
+        launch(["list"], small_run)
 
 
 @pytest.mark.parametrize(
