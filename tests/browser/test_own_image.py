@@ -173,6 +173,13 @@ def test_what_was_found_in_an_upload_is_outlined_cropped_inverted_and_kept_acros
     assert query(page)["own"] == seven
     page.locator(".st-key-own_picture .invert").click()
     expect(page.locator(".stAlert")).to_have_count(0)
+    expect(page.locator(".st-key-own_picture .invert")).to_have_attribute("aria-pressed", "false")
+    page.locator(".st-key-own_picture .whole").click()
+    wait_until(lambda: query(page)["own"] == found, "all of it again", 60)
+    expect(page.locator(".st-key-own_picture .whole")).to_be_disabled()
+    stage.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".st-key-own_picture .whole")).to_be_enabled()
 
 
 # The road

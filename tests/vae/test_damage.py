@@ -2,12 +2,14 @@
 
 import errno
 import os
+import re
 import struct
 import subprocess
 import sys
 
 import pytest
 
+from benchmarks.fuzz import KINDS
 from tests.conftest import ROOT
 from vae import files, frames, metrics
 from vae.errors import RunError
@@ -19,8 +21,11 @@ def test_a_slice_of_the_fuzz():
     """`python -m benchmarks.fuzz` runs a thousand."""
     words = [sys.executable, "-m", "benchmarks.fuzz", "--mutations", "60", "--seed", "1"]
     printed = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
-    assert "60 mutations" in printed.stdout, printed.stderr
-    assert "0 tracebacks, 0 hangs over 5 s, 0 over 1 GB" in printed.stdout, printed.stdout
+    assert "0 tracebacks, 0 hangs over 5 s, 0 over 1 GB" in printed.stdout, printed.stdout + printed.stderr
+    told, faults = re.search(r"60 mutations, (\d+) told in a sentence: (.*)", printed.stdout).groups()
+    assert int(told) > 30
+    counts = re.findall(r"(\d+) [a-z]", re.sub(r"over \d+ \w+", "over", faults))
+    assert len(counts) == len(KINDS) and set(counts) == {"0"}, printed.stdout
 
 
 READERS = {
