@@ -63,7 +63,7 @@ def count_messages(page: Page) -> list[BackMsg]:
 
 def query(page: Page) -> dict[str, str]:
     """The address's words."""
-    return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
+    return {name: values[0] for name, values in parse_qs(urlsplit(page.evaluate("window.location.href")).query).items()}
 
 
 def expect_pin(page: Page, z: list[float], near: float = 1e-4) -> None:
