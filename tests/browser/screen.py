@@ -62,13 +62,13 @@ def count_messages(page: Page) -> list[BackMsg]:
 
 
 def query(page: Page) -> dict[str, str]:
-    """The address's words."""
+    """The address's words, asked of the browser: not in a predicate that Playwright calls, which may not ask it anything."""
     return {name: values[0] for name, values in parse_qs(urlsplit(page.evaluate("window.location.href")).query).items()}
 
 
 def expect_pin(page: Page, z: list[float], near: float = 1e-4) -> None:
     """The address comes to say that this z is pinned: to its four decimals, or as nearly as said."""
-    page.wait_for_url(lambda _: "z" in query(page) and pinned_z(page) == pytest.approx(z, abs=near), wait_until="commit")
+    wait_until(lambda: "z" in query(page) and pinned_z(page) == pytest.approx(z, abs=near), f"the pin at {z}", 60)
 
 
 def pinned_z(page: Page) -> list[float]:

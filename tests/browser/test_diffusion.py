@@ -97,7 +97,7 @@ def test_noise_becomes_the_digits_of_a_class(page, address, runs):
     weight.fill("0")
     weight.press("Enter")
     page.wait_for_function(f"() => window.vaeParticles.data.film !== {before!r}")
-    page.wait_for_url(lambda _: query(page).get("weight") == "0", wait_until="commit")
+    wait_until(lambda: query(page).get("weight") == "0", "the weight in the address", 60)
     assert len(set(map(tuple, places(state(page)).round(2)))) > 100
 
 
