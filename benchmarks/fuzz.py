@@ -172,21 +172,18 @@ class Opener:
         return faults, told
 
     def _start(self) -> None:
-        """Have a process that opened the whole run; a machine without memory to spare may need a second try."""
-        try:
-            self._try_to_start()
-        except (EOFError, ConnectionError):
-            self.close()
-            self._try_to_start()
-
-    def _try_to_start(self) -> None:
+        """Have a process that opened the whole run."""
         context = multiprocessing.get_context("spawn")
         self.talk, theirs = context.Pipe()
         self.process = context.Process(target=serve, args=(theirs,), daemon=True)
         self.process.start()
         theirs.close()
-        self.talk.send(self.whole)
-        self.talk.recv()
+        try:
+            self.talk.send(self.whole)
+            self.talk.recv()
+        except (EOFError, ConnectionError):
+            self.process.join()
+            raise RuntimeError(f"the process ended with {self.process.exitcode} before it opened anything") from None
 
     def close(self) -> None:
         """End the process."""
