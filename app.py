@@ -5,9 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 import vae
-from ui import controls, decoded, downloads, figures, frame, history, journey, point, resources, scene, state, webgl
-from ui.resources import RunVersion
-from vae.run import RunFolder
+from ui.cache import memory, runs
+from ui.cache.runs import RunVersion
+from ui.charts import plane, style, webgl
+from ui.explore import decoder_panel, downloads, interpolation_panel, plane_controls, posterior_panel, scene, training_history
+from ui.shell import page_frame
+from ui.state import session
+from vae.runs.folder import RunFolder
 
 NOUNS = {"mnist": "digit", "digits": "digit", "fashion-mnist": "piece of clothing", "kmnist": "character"}
 
@@ -17,10 +21,10 @@ def explore(version: RunVersion, shown: scene.Scene) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="say"):
         st.html(f'<p class="lead">{sentence(NOUNS[shown.run.config.dataset])}</p>', width="content")
         with st.container(horizontal=True, vertical_alignment="bottom", width="content", key="controls"):
-            controls.show(shown.run, shown.frame is not None)
+            plane_controls.show(shown.run, shown.frame is not None)
     with st.container(key="stage"):
         chart(version, shown)
-        around(shown.run.folder, version, state.problem())
+        around(shown.run.folder, version, session.problem())
 
 
 def sentence(noun: str) -> str:
@@ -31,20 +35,20 @@ def sentence(noun: str) -> str:
 def chart(version: RunVersion, shown: scene.Scene) -> None:
     """The codes on the plane, as a native chart; all other layers are drawn onto it by the lens."""
     view = shown.view
-    axes = figures.Axes(shown.plane.names, shown.extent, view.scale, shown.plane.is_strip)
+    axes = plane.Axes(shown.plane.names, shown.extent, view.scale, shown.plane.is_strip)
     if shown.frame is None:
-        figure = figures.empty_plane(axes)
+        figure = plane.empty_plane(axes)
     else:
         terms = shown.frame.codes.terms
         colour = None if view.colour == "class" else getattr(terms, view.colour).numpy()
-        name = controls.COLOUR_NAMES[view.colour].removesuffix(" term") + " term"
-        places = resources.places(version, view.axes)
-        figure = figures.scatter(places, shown.frame.labels, shown.run.class_names, axes, colour, name)
-    with st.container(key=decoded.CHART, height="stretch"):
+        name = plane_controls.COLOUR_NAMES[view.colour].removesuffix(" term") + " term"
+        places = runs.places(version, view.axes)
+        figure = plane.scatter(places, shown.frame.labels, shown.run.class_names, axes, colour, name)
+    with st.container(key=decoder_panel.CHART, height="stretch"):
         figure = webgl.drawable(figure)
-        st.plotly_chart(figure, key="plane_chart", config=figures.CONFIG, height="stretch", alt="The latent plane")
+        st.plotly_chart(figure, key="plane_chart", config=style.CONFIG, height="stretch", alt="The latent plane")
         if shown.frame is None:
-            st.info(f"The codes of this run cannot be shown. {resources.why_absent(shown.run)}")
+            st.info(f"The codes of this run cannot be shown. {runs.why_absent(shown.run)}")
 
 
 @st.fragment
@@ -53,50 +57,50 @@ def around(folder: RunFolder, version: RunVersion, problem: str | None) -> None:
 
     The decoded image is sent first; what takes samples or an atlas comes after it. `problem` is told above the chart.
     """
-    resources.stay_current(version, RunVersion.now(folder))
+    page_frame.stay_current(version, RunVersion.now(folder))
     try:
         shown = scene.settle(version)
-        if state.problem() != problem:
+        if session.problem() != problem:
             st.rerun()
         story = shown.story()
-        samples = point.samples_of(shown, story) if story else None
+        samples = posterior_panel.samples_of(shown, story) if story else None
         right, left, below = st.container(key="after"), st.container(key="before"), st.container(key="below")
         with right:
-            decoded.show_lens(shown, story, samples)
+            decoder_panel.show_lens(shown, story, samples)
         with left:
-            point.show_original(shown)
-            point.show_posterior(shown, story, samples)
+            posterior_panel.show_original(shown)
+            posterior_panel.show_posterior(shown, story, samples)
         with right:
-            journey.show_road(shown)
-            decoded.show_neighbours(shown)
-            decoded.show_layers(shown)
-            decoded.show_atlas(shown)
-        state.write_address()
+            interpolation_panel.show_road(shown)
+            decoder_panel.show_neighbours(shown)
+            decoder_panel.show_layers(shown)
+            decoder_panel.show_atlas(shown)
+        session.write_address()
         with below:
-            journey.show_buttons(shown)
-            journey.show_strip(shown)
+            interpolation_panel.show_buttons(shown)
+            interpolation_panel.show_strip(shown)
             downloads.show(shown)
     except vae.ExplorerError as error:
-        frame.say(error)
+        page_frame.say(error)
 
 
 def main() -> None:
-    folder = frame.begin("Explore")
+    folder = page_frame.begin("Explore")
     if folder is None:
-        frame.no_runs()
+        page_frame.no_runs()
         return
     version = RunVersion.now(folder)
     try:
         shown = scene.settle(version)
-        if state.problem():
-            st.warning(state.problem())
-        frame.say_damage(version)
+        if session.problem():
+            st.warning(session.problem())
+        page_frame.say_damage(version)
         explore(version, shown)
-        history.show(shown.run.folder, shown.run.config)
-        resources.settle_memory("explore", shown.run.config.dataset)
+        training_history.show(shown.run.folder, shown.run.config)
+        memory.settle_memory("explore", shown.run.config.dataset)
     except vae.ExplorerError as error:
-        frame.say(error)
-    state.write_address()
+        page_frame.say(error)
+    session.write_address()
 
 
 main()

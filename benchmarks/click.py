@@ -21,8 +21,8 @@ from playwright.sync_api import Page
 
 from benchmarks.browser import ROOT, click_plane, open_browser, serve, wait_for_plane
 from vae.config import ModelConfig, RunConfig, TrainingConfig
-from vae.run import RunFolder, load_run, runs_folder
-from vae.worker import start_process
+from vae.jobs.train_run import start_process
+from vae.runs.folder import RunFolder, load_run, runs_folder
 
 CLICKS, WARM_UP = 30, 5
 IMAGE = ".pinned-image img"

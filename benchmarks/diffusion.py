@@ -16,17 +16,17 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from vae import data
-from vae.diffusion.bound import ledger
-from vae.diffusion.exact import mixture_denoiser
-from vae.diffusion.figures import densities, draws
+from vae.data import datasets
+from vae.diffusion.closed_form import mixture_denoiser
+from vae.diffusion.distances import sliced_wasserstein
+from vae.diffusion.evaluation import densities, draws
 from vae.diffusion.folder import Prior, PriorFolder
-from vae.diffusion.measures import sliced_wasserstein
-from vae.diffusion.process import reverse_levels
-from vae.diffusion.sampling import sample
-from vae.elbo import kl_to_prior
-from vae.latent import decode_points
-from vae.run import Run, load_run, runs_folder
+from vae.diffusion.noise_schedule import reverse_levels
+from vae.diffusion.samplers import sample
+from vae.diffusion.variational_bound import ledger
+from vae.model.elbo import kl_to_prior
+from vae.model.inference import decode_points
+from vae.runs.folder import Run, load_run, runs_folder
 
 LEVELS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.5, 3.0, 8.0)
 """Noise levels, of standardised codes."""
@@ -91,13 +91,13 @@ def print_nats(prior: Prior) -> None:
 class Classifier:
     """A dense network trained on the training images for a few epochs; it never saw a decoded one."""
 
-    def __init__(self, split: data.Split, epochs: int = 4) -> None:
+    def __init__(self, split: datasets.Split, epochs: int = 4) -> None:
         torch.manual_seed(0)
         self.network = nn.Sequential(nn.Flatten(), nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 10))
         optimiser = torch.optim.Adam(self.network.parameters(), 1e-3)
         for _ in range(epochs):
             for index in torch.randperm(len(split)).split(128):
-                loss = nn.functional.cross_entropy(self.network(data.pixels(split.images[index])), split.labels[index])
+                loss = nn.functional.cross_entropy(self.network(datasets.pixels(split.images[index])), split.labels[index])
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
@@ -105,10 +105,10 @@ class Classifier:
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Tensor:
         """The classes (N,) of uint8 images."""
-        return self.network(data.pixels(images)).argmax(1)
+        return self.network(datasets.pixels(images)).argmax(1)
 
 
-def print_guidance(run: Run, prior: Prior, dataset: data.Dataset) -> None:
+def print_guidance(run: Run, prior: Prior, dataset: datasets.Dataset) -> None:
     """How many of the digits decoded from codes led to a class are taken for it."""
     classify = Classifier(dataset.train)
     right = (classify(dataset.held_out.images) == dataset.held_out.labels).float().mean()
@@ -137,7 +137,7 @@ def main() -> None:
         print_distances(prior, options.repeats)
         print_scores(prior)
         print_nats(prior)
-        print_guidance(run, prior, data.load(run.config.dataset, run.config.held_out))
+        print_guidance(run, prior, datasets.load(run.config.dataset, run.config.held_out))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
     python -m benchmarks.evidence --without-costs on a machine with other work to do
 
 For every image: log p(x) by quadrature over the plane; KL(q to p(z given x)) at places of its own, with a posterior
-normalised on q's own lattice; and the right side by Gauss-Hermite quadrature, which decodes for itself: see `vae.sides`. For
+normalised on q's own lattice; and the right side by Gauss-Hermite quadrature, which decodes for itself: see `vae.evidence.elbo_identity`. For
 the encoder's q, and for one that was moved by hand.
 """
 
@@ -18,14 +18,14 @@ import time
 import torch
 import tqdm
 
-from vae import data
-from vae.data import pixels
-from vae.evidence import KEPT_FOR_A_DATA_SET, TOLERANCE, PlaneQuadrature
-from vae.importance import importance_log_evidence
-from vae.kept import Kept
-from vae.model import Posterior
-from vae.run import load_run, runs_folder
-from vae.sides import sides
+from vae.bounded_cache import Kept
+from vae.data import datasets
+from vae.data.datasets import pixels
+from vae.evidence.elbo_identity import sides
+from vae.evidence.importance_sampling import importance_log_evidence
+from vae.evidence.plane_quadrature import KEPT_FOR_A_DATA_SET, TOLERANCE, PlaneQuadrature
+from vae.model.autoencoder import Posterior
+from vae.runs.folder import load_run, runs_folder
 
 IMPORTANCE_IMAGES, IMPORTANCE_SAMPLES = 200, 5000
 PAGE_IMAGES, DECODED_IMAGES = 20, 50
@@ -120,7 +120,7 @@ def main() -> None:
     options = parser.parse_args()
     for name in options.runs:
         run = load_run(runs_folder() / name)
-        held_out = pixels(data.held_out_of(run.config).images)
+        held_out = pixels(datasets.held_out_of(run.config).images)
         print(name, flush=True)
         quadrature = PlaneQuadrature(run.model, kept=Kept(KEPT_FOR_A_DATA_SET))
         if not options.without_costs:

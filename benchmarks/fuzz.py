@@ -36,10 +36,10 @@ from vae.__main__ import main as command_line
 from vae.config import ModelConfig, RunConfig, TrainingConfig
 from vae.diffusion.config import PriorConfig
 from vae.diffusion.folder import PriorFolder
-from vae.diffusion.worker import train_prior
+from vae.diffusion.job import train_prior
 from vae.errors import ExplorerError, TooLittleMemory
-from vae.run import RunFolder, list_runs, load_run
-from vae.worker import train_run
+from vae.jobs.train_run import train_run
+from vae.runs.folder import RunFolder, list_runs, load_run
 
 SECONDS, BYTES = 5.0, 10**9
 PRIOR = PriorConfig(steps=30, batch_size=64, width=16, layers=1, features=8)

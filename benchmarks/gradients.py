@@ -18,10 +18,10 @@ import time
 import torch
 from torch import Tensor
 
-from vae.data import held_out_of, pixels
-from vae.estimators import GradientSummary, compare_gradients, quadrature_gradient
-from vae.model import VAE
-from vae.run import load_run, runs_folder
+from vae.data.datasets import held_out_of, pixels
+from vae.evidence.monte_carlo import GradientSummary, compare_gradients, quadrature_gradient
+from vae.model.autoencoder import VAE
+from vae.runs.folder import load_run, runs_folder
 
 COLUMNS = ("image", "dim", "quadrature", "estimator", "mean", "z", "variance", "ratio")
 WIDTHS = (7, 5, 12, 17, 24, 7, 14, 12)

@@ -14,9 +14,10 @@ from collections.abc import Callable
 
 import torch
 
-from vae.data import pixels
-from vae.latent import decode_points, encode_images, make_grid
-from vae.run import load_run, runs_folder
+from vae.data.datasets import pixels
+from vae.latent.grid import make_grid
+from vae.model.inference import decode_points, encode_images
+from vae.runs.folder import load_run, runs_folder
 
 SIDE, IMAGES, SINGLE_IMAGES, TURNS = 30, 10_000, 1_000, 3
 

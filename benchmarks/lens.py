@@ -8,7 +8,7 @@ exact one; the bytes are those of the atlas's response, and the CPU seconds thos
 
 Then, on mnist, the pointer moves 500 times over the plane. The handler's time ends when one pixel of the canvas was read
 back, which makes the browser draw it. The time since the event's own stamp is longer: Chromium hands pointer moves out once
-a frame. Every 20 s the page asks the server whether runs appeared (`ui/frame.py`); the moves begin when such a look has
+a frame. Every 20 s the page asks the server whether runs appeared (`ui/shell/page_frame.py`); the moves begin when such a look has
 just passed, so whatever is sent meanwhile would be the lens's.
 """
 
@@ -26,9 +26,9 @@ from playwright.sync_api import Browser, Page, WebSocket
 
 from benchmarks.browser import open_browser, serve, wait_for_plane
 from benchmarks.click import codes_to_click, measure
-from vae.atlas import Atlas, make_atlas
-from vae.plane import plane_of_axes
-from vae.run import Run, load_run, runs_folder
+from vae.latent.atlas import Atlas, make_atlas
+from vae.latent.plane import plane_of_axes
+from vae.runs.folder import Run, load_run, runs_folder
 
 RUNS = ("mnist", "mnist-lattice", "mnist-conv", "digits", "mnist-8d")
 POINTS, MOVES, CLICKS = 2000, 500, 10

@@ -5,20 +5,21 @@ from __future__ import annotations
 import streamlit as st
 import torch
 
-from ui import figures, pictures, resources
-from ui.resources import RunVersion
-from ui.view import View
-from vae.latent import decode_points
-from vae.run import RunFolder, runs_folder
+from ui.cache import runs
+from ui.cache.runs import RunVersion
+from ui.charts import markup, plane
+from ui.state.url_state import View
+from vae.model.inference import decode_points
+from vae.runs.folder import RunFolder, runs_folder
 
 st.set_page_config(layout="wide")
 version = RunVersion.now(RunFolder(runs_folder() / st.query_params["run"]))
-run, frame = resources.load_run(version), resources.frame_of(version)
-axes = figures.Axes(resources.plane(version, View.axes).names, resources.extent(version, View.axes))
-figure = figures.scatter(resources.places(version, View.axes), frame.labels, run.class_names, axes)
+run, frame = runs.load_run(version), runs.frame_of(version)
+axes = plane.Axes(runs.plane(version, View.axes).names, runs.extent(version, View.axes))
+figure = plane.scatter(runs.places(version, View.axes), frame.labels, run.class_names, axes)
 figure.update_layout(hovermode="closest").update_traces(hoverinfo="none")  # without them Plotly hears of no click
 with st.container(key="plane"):
     event = st.plotly_chart(figure, key="chart", on_select="rerun", height=700)
 points = event.selection.points
 z = torch.tensor([[points[0]["x"], points[0]["y"]] if points else [0.0, 0.0]])
-st.html(f'<div class="pinned-image">{pictures.figure(decode_points(run.model, z)[0, 0].numpy(), "decoded", "decoded")}</div>')
+st.html(f'<div class="pinned-image">{markup.figure(decode_points(run.model, z)[0, 0].numpy(), "decoded", "decoded")}</div>')

@@ -21,11 +21,11 @@ import torch
 from torch import Tensor
 
 from benchmarks.paper import KINDS, PEN_KINDS, picture_of
-from vae.convention import find_image, to_convention
-from vae.data import load, pixels
-from vae.model import VAE
-from vae.picture import PictureError, read_picture
-from vae.run import load_run, runs_folder
+from vae.data.datasets import load, pixels
+from vae.data.picture_files import PictureError, read_picture
+from vae.data.preprocessing import find_image, to_convention
+from vae.model.autoencoder import VAE
+from vae.runs.folder import load_run, runs_folder
 
 NEIGHBOURS = 15
 CODES = 20_000

@@ -11,7 +11,7 @@ The baseline draws the same interpolated places with `Plotly.react` on scattergl
 size, one call after the other. Plotly draws by WebGL, which headless Chromium does in software on the processor, as it does
 all of its drawing here.
 
-Every 20 s the page asks the server whether runs appeared (`ui/frame.py`); the film begins when such a look has just passed,
+Every 20 s the page asks the server whether runs appeared (`ui/shell/page_frame.py`); the film begins when such a look has just passed,
 so whatever is sent meanwhile would be the replay's.
 """
 
@@ -30,12 +30,12 @@ from playwright.sync_api import Browser, Page, WebSocket
 
 from benchmarks.browser import ROOT, open_browser, serve
 from benchmarks.lens import spread
-from ui import palette
-from vae.elbo import Terms
-from vae.frames import Frame
-from vae.latent import Codes
-from vae.model import Posterior
-from vae.run import RunFolder
+from ui.charts import palette
+from vae.model.autoencoder import Posterior
+from vae.model.elbo import Terms
+from vae.model.inference import Codes
+from vae.runs.folder import RunFolder
+from vae.runs.snapshots import Frame
 
 FRAMES, PROBES, WANTED = 30, 10_000, 20
 SIZE = {"width": 1400, "height": 900}

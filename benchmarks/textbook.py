@@ -11,10 +11,10 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Sampler
 from torchvision import datasets, transforms
 
-from vae import data
 from vae.config import ModelConfig
-from vae.model import build_model
-from vae.training import order_of_epoch
+from vae.data.datasets import data_folder
+from vae.model.autoencoder import build_model
+from vae.training.trainer import order_of_epoch
 
 BATCH, LEARNING_RATE, SEED = 128, 1e-3, 0
 
@@ -36,7 +36,7 @@ class TextbookLoop:
     """A DataLoader over torchvision's MNIST, torch's Adam at 1e-3, the loss written out; initial weights and noise are ours."""
 
     def __init__(self, config: ModelConfig, device: torch.device, batch_size: int = BATCH) -> None:
-        mnist = datasets.MNIST(data.data_folder(), train=True, transform=transforms.ToTensor())
+        mnist = datasets.MNIST(data_folder(), train=True, transform=transforms.ToTensor())
         self.loader = DataLoader(mnist, batch_size, sampler=OurOrder(len(mnist)))
         self.device = device
         self.model = build_model(config, SEED).to(device).train()

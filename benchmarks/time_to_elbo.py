@@ -18,11 +18,11 @@ import torch
 from benchmarks.processes import new_process
 from benchmarks.textbook import TextbookLoop
 from benchmarks.training import held_out_elbo, take_epoch
-from vae import data
 from vae.config import ARCHITECTURES, ModelConfig
+from vae.data import datasets
 from vae.device import choose_device, tune_process
-from vae.recipes import recipe
-from vae.training import Trainer
+from vae.training.recipes import recipe
+from vae.training.trainer import Trainer
 
 
 def our_seconds(device: torch.device, target: float) -> float | None:
@@ -30,7 +30,7 @@ def our_seconds(device: torch.device, target: float) -> float | None:
     config = recipe("fast", "mnist", "mlp")
     tune_process(config.training.precision, device)
     print(f"ours: {config.model}\n      {config.training}", flush=True)
-    reports, seconds = Trainer(config, data.load("mnist"), device).reports(), 0.0
+    reports, seconds = Trainer(config, datasets.load("mnist"), device).reports(), 0.0
     for _ in range(config.training.epochs):
         more, held_out = take_epoch(reports)
         seconds += more
@@ -41,7 +41,7 @@ def our_seconds(device: torch.device, target: float) -> float | None:
 
 
 def textbook_seconds(
-    architecture: str, dataset: data.Dataset, device: torch.device, target: float, most: float
+    architecture: str, dataset: datasets.Dataset, device: torch.device, target: float, most: float
 ) -> tuple[float, bool]:
     """Of the textbook loop until the target, or until `most` seconds, and whether it got there."""
     loop, seconds, epoch = TextbookLoop(ModelConfig(architecture), device), 0.0, 0
@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("--most", type=float, default=100.0, help="times our seconds (default: 100)")
     parser.add_argument("--device", default="auto")
     options = parser.parse_args()
-    device, dataset = choose_device(options.device), data.load("mnist", download=True)
+    device, dataset = choose_device(options.device), datasets.load("mnist", download=True)
     print(f"On {device}, {torch.get_num_threads()} threads, until a held-out ELBO of {options.elbo:g} nats")
     with new_process() as process:
         ours = process.submit(our_seconds, device, options.elbo).result()

@@ -22,21 +22,21 @@ import torch
 
 from benchmarks.processes import new_process
 from benchmarks.textbook import BATCH, SEED, TextbookLoop
-from vae import data
 from vae.config import ARCHITECTURES, PRECISIONS, ModelConfig, RunConfig, TrainingConfig
+from vae.data import datasets
 from vae.device import choose_device, tune_process
-from vae.latent import encode_images
-from vae.model import VAE
-from vae.recipes import recipe
-from vae.report import Report
-from vae.training import Trainer
+from vae.model.autoencoder import VAE
+from vae.model.inference import encode_images
+from vae.training.recipes import recipe
+from vae.training.report import Report
+from vae.training.trainer import Trainer
 
 IMAGES = 60_000
 LONG = 100_000
 """Epochs asked of our loop, which is left when it has taken enough."""
 
 
-def held_out_elbo(model: VAE, dataset: data.Dataset) -> float:
+def held_out_elbo(model: VAE, dataset: datasets.Dataset) -> float:
     """Mean over the held-out images, in nats."""
     model.eval()
     return encode_images(model, dataset.held_out.images).terms.elbo.double().mean().item()
@@ -57,7 +57,7 @@ class Ours:
         device = choose_device(device)
         tune_process(precision, device)
         training = TrainingConfig(epochs=LONG, batch_size=batch_size, precision=precision, seed=SEED)
-        self._reports = Trainer(RunConfig("mnist", config, training), data.load("mnist"), device).reports()
+        self._reports = Trainer(RunConfig("mnist", config, training), datasets.load("mnist"), device).reports()
 
     def epoch(self) -> tuple[float, float]:
         """Take one: its seconds, and the held-out ELBO after it in nats, which is not counted."""
@@ -69,7 +69,7 @@ class Textbook:
     """The textbook loop."""
 
     def __init__(self, config: ModelConfig, batch_size: int, device: str) -> None:
-        self._loop, self._dataset = TextbookLoop(config, choose_device(device), batch_size), data.load("mnist")
+        self._loop, self._dataset = TextbookLoop(config, choose_device(device), batch_size), datasets.load("mnist")
 
     def epoch(self) -> tuple[float, float]:
         """As `Ours.epoch`."""
@@ -125,7 +125,7 @@ def main() -> None:
     parser.add_argument("--precision", choices=PRECISIONS, default="auto", help="ours; the textbook's is fp32")
     parser.add_argument("--device", default="auto")
     options = parser.parse_args()
-    data.load("mnist", download=True)
+    datasets.load("mnist", download=True)
     device = choose_device(options.device)
     print(f"On {device}, {torch.get_num_threads()} threads, {options.epochs} epochs each")
     print(f"{'model':<6}{'batch':>6}{'ours':>12}{'':>14}{'textbook':>12}{'':>14}{'ratio':>8}")

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from benchmarks.browser import served
 from benchmarks.visitor import Visitor
-from vae.run import list_runs
+from vae.runs.folder import list_runs
 
 MOST_MEGABYTES = 2500
 """What the server may hold at any time, for a lecture on a laptop with 8 GB beside a browser and the slides."""

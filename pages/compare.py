@@ -6,54 +6,59 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from ui import beside, columns, contrast, figures, frame, overlay, planes, resources, state, table
-from ui.columns import Column
-from ui.live_chart import bring_plotly, live_chart
+from ui.cache import memory, run_files, runs
+from ui.charts import style
+from ui.charts.curves import CURVES_CONFIG
+from ui.compare import cache, compared_runs, curve_overlay, headings, metrics_table, plane_panels
+from ui.compare.compared_runs import Column
+from ui.components.live_chart.live_chart import bring_plotly, live_chart
+from ui.shell import page_frame
+from ui.state import session
+from ui.state.url_state import MOST_RUNS, PICTURES
 from ui.text import plain
-from ui.view import MOST_RUNS, PICTURES
 from vae.errors import ExplorerError
-from vae.run import RunFolder, list_runs
+from vae.runs.folder import RunFolder, list_runs
 
 SECONDS_BETWEEN_LOOKS = 2.0
 PICTURE_NAMES = {"both": "Both", "codes": "Codes", "manifold": "Manifold"}
 
 
 def main() -> None:
-    if frame.begin("Compare", picks_run=False) is None:
-        frame.no_runs()
+    if page_frame.begin("Compare", picks_run=False) is None:
+        page_frame.no_runs()
         return
     everything = list_runs()
-    chosen, missing = columns.settle(everything)
+    chosen, missing = compared_runs.settle(everything)
     if missing:
         st.warning(missing)
-    elif state.problem():
-        st.warning(state.problem())
+    elif session.problem():
+        st.warning(session.problem())
     say(everything, chosen)
-    active = any(resources.is_active(folder) for folder in chosen)
+    active = any(runs.is_active(folder) for folder in chosen)
     every = SECONDS_BETWEEN_LOOKS if active else None
     bring_plotly()
     st.fragment(side_by_side, run_every=every)(chosen, active)
     st.fragment(below, run_every=every)(chosen)
-    resources.settle_memory("compare", "")
-    state.write_address()
+    memory.settle_memory("compare", "")
+    session.write_address()
 
 
 def say(everything: Sequence[RunFolder], chosen: Sequence[RunFolder]) -> None:
     """What tells the runs apart, which ones they are, and how they are shown."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="say"):
-        st.html(f'<p class="lead">{contrast.lead(_configs(chosen), any(map(_was_steered, chosen)))}</p>', width="content")
+        st.html(f'<p class="lead">{headings.lead(_configs(chosen), any(map(_was_steered, chosen)))}</p>', width="content")
         with st.container(horizontal=True, vertical_alignment="center", width="content", key="controls"):
             st.session_state["compared"] = [folder.name for folder in chosen]
             st.multiselect(
                 "Runs", [folder.name for folder in everything], key="compared", max_selections=MOST_RUNS, on_change=_take_runs,
                 label_visibility="collapsed", placeholder="Two to four runs", select_all=False, width=430,
             )  # fmt: skip
-            st.session_state["picture"] = state.view().picture
+            st.session_state["picture"] = session.view().picture
             st.segmented_control(
                 "Picture", list(PICTURES), format_func=PICTURE_NAMES.get, key="picture", on_change=_take_picture,
                 label_visibility="collapsed", required=True,
             )  # fmt: skip
-            st.session_state["one_scale"] = not state.view().own_scales
+            st.session_state["one_scale"] = not session.view().own_scales
             st.toggle(
                 "One scale", key="one_scale", on_change=_take_scale,
                 help="All planes show the same square of z; off: each shows its own codes as large as they get",
@@ -73,51 +78,51 @@ def _configs(chosen: Sequence[RunFolder]) -> list:
 
 def _was_steered(folder: RunFolder) -> bool:
     try:
-        return any(report.steered for report in beside.metrics(folder))
+        return any(report.steered for report in run_files.metrics(folder))
     except ExplorerError:
         return False  # the run's column says so
 
 
 def _take_runs() -> None:
-    state.change(runs=tuple(st.session_state["compared"]))
+    session.change(runs=tuple(st.session_state["compared"]))
 
 
 def _take_picture() -> None:
-    state.change(picture=st.session_state["picture"])
+    session.change(picture=st.session_state["picture"])
 
 
 def _take_scale() -> None:
-    state.change(own_scales=not st.session_state["one_scale"])
+    session.change(own_scales=not st.session_state["one_scale"])
 
 
 def side_by_side(chosen: Sequence[RunFolder], active: bool) -> None:
     """The picture that rules the page; it is drawn anew while a run is trained."""
-    if active and not any(resources.is_active(folder) for folder in chosen):
+    if active and not any(runs.is_active(folder) for folder in chosen):
         st.rerun()  # the whole page, once: it looks no more
-    runs = [columns.column_of(folder) for folder in chosen]
-    view = state.view()
-    rows = len(planes.rows_of(view.picture))
-    st.html(contrast.headings(runs, planes.shape(len(runs), rows)))
-    figure = planes.planes(panels(runs, view.own_scales), view.picture, not view.own_scales)
-    with st.container(key=f"planes_{len(runs)}x{rows}", height="stretch"):
-        key = "_".join(["side_by_side", *(run.name for run in runs), view.picture, "own" if view.own_scales else "one"])
-        live_chart(figure, key=key, config=figures.CONFIG, alt="The planes of the runs")
-    st.html(contrast.legend(runs))
+    columns = [compared_runs.column_of(folder) for folder in chosen]
+    view = session.view()
+    rows = len(plane_panels.rows_of(view.picture))
+    st.html(headings.headings(columns, plane_panels.shape(len(columns), rows)))
+    figure = plane_panels.planes(panels(columns, view.own_scales), view.picture, not view.own_scales)
+    with st.container(key=f"planes_{len(columns)}x{rows}", height="stretch"):
+        key = "_".join(["side_by_side", *(run.name for run in columns), view.picture, "own" if view.own_scales else "one"])
+        live_chart(figure, key=key, config=style.CONFIG, alt="The planes of the runs")
+    st.html(headings.legend(columns))
 
 
-def panels(runs: Sequence[Column], own_scales: bool) -> list[planes.Panel]:
+def panels(columns: Sequence[Column], own_scales: bool) -> list[plane_panels.Panel]:
     """What is drawn of each run: one square of z for all, or its own."""
-    shared = planes.around([run.known.window for run in runs if run.known])
-    return [_panel(run, run.known.window if own_scales and run.known else shared) for run in runs]
+    shared = plane_panels.around([run.known.window for run in columns if run.known])
+    return [_panel(run, run.known.window if own_scales and run.known else shared) for run in columns]
 
 
-def _panel(run: Column, window: planes.Window) -> planes.Panel:
+def _panel(run: Column, window: plane_panels.Window) -> plane_panels.Panel:
     known = run.known
     if known is None:
-        return planes.Panel(("", ""), window, sentence=run.problem)
-    axes = columns.axes_of(known.config, known.places is not None)
-    manifold = resources.manifold(known.version, axes, window.middle, window.half, planes.CELLS)
-    return planes.Panel(
+        return plane_panels.Panel(("", ""), window, sentence=run.problem)
+    axes = compared_runs.axes_of(known.config, known.places is not None)
+    manifold = cache.manifold(known.version, axes, window.middle, window.half, plane_panels.CELLS)
+    return plane_panels.Panel(
         known.plane.names, window, known.class_names, known.places, known.labels, known.origin, known.plane.is_strip,
         manifold, run.problem,
     )  # fmt: skip
@@ -125,35 +130,35 @@ def _panel(run: Column, window: planes.Window) -> planes.Panel:
 
 def below(chosen: Sequence[RunFolder]) -> None:
     """The curves, the table, and what must not be compared."""
-    runs = [columns.column_of(folder) for folder in chosen]
-    for sentence in contrast.warnings(runs):
+    columns = [compared_runs.column_of(folder) for folder in chosen]
+    for sentence in headings.warnings(columns):
         st.info(sentence)
     st.subheader("Held-out terms over the epochs, in nats per image")
     curves = [
-        overlay.Curve(run.name, [report for report in run.known.reports if report.split == "held_out"], place)
-        for place, run in enumerate(runs)
+        curve_overlay.Curve(run.name, [report for report in run.known.reports if report.split == "held_out"], place)
+        for place, run in enumerate(columns)
         if run.known
     ]
     live_chart(
-        overlay.overlay(curves), key="_".join(["overlay", *(run.name for run in runs)]), config=figures.CURVES_CONFIG,
+        curve_overlay.overlay(curves), key="_".join(["overlay", *(run.name for run in columns)]), config=CURVES_CONFIG,
         alt="ELBO, reconstruction term and KL term of the runs over the epochs", height=380,
     )  # fmt: skip
     st.subheader("Settings that differ, and figures")
     numbers, how = st.columns([1, 0.6], gap="large")
-    numbers.html(table.as_html(runs))
-    how.caption(table.HOW)
-    take_home(runs)
+    numbers.html(metrics_table.as_html(columns))
+    how.caption(metrics_table.HOW)
+    take_home(columns)
 
 
-def take_home(runs: Sequence[Column]) -> None:
+def take_home(columns: Sequence[Column]) -> None:
     """The table as a file, and a way to each run alone."""
     with st.container(horizontal=True, gap="small"):
         st.download_button(
-            "Table (CSV)", lambda: table.as_csv(runs), "comparison.csv", "text/csv", key="get_table", on_click="ignore"
+            "Table (CSV)", lambda: metrics_table.as_csv(columns), "comparison.csv", "text/csv", key="get_table", on_click="ignore"
         )
-        for run in runs:
+        for run in columns:
             if st.button(f"Explore {plain(run.name)}", key=f"explore_{run.name}", disabled=run.known is None):
-                state.choose_run(run.name)
+                session.choose_run(run.name)
                 st.switch_page("app.py")
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui import chapters, flow, frame, live_prior, particles, prior_resources, resources, state
-from ui.prior_resources import PriorVersion
+from ui.cache import memory, runs
+from ui.components.particle_player import particle_player
+from ui.diffusion import cache, sections, training_panel, trajectories
+from ui.diffusion.cache import PriorVersion
+from ui.shell import page_frame
+from ui.state import session
+from ui.state.url_state import CHAIN, GREATEST_WEIGHT, NOISES
 from ui.text import plain
-from ui.view import CHAIN, GREATEST_WEIGHT, NOISES
 from vae.diffusion.folder import Prior
 from vae.errors import ExplorerError
-from vae.run import RunFolder
+from vae.runs.folder import RunFolder
 
 OPENS_ON = "mnist-beta0"
 ANY = -1  # the choice of no class
@@ -21,22 +25,22 @@ SAMPLERS = {"ode": "Probability-flow ODE: no dice", "ancestral": "Ancestral chai
 
 
 def main() -> None:
-    folder = frame.begin("Diffusion", opens_on=OPENS_ON)
+    folder = page_frame.begin("Diffusion", opens_on=OPENS_ON)
     if folder is None:
-        frame.no_runs()
+        page_frame.no_runs()
         return
-    if state.problem():
-        st.warning(state.problem())
+    if session.problem():
+        st.warning(session.problem())
     try:
-        if live_prior.is_active(folder):
+        if training_panel.is_active(folder):
             st.html(f'<p class="lead">{LEAD}</p>')
-            live_prior.show(folder)
+            training_panel.show(folder)
         else:
             page(folder)
     except ExplorerError as error:
-        frame.say(error)
-    resources.settle_memory("diffusion", "")
-    state.write_address()
+        page_frame.say(error)
+    memory.settle_memory("diffusion", "")
+    session.write_address()
 
 
 def page(folder: RunFolder) -> None:
@@ -48,17 +52,17 @@ def page(folder: RunFolder) -> None:
             "This run has one latent dimension, and particles need a plane; `python -m vae diffuse` trains a prior for it too."
         )
         return
-    live_prior.say_ending(folder)
+    training_panel.say_ending(folder)
     if version is None:
         without_prior(folder)
         return
     try:
-        prior_resources.load_prior(version)
+        cache.load_prior(version)
     except ExplorerError as error:
         if PriorVersion.now(folder) != version:
             st.rerun()  # it came to its place just now
-        frame.say(error)
-        live_prior.show_button(folder, again=False)
+        page_frame.say(error)
+        training_panel.show_button(folder, again=False)
         return
     st.fragment(_particles)(folder, version)
     st.fragment(_chapters)(folder, version)
@@ -68,35 +72,35 @@ def without_prior(folder: RunFolder) -> None:
     """Say what is missing, and offer it."""
     st.html(f'<p class="lead">{LEAD}</p>')
     st.info(f"{plain(folder.name)} has no diffusion prior yet. Training one on its codes takes about a minute.")
-    live_prior.show_button(folder, again=False)
+    training_panel.show_button(folder, again=False)
 
 
 def _particles(folder: RunFolder, version: PriorVersion) -> None:
-    resources.stay_current(version, PriorVersion.now(folder))
+    page_frame.stay_current(version, PriorVersion.now(folder))
     try:
-        prior = prior_resources.load_prior(version)
+        prior = cache.load_prior(version)
         class_names = folder.read_config()[1]
         say(class_names, prior)
         warn(folder, prior)
         with st.container(key="particles_stage"):
-            particles.particles(described(version, prior, class_names))
+            particle_player.particles(described(version, prior, class_names))
     except ExplorerError as error:
-        frame.say(error)
-    state.write_address()
+        page_frame.say(error)
+    session.write_address()
 
 
 def _chapters(folder: RunFolder, version: PriorVersion) -> None:
-    resources.stay_current(version, PriorVersion.now(folder))
+    page_frame.stay_current(version, PriorVersion.now(folder))
     try:
-        chapters.show(folder, version)
+        sections.show(folder, version)
     except ExplorerError as error:
-        frame.say(error)
-    state.write_address()
+        page_frame.say(error)
+    session.write_address()
 
 
 def say(class_names: tuple[str, ...], prior: Prior) -> None:
     """What to do here, and the few things to choose."""
-    backward = state.view().direction == "backward"
+    backward = session.view().direction == "backward"
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="say"):
         st.html(f'<p class="lead">{LEAD}</p>', width="content")
         with st.container(horizontal=True, vertical_alignment="center", width="content", key="controls"):
@@ -104,7 +108,7 @@ def say(class_names: tuple[str, ...], prior: Prior) -> None:
                 choose_guidance(class_names)
             with st.popover("Steps", icon=":material/tune:", help="Sampler, number of steps and noise schedule"):
                 choose_steps(backward)
-            st.session_state["direction"] = state.view().direction
+            st.session_state["direction"] = session.view().direction
             st.segmented_control(
                 "Direction", list(DIRECTIONS), format_func=DIRECTIONS.get, key="direction", label_visibility="collapsed",
                 required=True, on_change=_take, args=("direction", "direction"),
@@ -112,12 +116,12 @@ def say(class_names: tuple[str, ...], prior: Prior) -> None:
 
 
 def _take(field: str, key: str) -> None:
-    state.change(**{field: st.session_state[key]})
+    session.change(**{field: st.session_state[key]})
 
 
 def _take_guide() -> None:
     guide = st.session_state["guide"]
-    state.change(guide=None if guide == ANY else guide)
+    session.change(guide=None if guide == ANY else guide)
 
 
 def choose_guidance(class_names: tuple[str, ...]) -> None:
@@ -130,7 +134,7 @@ def choose_guidance(class_names: tuple[str, ...]) -> None:
         on_change=_take_guide,
     )  # fmt: skip
     if guide is not None:
-        st.session_state["weight"] = float(state.view().weight)
+        st.session_state["weight"] = float(session.view().weight)
         st.html("<span>weight</span>", width="content")
         st.number_input(
             "Weight", 0.0, GREATEST_WEIGHT, step=1.0, key="weight", on_change=_take, args=("weight", "weight"), width=120,
@@ -141,26 +145,26 @@ def choose_guidance(class_names: tuple[str, ...]) -> None:
 
 def guide_of(class_names: tuple[str, ...]) -> int | None:
     """The class that is asked for, where this run has it."""
-    guide = state.view().guide
+    guide = session.view().guide
     return guide if guide is not None and guide < len(class_names) else None
 
 
 def led_to(class_names: tuple[str, ...]) -> int | None:
     """The class that the particles are led to: guidance of weight 0 leads to none."""
-    return guide_of(class_names) if state.view().weight > 0 else None
+    return guide_of(class_names) if session.view().weight > 0 else None
 
 
 def choose_steps(backward: bool) -> None:
     """How many steps, by which sampler, on which schedule."""
-    st.session_state["chain"] = state.view().chain
+    st.session_state["chain"] = session.view().chain
     st.number_input("Steps", *CHAIN, key="chain", on_change=_take, args=("chain", "chain"))
-    st.session_state["noise"] = state.view().noise
+    st.session_state["noise"] = session.view().noise
     st.segmented_control(
         "Noise schedule", list(NOISES), key="noise", required=True, on_change=_take, args=("noise", "noise"),
         help="At which time how much noise there is. One denoiser serves both",
     )  # fmt: skip
     if backward:
-        st.session_state["sampler"] = state.view().sampler
+        st.session_state["sampler"] = session.view().sampler
         st.radio(
             "Sampler", list(SAMPLERS), format_func=SAMPLERS.get, key="sampler", on_change=_take, args=("sampler", "sampler")
         )
@@ -168,7 +172,7 @@ def choose_steps(backward: bool) -> None:
 
 def warn(folder: RunFolder, prior: Prior) -> None:
     """What has to be said about this prior before anything is believed of it."""
-    step = resources.load_run(resources.RunVersion.now(folder)).step
+    step = runs.load_run(runs.RunVersion.now(folder)).step
     if prior.description.run_step != step:
         st.warning(
             f"This prior was trained on codes of step {prior.description.run_step:,}, and the run's weights are of step "
@@ -178,24 +182,24 @@ def warn(folder: RunFolder, prior: Prior) -> None:
 
 def described(version: PriorVersion, prior: Prior, class_names: tuple[str, ...]) -> dict:
     """The film that is asked for."""
-    view, guide = state.view(), led_to(class_names)
-    extent = flow.extent_of(prior)
+    view, guide = session.view(), led_to(class_names)
+    extent = trajectories.extent_of(prior)
     if view.direction == "forward":
-        film = prior_resources.forward_film(version, view.noise, view.chain)
-        field = prior_resources.arrows(version, None, 1.0, view.noise, extent)
+        film = cache.forward_film(version, view.noise, view.chain)
+        field = cache.arrows(version, None, 1.0, view.noise, extent)
         sense = "Noise is added until nothing is left of the codes but N(0, I)."
-        return flow.described(film, f"{version} forward {view.noise} {view.chain}", prior, class_names, field, sense)
+        return trajectories.described(film, f"{version} forward {view.noise} {view.chain}", prior, class_names, field, sense)
     weight = view.weight if guide is not None else 1.0
     asked = (guide, weight, view.chain, view.sampler, view.noise, view.epsilon)
-    film = prior_resources.backward_film(version, *asked)
-    field = prior_resources.arrows(version, guide, weight, view.noise, extent)
+    film = cache.backward_film(version, *asked)
+    field = cache.arrows(version, guide, weight, view.noise, extent)
     sense = (
         "Noise is taken back step by step until codes are left."
         if guide is None
         else (f"Noise is taken back towards codes of class {class_names[guide]}, guidance weight {weight:g}.")
     )
-    described = flow.described(film, f"{version} {asked}", prior, class_names, field, sense, guide is not None)
-    return described | {"ghosts": prior_resources.ghosts(version)}
+    described = trajectories.described(film, f"{version} {asked}", prior, class_names, field, sense, guide is not None)
+    return described | {"ghosts": cache.ghosts(version)}
 
 
 main()

@@ -5,41 +5,44 @@ from __future__ import annotations
 import streamlit as st
 
 import vae
-from ui import equation, equation_resources, frame, resources, sections, state, subject
-from ui.balance import Numbers
-from ui.resources import RunVersion
-from ui.view import FARTHEST
-from vae.joint import EvidenceError
+from ui.cache import memory, runs
+from ui.cache.runs import RunVersion
+from ui.elbo import cache, equation, sections, selected_image
+from ui.elbo.identity_figure import Numbers
+from ui.shell import page_frame
+from ui.state import session
+from ui.state.url_state import FARTHEST
+from vae.evidence.log_joint import EvidenceError
 
 
 def main() -> None:
-    folder = frame.begin("ELBO")
+    folder = page_frame.begin("ELBO")
     if folder is None:
-        frame.no_runs()
+        page_frame.no_runs()
         return
     version = RunVersion.now(folder)
     try:
-        run = resources.load_run(version)
-        if state.problem():
-            st.warning(state.problem())
-        frame.say_damage(version)
-        page(version, run, state.problem())
-        resources.settle_memory("elbo", run.config.dataset)
+        run = runs.load_run(version)
+        if session.problem():
+            st.warning(session.problem())
+        page_frame.say_damage(version)
+        page(version, run, session.problem())
+        memory.settle_memory("elbo", run.config.dataset)
     except vae.ExplorerError as error:
-        frame.say(error)
-    state.write_address()
+        page_frame.say(error)
+    session.write_address()
 
 
 @st.fragment
 def page(version: RunVersion, run: vae.Run, problem: str | None) -> None:
     """Everything that moving q or choosing an image draws anew. `problem` is told above it."""
-    resources.stay_current(version, RunVersion.now(run.folder))
-    shown = subject.subject_of(version, run, resources.frame_of(version))
-    if state.problem() != problem:
+    page_frame.stay_current(version, RunVersion.now(run.folder))
+    shown = selected_image.subject_of(version, run, runs.frame_of(version))
+    if session.problem() != problem:
         st.rerun()
     if shown is None:
         st.info(
-            f"The equation is written for an image. {resources.why_absent(run)} Or draw a digit of your own on **Explore**."
+            f"The equation is written for an image. {runs.why_absent(run)} Or draw a digit of your own on **Explore**."
         )
         return
     choose(shown)
@@ -49,13 +52,13 @@ def page(version: RunVersion, run: vae.Run, problem: str | None) -> None:
         else:
             without_plane(shown)
     except vae.ExplorerError as error:
-        frame.say(error)
-    state.write_address()
+        page_frame.say(error)
+    session.write_address()
 
 
-def whole(shown: subject.Subject) -> None:
+def whole(shown: selected_image.Subject) -> None:
     """With two latent dimensions: the equation, the columns that balance, the plane and the sliders."""
-    numbers = equation_resources.numbers_of(shown.version, shown.key, equation_resources.gaussian_key(shown.q))
+    numbers = cache.numbers_of(shown.version, shown.key, cache.gaussian_key(shown.q))
     equation.show_numbers(numbers, st.empty())
     controls, columns, plane = st.columns([0.62, 1.25, 1.1], gap="medium")
     with controls:
@@ -68,11 +71,11 @@ def whole(shown: subject.Subject) -> None:
     below(shown, numbers)
 
 
-def without_plane(shown: subject.Subject) -> None:
+def without_plane(shown: selected_image.Subject) -> None:
     """With any other number of dimensions: log p(x) by importance sampling, and what needs no plane."""
     if not shown.encoder.mean.abs().max() <= FARTHEST:
         raise EvidenceError(f"The encoder puts this image more than {FARTHEST:,.0f} from zero, too far for q; train it anew.")
-    numbers = equation_resources.numbers_by_sampling(shown.version, shown.key, equation_resources.gaussian_key(shown.q))
+    numbers = cache.numbers_by_sampling(shown.version, shown.key, cache.gaussian_key(shown.q))
     equation.show_numbers(numbers, st.empty())
     st.html(f'<p class="small">{equation.without_check(shown.run.config.model.latent)}</p>')
     controls, columns = st.columns([0.62, 2.35], gap="medium")
@@ -84,15 +87,15 @@ def without_plane(shown: subject.Subject) -> None:
     below(shown, numbers)
 
 
-def below(shown: subject.Subject, numbers: Numbers) -> None:
+def below(shown: selected_image.Subject, numbers: Numbers) -> None:
     """What kind of number log p(x) is, and the section that is chosen."""
     st.html(f'<p class="small">{equation.honesty(shown, numbers.log_evidence)}</p>')
     sections.show(shown, numbers)
 
 
-def choose(shown: subject.Subject) -> None:
+def choose(shown: selected_image.Subject) -> None:
     """What the page is about, and which image."""
-    images = resources.held_out(shown.run.config)
+    images = runs.held_out(shown.run.config)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="say"):
         st.html('<p class="lead">The ELBO is <b>log p(x) minus a gap</b>. Move q: both sides stay equal.</p>', width="content")
         with st.container(horizontal=True, vertical_alignment="center", width="content", key="controls"):

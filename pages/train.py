@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui import ask, frame, manage, resources, state, steer, watch
+from ui.cache import memory, runs
+from ui.shell import page_frame
+from ui.state import session
+from ui.train import control_panel, live_run, manage_runs, run_form
 from vae.errors import ExplorerError
 
 LEAD = (
@@ -21,34 +24,34 @@ LEAD_WHILE_TRAINING = (
 
 
 def main() -> None:
-    folder = frame.begin("Train")
-    active = folder is not None and resources.is_active(folder)
+    folder = page_frame.begin("Train")
+    active = folder is not None and runs.is_active(folder)
     with st.container(key="say"):
         st.html(f'<p class="lead">{LEAD_WHILE_TRAINING if active else LEAD}</p>')
     form, live = st.columns([0.3, 1], gap="medium")
     if active:
         with form:
-            steer.show(folder)  # first: it is soon there, and a hand may wait for it
+            control_panel.show(folder)  # first: it is soon there, and a hand may wait for it
     with live:
         if folder is None:
-            frame.no_runs()
+            page_frame.no_runs()
         else:
             try:
-                watch.show(folder)
+                live_run.show(folder)
             except ExplorerError as error:
-                frame.say(error)
+                page_frame.say(error)
     with form:
         if active:
             with st.expander("Ask for another run"):
-                ask.show()
+                run_form.show()
         else:
             if folder is not None:
-                steer.show_ended(folder)
-            ask.show()
+                control_panel.show_ended(folder)
+            run_form.show()
             if folder is not None:
-                manage.show(folder)
-    resources.settle_memory("train", "")
-    state.write_address()
+                manage_runs.show(folder)
+    memory.settle_memory("train", "")
+    session.write_address()
 
 
 main()

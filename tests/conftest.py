@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 import vae
-from vae import data
 from vae.config import ModelConfig, RunConfig, TrainingConfig
+from vae.data import datasets
 
 ROOT = Path(__file__).resolve().parents[1]
 REQUIRE_ALL = "VAE_TESTS_REQUIRE_ALL"
@@ -53,8 +53,8 @@ def small_config(**changes: object) -> RunConfig:
 
 
 @pytest.fixture(scope="session")
-def digits() -> data.Dataset:
-    return data.load("digits")
+def digits() -> datasets.Dataset:
+    return datasets.load("digits")
 
 
 @pytest.fixture(scope="session")
@@ -72,8 +72,8 @@ def small_run(_trained: Path, tmp_path: Path) -> vae.RunFolder:
 
 @pytest.fixture
 def mnist_present() -> None:
-    if not data.is_present("mnist"):
-        skip_or_fail(f"MNIST is not in {data.data_folder()}; fetch it with: python -m vae download mnist")
+    if not datasets.is_present("mnist"):
+        skip_or_fail(f"MNIST is not in {datasets.data_folder()}; fetch it with: python -m vae download mnist")
 
 
 def command(*words: object, **variables: str) -> subprocess.CompletedProcess:

@@ -13,14 +13,14 @@ vae.train_run(folder)
 """
 
 from vae.config import ModelConfig, RunConfig, TrainingConfig
-from vae.elbo import Terms, elbo_terms, kl_to_prior
 from vae.errors import ConfigError, DataError, ExplorerError, RunError, TrainingError
-from vae.evidence import log_evidence
-from vae.model import VAE, Posterior, build_model
-from vae.report import Report
-from vae.run import Run, RunFolder, list_runs, load_run
-from vae.training import Trainer
-from vae.worker import train_run
+from vae.evidence.plane_quadrature import log_evidence
+from vae.jobs.train_run import train_run
+from vae.model.autoencoder import VAE, Posterior, build_model
+from vae.model.elbo import Terms, elbo_terms, kl_to_prior
+from vae.runs.folder import Run, RunFolder, list_runs, load_run
+from vae.training.report import Report
+from vae.training.trainer import Trainer
 
 __all__ = [
     "VAE",

@@ -12,21 +12,21 @@ from pathlib import Path
 import tqdm
 from torch import Tensor
 
-from vae import data
-from vae.arguments import add_config_arguments, add_prior_arguments, config_from, given_options, prior_config_from
+from vae.cli.arguments import add_config_arguments, add_prior_arguments, config_from, given_options, prior_config_from
+from vae.cli.signals import stop_signals
 from vae.config import BINARISE, DATASETS
+from vae.data import datasets
 from vae.device import choose_device, tune_log1p
-from vae.diffusion.figures import Figures
-from vae.diffusion.training import PriorReport
-from vae.diffusion.worker import train_prior
-from vae.distributed import device_of_rank, join_ranks, leave, under_torchrun
+from vae.diffusion.evaluation import Figures
+from vae.diffusion.job import train_prior
+from vae.diffusion.trainer import PriorReport
 from vae.errors import ConfigError, ExplorerError, RunError, describe, telling_of_memory
-from vae.evaluation import Evaluation, EvidenceEvaluation, evaluate_evidence, evaluate_run, held_out_sets
-from vae.launch import give_way
-from vae.report import Report
-from vae.run import Run, RunFolder, list_runs, load_run, runs_folder
-from vae.signals import stop_signals
-from vae.worker import train_run
+from vae.evaluation.held_out import Evaluation, EvidenceEvaluation, evaluate_evidence, evaluate_run, held_out_sets
+from vae.jobs.launch import give_way
+from vae.jobs.train_run import train_run
+from vae.runs.folder import Run, RunFolder, list_runs, load_run, runs_folder
+from vae.training.distributed import device_of_rank, join_ranks, leave, under_torchrun
+from vae.training.report import Report
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -281,8 +281,8 @@ def _list(options: argparse.Namespace) -> None:
 
 
 def _download(options: argparse.Namespace) -> None:
-    data.ensure(options.dataset)
-    dataset = data.load(options.dataset)
+    datasets.ensure(options.dataset)
+    dataset = datasets.load(options.dataset)
     print(f"{options.dataset}: {len(dataset.train):,} training images and {len(dataset.held_out):,} held-out images.")
 
 

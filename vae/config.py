@@ -80,7 +80,7 @@ class ModelConfig:
     `encoder_widths` and `decoder_widths` are the hidden layers of an `mlp`, first to last; a `conv` has fixed layers
     and takes none. With `encoder_channels` the encoder of an `mlp` begins with convolutions of so many channels each, of
     which the first two halve height and width. With `encoder_lattice` its layers do not see the image but what is found
-    when it is looked up on a lattice of so many points along each axis of the plane; see `vae.lookup`. `fourier_features`
+    when it is looked up on a lattice of so many points along each axis of the plane; see `vae.model.lattice_encoder`. `fourier_features`
     is the number of frequencies 1, 2, 4, ... at which the decoder is fed sin and cos of z besides z itself. `scale` is the
     standard deviation of the `gaussian` likelihood, in pixel values.
     """
@@ -138,14 +138,14 @@ class TrainingConfig:
     """How a VAE is trained: Adam on -(reconstruction - beta * KL) per image, one sample of z per image.
 
     `weight_decay` is decoupled from the gradient (AdamW). A gradient longer than `clip_norm` is shortened to it.
-    `schedule` is the learning rate's and `beta_schedule` beta's; see `vae.schedule`. With `warm-up` beta rises over the
+    `schedule` is the learning rate's and `beta_schedule` beta's; see `vae.training.schedules`. With `warm-up` beta rises over the
     share `beta_rise` of the run, with `cyclical` over that share of each of `beta_cycles` cycles. `precision` is that of
     matrix products; `auto` takes bf16 where the processor multiplies in it. Every `report_every` steps the training terms
     are reported; by default a hundred times an epoch.
 
     `start_from` is the folder of a run whose weights are the initial ones; where its encoder has another shape, they are
     the decoder's alone. With `freeze_decoder` the encoder alone is trained. With a strength `warped` the encoder learns from
-    images bent at random too (see `vae.warping`), which the decoder does not learn to draw. Where the decoder is frozen the
+    images bent at random too (see `vae.data.augmentation`), which the decoder does not learn to draw. Where the decoder is frozen the
     encoder learns from bent images alone, and the training terms are theirs.
 
     With `binarise` every pixel is black or white, white with its grey value as the probability: drawn anew whenever an image

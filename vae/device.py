@@ -206,3 +206,13 @@ def moved(values: Tensor, like: Tensor) -> Tensor:
 def where_double_is(module: Module) -> Module:
     """The module on a device with double precision: as it is, or a copy on the CPU."""
     return module if has_double(next(module.parameters()).device.type) else copy.deepcopy(module).cpu()
+
+
+def ask_no_other_device(optimiser: torch.optim.Optimizer, device: torch.device) -> None:
+    """Let an optimiser with weights elsewhere leave a GPU alone that torch sees, for it may be one that does not compute.
+
+    torch asks it at every step whether this is being recorded, wherever the weights are.
+    """
+    if device.type != "cuda":
+        for name in ("_accelerator_graph_capture_health_check", "_cuda_graph_capture_health_check"):  # by torch's version
+            setattr(optimiser, name, lambda: None)

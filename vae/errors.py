@@ -86,3 +86,7 @@ def _full_gpu(words: str) -> str:
         f"The GPU's memory is full{seen}; ask for a smaller batch or model, close other programs on the GPU, or train on "
         "the processor by --device cpu."
     )
+
+
+class DiffusionError(ExplorerError):
+    """A diffusion prior cannot do what was asked."""

@@ -19,7 +19,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 import vae
 from benchmarks.browser import click_plane, on_screen
 from tests.conftest import wait_until
-from vae.frames import Frame
+from vae.runs.snapshots import Frame
 
 IMAGE = ".pinned-image img"
 LENS = ".st-key-lens canvas"

@@ -11,8 +11,8 @@ import vae
 from benchmarks.browser import serve, wait_for_plane
 from tests.browser.screen import expect_another_image, new_page, query, source
 from tests.conftest import small_config, wait_until
-from vae.run import RunFolder
-from vae.worker import start_process, train_run
+from vae.jobs.train_run import start_process, train_run
+from vae.runs.folder import RunFolder
 
 
 def test_it_opens_on_mnist_with_no_network_and_no_data(page, address):

@@ -7,10 +7,10 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.screen import frame_of, loaded, query
 from tests.conftest import wait_until
-from ui.columns import TRIO
-from vae.comparison import figures_of
-from vae.model import count_parameters
-from vae.plane import plane_of_axes
+from ui.compare.compared_runs import TRIO
+from vae.evaluation.comparison import figures_of
+from vae.latent.plane import plane_of_axes
+from vae.model.autoencoder import count_parameters
 
 PLANES = "[class*=st-key-planes_]"
 GRAPH = f"document.querySelector('{PLANES} .js-plotly-plot')"

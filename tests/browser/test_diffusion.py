@@ -12,8 +12,8 @@ from playwright.sync_api import Page, expect
 from tests.browser.screen import count_messages, new_page, query, rgba
 from tests.conftest import wait_until
 from vae.diffusion.folder import PriorFolder
-from vae.latent import decode_points
-from vae.run import RunFolder, load_run
+from vae.model.inference import decode_points
+from vae.runs.folder import RunFolder, load_run
 
 READY = "() => window.vaeParticles?.layout && window.vaeParticles.tiles.complete && window.vaeParticles.tiles.naturalWidth > 0"
 STATE = """() => {

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 import vae
 from tests.conftest import ROOT, wait_until
-from vae.run import load_run
+from vae.runs.folder import load_run
 
 NUMBERS = ".equation b"
 
@@ -73,7 +73,7 @@ def test_a_slider_moves_three_terms_and_both_sides_stay_balanced(equation):
 def test_the_sigma_slider_shows_what_the_encoder_says_and_goes_on_from_there(equation):
     before = settled_terms(equation)
     with torch.no_grad():
-        q = load_run(ROOT / "checkpoints" / "digits").model.encode(vae.data.load("digits").held_out.images[5:6] / 255)
+        q = load_run(ROOT / "checkpoints" / "digits").model.encode(vae.data.datasets.load("digits").held_out.images[5:6] / 255)
     sigma = q.standard_deviation[0, 0].item()
     slider = equation.locator(".st-key-q_sigma_0")
     expect(slider).to_contain_text(f"{sigma:.3g}")

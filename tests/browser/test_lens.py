@@ -38,7 +38,7 @@ from tests.browser.screen import (
     zoom,
 )
 from tests.conftest import wait_until
-from vae.plane import plane_of_axes
+from vae.latent.plane import plane_of_axes
 
 PLACES = ((0.0, 0.0), (1.37, -0.62), (-2.05, 1.9), (0.4, 2.6), (-0.3, -0.8))
 

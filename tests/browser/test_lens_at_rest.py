@@ -34,7 +34,7 @@ from tests.browser.screen import (
     zoom,
 )
 from tests.conftest import wait_until
-from vae.plane import plane_of_axes
+from vae.latent.plane import plane_of_axes
 
 ATLAS = re.compile(r"/media/.*\.jpe?g")
 WHERE, WHAT = ".st-key-lens .where", ".st-key-lens .what"

@@ -29,7 +29,7 @@ from tests.browser.screen import (
     source,
 )
 from tests.conftest import wait_until
-from vae.fields import nearest
+from vae.latent.fields import nearest
 
 SEVEN = ((0.25, 0.22), (0.5, 0.21), (0.74, 0.22), (0.62, 0.42), (0.52, 0.62), (0.44, 0.85))
 PERCENTILE = re.compile(r"its ELBO is higher than that of \d+ % of the held-out images")

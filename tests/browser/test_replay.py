@@ -18,11 +18,11 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.screen import count_messages, new_page, query, rgba
 from tests.conftest import small_config, wait_until
-from vae import data
-from vae.frames import Frame
-from vae.latent import tile
-from vae.run import RunFolder
-from vae.worker import train_run
+from vae.data import datasets
+from vae.jobs.train_run import train_run
+from vae.latent.grid import tile
+from vae.runs.folder import RunFolder
+from vae.runs.snapshots import Frame
 
 READY = """() => {
     const replay = window.vaeReplay;
@@ -200,7 +200,7 @@ def test_a_run_in_training_gains_frames_and_keeps_its_place(page, address, growi
 def test_on_a_strip_classes_are_named_in_full_beside_it(page, address, runs):
     folder = RunFolder.create(runs / "strip", small_config(latent=1, epochs=1))
     train_run(folder)
-    fields, names = json.loads((folder.path / "run.json").read_text()), data.CLASS_NAMES["fashion-mnist"]
+    fields, names = json.loads((folder.path / "run.json").read_text()), datasets.CLASS_NAMES["fashion-mnist"]
     (folder.path / "run.json").write_text(json.dumps(fields | {"class_names": names}))
     page.add_init_script(HEAR_WORDS)
     open_replay(page, address, "run=strip")

@@ -15,9 +15,9 @@ from playwright.sync_api import expect
 from benchmarks.browser import serve, wait_for_plane
 from tests.browser.screen import new_page
 from tests.conftest import ROOT, wait_until
-from ui.frame import PAGES
-from vae.run import RunFolder
-from vae.status import Status
+from ui.shell.page_frame import PAGES
+from vae.runs.folder import RunFolder
+from vae.runs.status import Status
 
 NAME = "![x](outside.invalid)<img src=q> :red[b]"
 MESSAGE = (

@@ -11,11 +11,11 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.conftest import small_config, wait_until
-from ui.frame import SECONDS_BETWEEN_RARE_LOOKS
-from ui.steer import SECONDS_BETWEEN_LOOKS
-from vae.run import RunFolder
-from vae.steering import Steering
-from vae.worker import start_process
+from ui.shell.page_frame import SECONDS_BETWEEN_RARE_LOOKS
+from ui.train.control_panel import SECONDS_BETWEEN_LOOKS
+from vae.jobs.train_run import start_process
+from vae.runs.folder import RunFolder
+from vae.training.control import Steering
 
 LOOKS = 4000 * SECONDS_BETWEEN_LOOKS
 """Milliseconds in which the panel has looked at the run a few times."""

@@ -8,13 +8,13 @@ import pytest
 import vae
 from tests.conftest import small_config
 from tests.pages.conftest import address, charts, open_page, shown
-from ui import resources
-from ui.columns import TRIO
-from vae.comparison import figures_of
-from vae.model import count_parameters
-from vae.plane import plane_of_axes
-from vae.run import load_run
-from vae.worker import train_run
+from ui.cache import runs as cached_runs
+from ui.compare.compared_runs import TRIO
+from vae.evaluation.comparison import figures_of
+from vae.jobs.train_run import train_run
+from vae.latent.plane import plane_of_axes
+from vae.model.autoencoder import count_parameters
+from vae.runs.folder import load_run
 
 PAGE = "pages/compare.py"
 
@@ -123,7 +123,7 @@ def test_names_that_are_not_there_are_one_sentence(pair):
 
 @pytest.mark.parametrize(("picture", "drawn"), [("both", (1, 2, 3)), ("codes", (1, 0, 1)), ("manifold", (0, 2, 2))])
 def test_without_codes_a_run_keeps_its_manifold_and_the_prior_on_it(pair, monkeypatch, picture, drawn):
-    monkeypatch.setattr(resources, "held_out", lambda config: None)
+    monkeypatch.setattr(cached_runs, "held_out", lambda config: None)
     shutil.rmtree(pair / "auto" / "frames")
     app = open_page(PAGE, runs="auto,small", picture=picture)
     chart = charts(app)[0]

@@ -8,9 +8,10 @@ from streamlit.testing.v1 import AppTest
 
 from tests.broken_gpu import NO_KERNEL, break_gpu, give_gpus
 from tests.pages.conftest import open_page, shown
-from ui import actions, resources
-from vae.diffusion import worker as prior_worker
-from vae.estimates import Estimate
+from ui.shell import actions
+from ui.train import cache
+from vae.diffusion import job as prior_worker
+from vae.jobs.duration_estimates import Estimate
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +28,7 @@ def commands(app: AppTest) -> str:
 def test_the_form_offers_what_computes_and_starts_the_training_there(runs, monkeypatch):
     give_gpus(monkeypatch, 1)
     estimated, started = [], []
-    monkeypatch.setattr(resources, "estimate", lambda config, device: estimated.append(device) or Estimate(60.0))
+    monkeypatch.setattr(cache, "estimate", lambda config, device: estimated.append(device) or Estimate(60.0))
     monkeypatch.setattr(actions, "start_process", lambda folder, device: started.append(device))
     app = open_page("pages/train.py")
     assert app.selectbox(key="ask_device").options == ["auto", "cuda", "cpu"] and not app.warning
@@ -40,7 +41,7 @@ def test_the_form_offers_what_computes_and_starts_the_training_there(runs, monke
 
 def test_a_gpu_that_does_not_compute_is_named_and_the_estimate_is_the_processors(runs, monkeypatch):
     break_gpu(monkeypatch, RuntimeError(NO_KERNEL))
-    monkeypatch.setattr(resources, "estimate", lambda config, device: Estimate(60.0))
+    monkeypatch.setattr(cache, "estimate", lambda config, device: Estimate(60.0))
     app = open_page("pages/train.py")
     assert not app.exception and not app.error
     assert app.selectbox(key="ask_device").options == ["auto", "cpu"]
@@ -51,7 +52,7 @@ def test_a_gpu_that_does_not_compute_is_named_and_the_estimate_is_the_processors
 
 def test_a_device_that_stopped_computing_is_no_longer_chosen(runs, monkeypatch):
     give_gpus(monkeypatch, 1)
-    monkeypatch.setattr(resources, "estimate", lambda config, device: Estimate(60.0))
+    monkeypatch.setattr(cache, "estimate", lambda config, device: Estimate(60.0))
     app = open_page("pages/train.py")
     app.selectbox(key="ask_device").set_value("cuda").run()
     break_gpu(monkeypatch, RuntimeError(NO_KERNEL))

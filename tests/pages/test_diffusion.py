@@ -13,15 +13,15 @@ import vae
 from tests.conftest import ROOT, small_config, wait_until
 from tests.pages.conftest import address, open_page, shown
 from tests.vae.diffusion.conftest import QUICK
-from ui.chapters import story
-from ui.prior_resources import Balance
-from vae.diffusion.bound import Ledger
+from ui.diffusion.cache import Balance
+from ui.diffusion.sections import story
 from vae.diffusion.config import PriorConfig
 from vae.diffusion.folder import PriorFolder
-from vae.diffusion.worker import train_prior
-from vae.run import RunFolder
-from vae.status import Status
-from vae.worker import train_run
+from vae.diffusion.job import train_prior
+from vae.diffusion.variational_bound import Ledger
+from vae.jobs.train_run import train_run
+from vae.runs.folder import RunFolder
+from vae.runs.status import Status
 
 PAGE = "pages/diffusion.py"
 

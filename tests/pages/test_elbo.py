@@ -12,11 +12,11 @@ import torch
 import vae
 from tests.conftest import ROOT, small_config
 from tests.pages.conftest import address, open_page, pictures, shown
-from ui import equation, equation_resources
-from ui.view import SECTIONS
-from vae.run import load_run
-from vae.story import story_of
-from vae.worker import train_run
+from ui.elbo import cache, equation
+from ui.state.url_state import SECTIONS
+from vae.jobs.train_run import train_run
+from vae.latent.posterior_summary import story_of
+from vae.runs.folder import load_run
 
 PAGE = "pages/elbo.py"
 
@@ -50,7 +50,7 @@ def test_both_sides_are_the_elbo(runs):
     left, right, difference = sides(app)
     assert abs(difference) <= 0.01 and left == pytest.approx(right, abs=0.01)
     run = load_run(runs / "small")
-    image = vae.data.load("digits").held_out.images[5:6] / 255
+    image = vae.data.datasets.load("digits").held_out.images[5:6] / 255
     exact = vae.elbo_terms(run.model, image, samples=20_000)
     assert right == pytest.approx(exact.elbo.item(), abs=0.3)
     assert terms(app)[3] == pytest.approx(exact.kl.item(), abs=0.006)
@@ -96,7 +96,7 @@ def test_an_image_is_chosen_by_number_and_by_class(runs):
     assert address(app)["image"] == "9" and not app.exception
     app.selectbox(key="of_class").set_value(4).run()  # the fourth class, the digit 3
     app.button(key="another").click().run()
-    labels = vae.data.load("digits").held_out.labels
+    labels = vae.data.datasets.load("digits").held_out.labels
     assert labels[int(address(app)["image"])] == 3
 
 
@@ -165,7 +165,7 @@ def test_the_sliders_stand_at_what_q_is(runs):
     app = open_page(PAGE, run="small", image="5")
     run = load_run(runs / "small")
     with torch.no_grad():
-        q = run.model.encode(vae.data.load("digits").held_out.images[5:6] / 255)
+        q = run.model.encode(vae.data.datasets.load("digits").held_out.images[5:6] / 255)
     for index in range(2):
         assert app.slider(key=f"q_mean_{index}").value == pytest.approx(q.mean[0, index].item(), abs=1e-6)
         sigma = q.standard_deviation[0, index].item()
@@ -204,7 +204,7 @@ def test_the_sigma_slider_begins_below_what_the_encoder_says_and_holds_what_it_s
 def test_it_opens_on_an_image_with_a_gap_to_see(runs):
     """The first of those with a gap from 1 to 3 nats, or that which comes nearest; its own number is in no address."""
     run = load_run(runs / "small")
-    images = vae.data.load("digits").held_out.images[: equation_resources.CANDIDATES]
+    images = vae.data.datasets.load("digits").held_out.images[: cache.CANDIDATES]
     evidence = vae.log_evidence(run.model, images / 255)
     gaps = [e - story_of(run.model, x[None]).elbo for e, x in zip(evidence.tolist(), images, strict=True)]
     away = [max(1 - gap, gap - 3, 0) for gap in gaps]
@@ -215,7 +215,7 @@ def test_it_opens_on_an_image_with_a_gap_to_see(runs):
 
 def test_the_gap_of_the_opening_image_is_sought_in_order(runs, monkeypatch):
     gaps = iter([[0.2, 7.0], [5.0, 2.5], [1.5, 1.5]])
-    monkeypatch.setattr(equation_resources, "_gaps", lambda version, images: next(gaps))
+    monkeypatch.setattr(cache, "_gaps", lambda version, images: next(gaps))
     app = open_page(PAGE, run="small")
     assert app.number_input(key="image_number").value == 3 and len(list(gaps)) == 1
 

@@ -15,12 +15,12 @@ from streamlit.testing.v1 import AppTest
 import vae
 from tests.conftest import small_config
 from tests.pages.conftest import address, open_page, pictures, pixels, shown, told
-from ui import layers
-from ui.view import FARTHEST, LAYERS, View, in_words
+from ui.explore import layers
+from ui.state.url_state import FARTHEST, LAYERS, View, in_words
 from vae.config import RunConfig
-from vae.run import load_run
-from vae.story import story_of
-from vae.worker import train_run
+from vae.jobs.train_run import train_run
+from vae.latent.posterior_summary import story_of
+from vae.runs.folder import load_run
 
 NUMBER = r"-?\d+\.\d+"
 
@@ -43,7 +43,7 @@ def train(runs: Path, name: str, config: RunConfig) -> None:
     train_run(vae.RunFolder.create(runs / name, config))
 
 
-def fifth(digits: vae.data.Dataset) -> torch.Tensor:
+def fifth(digits: vae.data.datasets.Dataset) -> torch.Tensor:
     """Held-out image 5, uint8 (1, 1, 28, 28)."""
     return digits.held_out.images[5:6]
 

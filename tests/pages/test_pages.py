@@ -13,16 +13,18 @@ from streamlit.runtime.caching import clear_session_resource_cache
 import vae
 from tests.conftest import ROOT, small_config, wait_until
 from tests.pages.conftest import address, charts, open_page, shown, told
-from ui import memory, resources
-from ui.view import View, in_words
-from vae import frames
-from vae.estimates import Estimate
-from vae.frames import Frame
-from vae.published import FILES
-from vae.run import RunFolder
-from vae.status import Status
-from vae.steering import Steering
-from vae.worker import start_process, train_run
+from ui.cache import memory
+from ui.cache import runs as cached_runs
+from ui.state.url_state import View, in_words
+from ui.train import cache
+from vae.data.published_files import FILES
+from vae.jobs.duration_estimates import Estimate
+from vae.jobs.train_run import start_process, train_run
+from vae.runs import snapshots
+from vae.runs.folder import RunFolder
+from vae.runs.snapshots import Frame
+from vae.runs.status import Status
+from vae.training.control import Steering
 
 
 @pytest.mark.parametrize("page", ["app.py", "pages/train.py"])
@@ -41,8 +43,8 @@ def test_a_damaged_run_is_one_sentence_and_the_others_stay_usable(runs, page, na
 
 
 def of_another_shape(path):
-    frame = frames.read(path)
-    frames.write(path, dataclasses.replace(frame, codes=frame.codes.first(3), labels=frame.labels[:3] + 90))
+    frame = snapshots.read(path)
+    snapshots.write(path, dataclasses.replace(frame, codes=frame.codes.first(3), labels=frame.labels[:3] + 90))
 
 
 DAMAGES = {"cut off": lambda path: path.write_bytes(path.read_bytes()[:1000]), "does not fit run.json": of_another_shape,
@@ -54,7 +56,7 @@ DAMAGES = {"cut off": lambda path: path.write_bytes(path.read_bytes()[:1000]), "
 @pytest.mark.parametrize("has_images", [True, False])
 def test_a_damaged_frame_is_one_sentence_and_the_page_goes_on_without_it(runs, page, words, has_images, monkeypatch):
     if not has_images:
-        monkeypatch.setattr(resources, "held_out", lambda config: None)
+        monkeypatch.setattr(cached_runs, "held_out", lambda config: None)
     frame = RunFolder(runs / "small").frame_paths()[-1]
     DAMAGES[words](frame)
     app = open_page(page, run="small", runs="small")
@@ -69,11 +71,11 @@ def test_a_frame_that_is_mended_is_used_again(runs):
     frame = folder.frame_paths()[-1]
     whole = frame.read_bytes()
     frame.write_bytes(b"junk")
-    version = resources.RunVersion.now(folder)
-    assert "cut off" in resources.frame_damage(version)
+    version = runs.RunVersion.now(folder)
+    assert "cut off" in cached_runs.frame_damage(version)
     frame.write_bytes(whole)
-    resources._frame_damage.clear()  # as it is after some seconds
-    assert resources.frame_damage(version) is None and resources.frame_of(version).step == 24
+    runs._frame_damage.clear()  # as it is after some seconds
+    assert cached_runs.frame_damage(version) is None and cached_runs.frame_of(version).step == 24
 
 
 @pytest.fixture
@@ -216,7 +218,7 @@ def test_presenting_goes_with_the_address_and_ends_by_its_button(runs, page):
 
 
 def test_the_form_says_what_it_cannot_do(runs):
-    resources._estimates.clear()
+    cache._estimates.clear()
     app = open_page("pages/train.py")
     assert not app.exception and "Estimating" in shown(app)
     wait_until(lambda: "About" in shown(app.run()), "the estimate")
@@ -230,7 +232,7 @@ def test_the_form_says_what_it_cannot_do(runs):
 
 
 def test_a_model_too_large_for_an_estimate_is_told_in_one_sentence_and_can_be_started(runs, monkeypatch):
-    monkeypatch.setattr(resources, "estimate", lambda config, device: Estimate(problem="No estimate: too large."))
+    monkeypatch.setattr(cache, "estimate", lambda config, device: Estimate(problem="No estimate: too large."))
     app = open_page("pages/train.py")
     assert [warning.value for warning in app.warning] == ["No estimate: too large."] and not app.error
     assert not next(button for button in app.button if button.label == "Start training").disabled

@@ -14,8 +14,8 @@ from streamlit.testing.v1 import AppTest
 import vae
 from tests.conftest import ROOT, small_config
 from tests.pages.conftest import address, open_page, shown
-from vae import files
-from vae.worker import train_run
+from vae.jobs.train_run import train_run
+from vae.runs import atomic_files
 
 PAGE = "pages/replay.py"
 
@@ -101,7 +101,7 @@ def test_frames_play_again_once_run_json_is_put_right(runs):
 def test_frames_out_of_reach_are_looked_for_again_and_damaged_ones_are_not(runs, monkeypatch):
     folder = vae.RunFolder(runs / "small")
     folder.frame_paths()[1].write_bytes(b"junk")
-    asked, open_file = [], files.open_regular
+    asked, open_file = [], atomic_files.open_regular
 
     def fail(path: Path, *modes: str, **options: object) -> object:
         if path.parent.name == "frames":
@@ -110,7 +110,7 @@ def test_frames_out_of_reach_are_looked_for_again_and_damaged_ones_are_not(runs,
             raise OSError(23, "Too many open files in system")
         return open_file(path, *modes, **options)
 
-    monkeypatch.setattr(files, "open_regular", fail)
+    monkeypatch.setattr(atomic_files, "open_regular", fail)
     app = open_page(PAGE, run="small")
     assert len(film(app)["frames"]) == 1 and "2 frames (0001.safetensors, 0002.safetensors) are damaged" in notes(app)
     app.run().run()
@@ -122,7 +122,7 @@ def test_frames_without_a_manifold_play_and_say_so(runs):
     folder = vae.RunFolder(runs / "small")
     for path in folder.frame_paths():
         frame = folder.read_frame(path)
-        folder.write_frame(vae.frames.Frame(frame.epoch, frame.step, frame.codes, frame.labels, None))
+        folder.write_frame(vae.runs.snapshots.Frame(frame.epoch, frame.step, frame.codes, frame.labels, None))
     app = open_page(PAGE, run="small")
     assert not app.exception and not film(app)["manifold"] and "have no manifold grid" in notes(app)
 
@@ -174,7 +174,7 @@ def test_a_run_in_training_keeps_the_whole_axis_of_epochs(runs):
     status = folder.read_status()
     for path in folder.frame_paths()[2:]:
         path.unlink()
-    folder.write_status(vae.run.Status("running", epoch=1, step=status.total_steps // 2, total_steps=status.total_steps))
+    folder.write_status(vae.runs.folder.Status("running", epoch=1, step=status.total_steps // 2, total_steps=status.total_steps))
     with folder.lock():
         app = open_page(PAGE, run="small")
         assert not app.exception and film(app)["active"] and film(app)["range"] == [0, 2]

@@ -17,10 +17,11 @@ from streamlit.testing.v1 import AppTest
 import vae
 from tests.conftest import small_config
 from tests.pages.conftest import address, open_page, shown
-from ui import owner, resources
-from ui.frame import PAGES
-from vae.report import Report
-from vae.status import Status
+from ui.shell import owner
+from ui.shell.page_frame import PAGES
+from ui.train import cache
+from vae.runs.status import Status
+from vae.training.report import Report
 
 LOADS = "![x](//outside.invalid/p.png)"
 TAGS = "<img src=//outside.invalid/q.png>"
@@ -75,7 +76,7 @@ def test_a_visitor_cannot_go_on_with_a_run_or_start_rename_delete_one(runs, beyo
 
 
 def test_no_processor_is_taken_by_what_a_visitor_fills_in(runs, beyond, monkeypatch):
-    monkeypatch.setattr(resources, "estimate", lambda *anything: pytest.fail("an estimate was made"))
+    monkeypatch.setattr(cache, "estimate", lambda *anything: pytest.fail("an estimate was made"))
     app = open_page("pages/train.py", run="small")
     assert not app.exception and owner.SENTENCE in shown(app)
 

@@ -9,10 +9,11 @@ import streamlit as st
 
 import vae
 from tests.conftest import ROOT
-from ui import resources, state
-from ui.resources import RunVersion
-from ui.scene import Scene
-from ui.view import View
+from ui.cache import runs
+from ui.cache.runs import RunVersion
+from ui.explore.scene import Scene
+from ui.state import session
+from ui.state.url_state import View
 
 
 def version_of(name: str) -> RunVersion:
@@ -22,18 +23,18 @@ def version_of(name: str) -> RunVersion:
 
 def scene_of(version: RunVersion, **changes: object) -> Scene:
     """A view of a run that fits it."""
-    run, frame, view = resources.load_run(version), resources.frame_of(version), View(**changes)
+    run, frame, view = runs.load_run(version), runs.frame_of(version), View(**changes)
     if not view.z:
         view = View(**(changes | {"z": (0.0,) * run.config.model.latent}))
-    return Scene(version, run, frame, view, resources.plane(version, view.axes), resources.extent(version, view.axes))
+    return Scene(version, run, frame, view, runs.plane(version, view.axes), runs.extent(version, view.axes))
 
 
 @pytest.fixture
-def session(monkeypatch) -> Callable[..., None]:
+def looking_at(monkeypatch) -> Callable[..., None]:
     """A session of its own that looks at a view."""
 
     def begin(**changes: object) -> None:
-        monkeypatch.setattr(st, "session_state", {state.VIEW: View(**changes), state.RUN: "any", state.PROBLEM: None})
+        monkeypatch.setattr(st, "session_state", {session.VIEW: View(**changes), session.RUN: "any", session.PROBLEM: None})
 
     begin()
     return begin

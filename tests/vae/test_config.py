@@ -8,8 +8,8 @@ import pytest
 from vae.config import ARCHITECTURES, DATASETS, LATER_FIELDS, ModelConfig, RunConfig, TrainingConfig
 from vae.diffusion.config import PriorConfig
 from vae.errors import ConfigError
-from vae.recipes import RECIPES, recipe
-from vae.steering import Steering
+from vae.training.control import Steering
+from vae.training.recipes import RECIPES, recipe
 
 CONFIGS = [
     RunConfig(),

@@ -16,37 +16,40 @@ import torch
 from torch import Tensor
 
 import vae.device
-import vae.evaluation
+import vae.evaluation.held_out
 from tests.conftest import small_config
 from tests.pretended import Pretended, a_gpu
-from vae import data, elbo, estimators, fields, latent, road, story
-from vae.atlas import make_atlas
-from vae.best_gaussian import best_gaussian
-from vae.binarisation import binarised, binarised_once
 from vae.config import ModelConfig
-from vae.diffusion.bound import first_step_variance, ledger
-from vae.diffusion.codes import CodeSets, LabelledCodes, codes_of
+from vae.data import datasets
+from vae.data.augmentation import NUMBERS, warp
+from vae.data.binarisation import binarised, binarised_once
+from vae.data.nearest_images import PixelNeighbours
+from vae.diffusion.closed_form import gaussian_denoiser, mixture_denoiser
+from vae.diffusion.code_dataset import CodeSets, LabelledCodes, codes_of
 from vae.diffusion.config import PriorConfig
-from vae.diffusion.exact import gaussian_denoiser, mixture_denoiser
-from vae.diffusion.figures import densities, draw_diffusion
-from vae.diffusion.measures import mixture_sample, sliced_wasserstein
-from vae.diffusion.process import reverse_levels
-from vae.diffusion.sampling import log_density, sample
-from vae.diffusion.training import PriorTrainer
-from vae.diffusion.worker import first_variance
-from vae.estimate import estimate_seconds
-from vae.evaluation import evaluate_evidence, evaluate_run
-from vae.evidence import PlaneQuadrature
-from vae.expectation import reconstruction_term
-from vae.importance import importance_log_evidence
-from vae.model import VAE, Posterior, build_model
-from vae.neighbours import PixelNeighbours
-from vae.peaks import find_peaks
-from vae.plane import plane_of_axes, plane_of_principal_components
-from vae.run import Run, load_run
-from vae.sides import sides
-from vae.training import Trainer
-from vae.warping import NUMBERS, warp
+from vae.diffusion.distances import mixture_sample, sliced_wasserstein
+from vae.diffusion.evaluation import densities, draw_diffusion
+from vae.diffusion.job import first_variance
+from vae.diffusion.noise_schedule import reverse_levels
+from vae.diffusion.samplers import log_density, sample
+from vae.diffusion.trainer import PriorTrainer
+from vae.diffusion.variational_bound import first_step_variance, ledger
+from vae.evaluation.held_out import evaluate_evidence, evaluate_run
+from vae.evidence import monte_carlo
+from vae.evidence.elbo_identity import sides
+from vae.evidence.importance_sampling import importance_log_evidence
+from vae.evidence.optimal_gaussian import best_gaussian
+from vae.evidence.plane_quadrature import PlaneQuadrature
+from vae.evidence.posterior_modes import find_peaks
+from vae.latent import fields, grid, interpolation, posterior_summary
+from vae.latent.atlas import make_atlas
+from vae.latent.plane import plane_of_axes, plane_of_principal_components
+from vae.model import elbo, inference
+from vae.model.autoencoder import VAE, Posterior, build_model
+from vae.model.reconstruction import reconstruction_term
+from vae.runs.folder import Run, load_run
+from vae.training.duration import estimate_seconds
+from vae.training.trainer import Trainer
 
 SHAPE = {"encoder_widths": (16,), "decoder_widths": (16,), "activation": "silu"}
 MODELS = {
@@ -89,7 +92,7 @@ class Place:
 
     @property
     def x(self) -> Tensor:
-        return data.pixels(self.stored)
+        return datasets.pixels(self.stored)
 
     @property
     def one(self) -> Tensor:
@@ -125,7 +128,7 @@ class Place:
         return trainer
 
 
-def place(kind: str, device: torch.device, digits: data.Dataset) -> Place:
+def place(kind: str, device: torch.device, digits: datasets.Dataset) -> Place:
     model = build_model(MODELS[kind], seed=1)
     with torch.no_grad():
         for parameter in model.decoder.parameters():
@@ -134,9 +137,9 @@ def place(kind: str, device: torch.device, digits: data.Dataset) -> Place:
     return Place(device, model.to(device), split.images, split.labels)
 
 
-def trained(p: Place, digits: data.Dataset) -> list[float]:
+def trained(p: Place, digits: datasets.Dataset) -> list[float]:
     config = small_config(batch_size=256, warped=0.5, clip_norm=100.0, weight_decay=0.1, encoder_lattice=16, epochs=1)
-    dataset = data.Dataset("digits", digits.train.select(slice(600)), digits.held_out.select(slice(50)), digits.class_names)
+    dataset = datasets.Dataset("digits", digits.train.select(slice(600)), digits.held_out.select(slice(50)), digits.class_names)
     trainer = Trainer(config, dataset, p.device)
     reports = list(trainer.reports())
     again = Trainer(config, dataset, p.device)
@@ -164,8 +167,8 @@ def sides_of(p: Place) -> object:
 
 
 def gradients(p: Place) -> list:
-    compared, drawn = estimators.compare_gradients(p.model, p.one, p.q, 40, p.generator())
-    return [*drawn, compared, estimators.quadrature_gradient(p.model, p.one, p.q)]
+    compared, drawn = monte_carlo.compare_gradients(p.model, p.one, p.q, 40, p.generator())
+    return [*drawn, compared, monte_carlo.quadrature_gradient(p.model, p.one, p.q)]
 
 
 def black_and_white(p: Place) -> list:
@@ -232,8 +235,8 @@ def importance(p: Place) -> object:
 
 
 def story_of(p: Place) -> list:
-    of_image, of_code = story.story_of(p.model, p.stored[:1]), story.story_of_code(p.model, p.q.on_cpu, -100.0)
-    return [of_image, of_code, story.draw_samples(p.model, p.q, 3, 0)]
+    of_image, of_code = posterior_summary.story_of(p.model, p.stored[:1]), posterior_summary.story_of_code(p.model, p.q.on_cpu, -100.0)
+    return [of_image, of_code, posterior_summary.draw_samples(p.model, p.q, 3, 0)]
 
 
 CASES: dict[str, tuple[tuple[str, ...], Callable[[Place], object]]] = {
@@ -243,8 +246,8 @@ CASES: dict[str, tuple[tuple[str, ...], Callable[[Place], object]]] = {
     "elbo_terms with a generator of the CPU": (
         ("plane",), lambda p: elbo.elbo_terms(p.model, p.x, 3, torch.Generator().manual_seed(0)),
     ),
-    "encode_images": (("plane", "looked up", "wide"), lambda p: latent.encode_images(p.model, p.stored)),
-    "decode_points": (("plane", "conv"), lambda p: latent.decode_points(p.model, latent.make_grid(3).points())),
+    "encode_images": (("plane", "looked up", "wide"), lambda p: inference.encode_images(p.model, p.stored)),
+    "decode_points": (("plane", "conv"), lambda p: inference.decode_points(p.model, grid.make_grid(3).points())),
     "quadrature": (("plane", "grey", "looked up"), lambda p: p.quadrature().log_evidence(p.x)),
     "quadrature without tiles": (("plane",), lambda p: p.quadrature(tiles=0).log_evidence(p.x)),
     "quadrature with few tiles": (("plane",), quadrature_of_tiles),
@@ -254,15 +257,15 @@ CASES: dict[str, tuple[tuple[str, ...], Callable[[Place], object]]] = {
     "best Gaussian": (("plane", "wide"), lambda p: best_gaussian(p.model, p.one, p.q, p.posteriors.mean[:1], steps=4)),
     "importance sampling": (("wide", "plane"), importance),
     "peaks": (("wide",), peaks_of),
-    "running KL": (("plane",), lambda p: estimators.running_kl(p.q, 20, p.generator())),
-    "reconstruction": (("plane",), lambda p: estimators.reconstruction_estimates(p.model, p.one, p.q, 5, 3, p.generator())),
+    "running KL": (("plane",), lambda p: monte_carlo.running_kl(p.q, 20, p.generator())),
+    "reconstruction": (("plane",), lambda p: monte_carlo.reconstruction_estimates(p.model, p.one, p.q, 5, 3, p.generator())),
     "gradients": (("plane", "strip"), gradients),
     "binarised": (("plane",), black_and_white),
-    "KL in pieces": (("plane",), lambda p: estimators.kl_pieces(p.q)),
+    "KL in pieces": (("plane",), lambda p: monte_carlo.kl_pieces(p.q)),
     "density": (("plane", "wide", "strip"), densities_on_plane),
     "change rate": (("plane", "wide", "strip"), changes),
     "atlas": (("plane",), atlas_of),
-    "road": (("plane",), lambda p: road.make_road(p.model, p.q.mean[0], -p.q.mean[0], 5)),
+    "road": (("plane",), lambda p: interpolation.make_road(p.model, p.q.mean[0], -p.q.mean[0], 5)),
     "nearest": (("plane",), lambda p: fields.nearest(p.posteriors.mean, p.q.mean[0], 5).float()),
     "story": (("plane", "wide", "grey"), story_of),
     "reconstruction term": (("plane", "wide"), lambda p: reconstruction_term(p.model, p.one, p.q)),
@@ -316,8 +319,8 @@ def run_there(small_run, device) -> Run:
 
 
 def test_held_out_figures_are_the_same_on_every_device(run_there, small_run, device, monkeypatch):
-    few = data.load_held_out("digits").images[:20]
-    monkeypatch.setattr(vae.evaluation, "PlaneQuadrature", functools.partial(PlaneQuadrature, spacing=0.25, extent=4.0))
+    few = datasets.load_held_out("digits").images[:20]
+    monkeypatch.setattr(vae.evaluation.held_out, "PlaneQuadrature", functools.partial(PlaneQuadrature, spacing=0.25, extent=4.0))
     here = load_run(small_run.path)
     ours, expected = evaluate_run(run_there, few, 4), evaluate_run(here, few, 4)
     assert ours.elbo == pytest.approx(expected.elbo, abs=1.0)

@@ -22,21 +22,21 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from vae import files, metrics
-from vae.diffusion.codes import CodeSets, LabelledCodes, Standard
+from vae.diffusion.code_dataset import CodeSets, LabelledCodes, Standard
 from vae.diffusion.config import PriorConfig
 from vae.diffusion.denoiser import Denoiser, DenoiserConfig
-from vae.diffusion.figures import Figures
-from vae.diffusion.training import PriorReport
+from vae.diffusion.evaluation import Figures
+from vae.diffusion.trainer import PriorReport
 from vae.errors import ConfigError, RunError
-from vae.metrics import MetricsFollower
-from vae.model import Posterior
-from vae.run import RunFolder
-from vae.status import Status
-from vae.watched import WatchedFolder
+from vae.model.autoencoder import Posterior
+from vae.runs import atomic_files, metrics_log
+from vae.runs.folder import PRIOR, PRIOR_IN_TRAINING, RunFolder
+from vae.runs.metrics_log import MetricsFollower
+from vae.runs.status import Status
+from vae.runs.watched_folder import WatchedFolder
 
 FORMAT = 1
-NAME, NEW, OLD = "diffusion", "diffusion.new", "diffusion.old"
+OLD = "diffusion.old"
 
 
 @dataclass(frozen=True)
@@ -83,12 +83,12 @@ class PriorFolder(WatchedFolder):
     def of(cls, run: RunFolder) -> PriorFolder:
         """The prior of a run; one that is ready is it, though it has not come to its place yet."""
         new = cls.in_training(run)
-        return new if new.is_ready(run) else cls(run.path / NAME)
+        return new if new.is_ready(run) else cls(run.path / PRIOR)
 
     @classmethod
     def in_training(cls, run: RunFolder) -> PriorFolder:
         """Where the run's next prior is trained."""
-        return cls(run.path / NEW)
+        return cls(run.path / PRIOR_IN_TRAINING)
 
     @property
     def exists(self) -> bool:
@@ -114,7 +114,7 @@ class PriorFolder(WatchedFolder):
                 if path.name not in ("trainer.lock", "status.json"):
                     path.unlink()
         except OSError as error:
-            raise files.cannot_write(self.path, error) from error
+            raise atomic_files.cannot_write(self.path, error) from error
 
     def is_active(self) -> bool:
         """Whether it is being trained or is about to be, as far as can be known."""
@@ -129,18 +129,18 @@ class PriorFolder(WatchedFolder):
             state = self.read_status(as_written=True).state if self.has_denoiser else ""
         except RunError:
             return False
-        return state == "finished" or (state == "stopped" and not PriorFolder(run.path / NAME).has_denoiser)
+        return state == "finished" or (state == "stopped" and not PriorFolder(run.path / PRIOR).has_denoiser)
 
     def replace(self, run: RunFolder) -> PriorFolder:
         """Put this prior, which is ready, in the place of the run's earlier one."""
-        final, old = PriorFolder(run.path / NAME), run.path / OLD
+        final, old = PriorFolder(run.path / PRIOR), run.path / OLD
         try:
             if final.path.exists():
                 shutil.rmtree(old, ignore_errors=True)
                 final.path.rename(old)
             self.path.rename(final.path)
         except OSError as error:
-            raise files.cannot_write(final.path, error) from error
+            raise atomic_files.cannot_write(final.path, error) from error
         shutil.rmtree(old, ignore_errors=True)
         return final
 
@@ -160,12 +160,12 @@ class PriorFolder(WatchedFolder):
             "from_frame": description.from_frame,
             "first_variance": description.first_variance,
         }
-        files.write_json(self.path / "prior.json", fields)
+        atomic_files.write_json(self.path / "prior.json", fields)
 
     def read_description(self) -> Description:
         """What prior.json says. Raises `RunError`."""
         path = self.path / "prior.json"
-        fields = files.read_json(path)
+        fields = atomic_files.read_json(path)
         if isinstance(fields.get("format"), int) and fields["format"] > FORMAT:
             raise RunError(
                 f"{path} was written in format {fields['format']}, and this version reads {FORMAT}; update the explorer."
@@ -187,7 +187,7 @@ class PriorFolder(WatchedFolder):
 
     def write_denoiser(self, denoiser: Denoiser) -> None:
         """Replace the weights."""
-        files.write_tensors(self.path / "model.safetensors", denoiser.state_dict(), {})
+        atomic_files.write_tensors(self.path / "model.safetensors", denoiser.state_dict(), {})
 
     def read(self) -> Prior:
         """The prior, ready to be sampled from. Raises `RunError` on anything missing, damaged or of another run."""
@@ -195,8 +195,8 @@ class PriorFolder(WatchedFolder):
         self._check_run(description)
         denoiser = Denoiser(description.shape)
         shapes = {name: tuple(value.shape) for name, value in denoiser.state_dict().items()}
-        tensors, _ = files.read_tensors(self.path / "model.safetensors", shapes)
-        if not files.all_finite(tensors):
+        tensors, _ = atomic_files.read_tensors(self.path / "model.safetensors", shapes)
+        if not atomic_files.all_finite(tensors):
             raise RunError(f"{self.path / 'model.safetensors'} holds numbers that are not finite; train the prior again.")
         denoiser.load_state_dict(tensors)
         return Prior(description, denoiser.eval().requires_grad_(False), self._read_codes(description))
@@ -217,11 +217,11 @@ class PriorFolder(WatchedFolder):
             tensors[f"{name}_mean"] = codes.posterior.mean
             tensors[f"{name}_log_variance"] = codes.posterior.log_variance
             tensors[f"{name}_labels"] = codes.labels.to(torch.uint8)
-        files.write_tensors(self.path / "codes.safetensors", tensors, {})
+        atomic_files.write_tensors(self.path / "codes.safetensors", tensors, {})
 
     def _read_codes(self, description: Description) -> CodeSets:
         path = self.path / "codes.safetensors"
-        tensors, _ = files.read_tensors(path)
+        tensors, _ = atomic_files.read_tensors(path)
         try:
             parts = [self._codes(tensors, name, description) for name in ("train", "held_out")]
         except (KeyError, ValueError) as error:
@@ -233,7 +233,7 @@ class PriorFolder(WatchedFolder):
         fits = labels.ndim == 1 and labels.dtype == torch.uint8 and mean.shape == log_variance.shape
         fits = fits and mean.shape == (len(labels), description.latent) and {mean.dtype, log_variance.dtype} == {torch.float32}
         fits = fits and len(labels) > 0 and int(labels.max()) < description.classes
-        if not fits or not files.all_finite({"m": mean, "v": log_variance}):
+        if not fits or not atomic_files.all_finite({"m": mean, "v": log_variance}):
             raise ValueError(name)
         return LabelledCodes(Posterior(mean, log_variance), labels.long())
 
@@ -246,7 +246,7 @@ class PriorFolder(WatchedFolder):
 
     def append_metrics(self, report: PriorReport) -> None:
         """Add one report."""
-        metrics.append(self.metrics_path, report)
+        metrics_log.append(self.metrics_path, report)
 
     def read_metrics(self) -> list[PriorReport]:
         """All reports so far."""
@@ -254,7 +254,7 @@ class PriorFolder(WatchedFolder):
 
     def write_figures(self, figures: Figures) -> None:
         """Replace figures.json."""
-        files.write_json(self.path / "figures.json", figures.to_dict())
+        atomic_files.write_json(self.path / "figures.json", figures.to_dict())
 
     def read_figures(self) -> Figures | None:
         """How good the prior is; None while it is being trained. Raises `RunError`."""
@@ -262,7 +262,7 @@ class PriorFolder(WatchedFolder):
         if not path.exists():
             return None
         try:
-            return Figures.from_dict(files.read_json(path))
+            return Figures.from_dict(atomic_files.read_json(path))
         except (TypeError, ValueError, KeyError) as error:
             raise RunError(f"{path} does not hold a prior's figures; train the prior again.") from error
 
@@ -270,10 +270,10 @@ class PriorFolder(WatchedFolder):
 
     def ask_to_stop(self) -> None:
         """Ask the training to stop after its present step."""
-        files.write_json(self.path / "control.json", {"stop": True})
+        atomic_files.write_json(self.path / "control.json", {"stop": True})
 
     def stop_is_asked(self) -> bool:
         """Whether somebody asked."""
         with contextlib.suppress(RunError):
-            return (self.path / "control.json").exists() and files.read_json(self.path / "control.json").get("stop") is True
+            return (self.path / "control.json").exists() and atomic_files.read_json(self.path / "control.json").get("stop") is True
         return False

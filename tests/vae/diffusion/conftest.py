@@ -7,11 +7,11 @@ import math
 import pytest
 import torch
 
-from vae.diffusion.codes import CodeSets, LabelledCodes
+from vae.diffusion.code_dataset import CodeSets, LabelledCodes
 from vae.diffusion.config import PriorConfig
-from vae.diffusion.worker import train_prior
-from vae.model import Posterior
-from vae.run import RunFolder
+from vae.diffusion.job import train_prior
+from vae.model.autoencoder import Posterior
+from vae.runs.folder import RunFolder
 
 QUICK = PriorConfig(steps=30, batch_size=64, width=16, layers=1, features=8)
 """A prior of a second, which knows little."""

@@ -11,15 +11,14 @@ from safetensors.torch import load_file, save_file
 
 from tests.conftest import command, small_config
 from tests.vae.diffusion.conftest import QUICK
-from vae import data
-from vae.diffusion.codes import codes_of
+from vae.data import datasets
+from vae.diffusion.code_dataset import codes_of
 from vae.diffusion.config import PriorConfig
 from vae.diffusion.folder import PriorFolder
-from vae.diffusion.sampling import DiffusionError
-from vae.diffusion.worker import train_prior
-from vae.errors import RunError
-from vae.run import RunFolder, load_run
-from vae.worker import train_run
+from vae.diffusion.job import train_prior
+from vae.errors import DiffusionError, RunError
+from vae.jobs.train_run import train_run
+from vae.runs.folder import RunFolder, load_run
 
 
 def test_a_prior_comes_back_as_it_was_trained(diffused_run):
@@ -96,9 +95,9 @@ def test_two_writers_are_refused(small_run):
 
 def test_without_its_images_it_learns_the_codes_of_the_frame(small_run, monkeypatch):
     def absent(*arguments, **options):
-        raise data.DataError("not here")
+        raise datasets.DataError("not here")
 
-    monkeypatch.setattr(data, "load", absent)
+    monkeypatch.setattr(datasets, "load", absent)
     folder, status = train_prior(small_run, QUICK, device="cpu")
     prior, frame = folder.read(), small_run.read_frame(small_run.frame_paths()[-1])
     assert status.state == "finished" and prior.description.from_frame
@@ -108,7 +107,7 @@ def test_without_its_images_it_learns_the_codes_of_the_frame(small_run, monkeypa
 
 
 def test_a_run_without_images_and_frames_is_one_sentence(small_run, monkeypatch):
-    monkeypatch.setattr(data, "load", lambda *arguments, **options: (_ for _ in ()).throw(data.DataError("not here")))
+    monkeypatch.setattr(datasets, "load", lambda *arguments, **options: (_ for _ in ()).throw(datasets.DataError("not here")))
     for path in small_run.frame_paths():
         path.unlink()
     with pytest.raises(DiffusionError, match="of its images: not here"):

@@ -7,10 +7,11 @@ import sys
 import pytest
 
 from tests.vae.diffusion.conftest import QUICK
-from vae.diffusion import worker
-from vae.diffusion.folder import NEW, OLD, PriorFolder
-from vae.diffusion.worker import train_prior
+from vae.diffusion import job
+from vae.diffusion.folder import OLD, PriorFolder
+from vae.diffusion.job import train_prior
 from vae.errors import RunError
+from vae.runs.folder import PRIOR_IN_TRAINING
 
 NEXT = dataclasses.replace(QUICK, steps=2, seed=5)
 CHANGES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.chmod", "os.truncate", "os.link", "shutil.rmtree"}
@@ -62,10 +63,10 @@ def quick_worker(diffused_run, monkeypatch):
     """Trainings without their computations, which change no file."""
     prior = PriorFolder.of(diffused_run)
     codes, figures = prior.read().codes, prior.read_figures()
-    monkeypatch.setattr(worker, "SECONDS_BETWEEN_SAVES", float("inf"))
-    monkeypatch.setattr(worker, "codes_of", lambda run: codes)
-    monkeypatch.setattr(worker, "measure", lambda *arguments: figures)
-    monkeypatch.setattr(worker, "first_variance", lambda *arguments: 0.1)
+    monkeypatch.setattr(job, "SECONDS_BETWEEN_SAVES", float("inf"))
+    monkeypatch.setattr(job, "codes_of", lambda run: codes)
+    monkeypatch.setattr(job, "measure", lambda *arguments: figures)
+    monkeypatch.setattr(job, "first_variance", lambda *arguments: 0.1)
     return diffused_run
 
 
@@ -107,7 +108,7 @@ def test_what_was_ended_between_two_renames_is_finished_by_the_next_start(quick_
     train_prior(quick_worker, NEXT, device="cpu")
     final = PriorFolder.of(quick_worker).path
     shutil.copytree(final, final.with_name(OLD))
-    final.rename(final.with_name(NEW))
+    final.rename(final.with_name(PRIOR_IN_TRAINING))
     assert seed_of(quick_worker) == NEXT.seed
     train_prior(quick_worker, NEXT, device="cpu", should_stop=lambda: True)
     assert PriorFolder.of(quick_worker).path == final and seed_of(quick_worker) == NEXT.seed

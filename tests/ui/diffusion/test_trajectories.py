@@ -1,0 +1,98 @@
+"""Films of particles: what is sent is where the particles are, to a few parts in 100,000."""
+
+import base64
+
+import numpy as np
+import pytest
+import torch
+
+from ui.diffusion import trajectories
+from ui.diffusion.figures import arrow_lines
+from vae.diffusion.closed_form import gaussian_denoiser
+from vae.diffusion.noise_schedule import diffuse, noise_level, noise_share, reverse_levels, signal_share
+from vae.diffusion.samplers import sample
+
+DENOISE = gaussian_denoiser(torch.zeros(2), torch.eye(2))
+
+
+def unpacked(text: str, reach: float) -> np.ndarray:
+    steps = np.frombuffer(base64.b64decode(text), "<u2").astype(float)
+    return (steps / 65_535 * 2 - 1) * reach
+
+
+def decoded(u: torch.Tensor) -> torch.Tensor:
+    """Images whose one grey value tells where the code lies."""
+    return (128 + 20 * u[:, 0]).clamp(0, 255).to(torch.uint8).view(-1, 1, 1, 1).expand(-1, 1, 28, 28)
+
+
+def tiles(url: str) -> np.ndarray:
+    import io
+
+    from PIL import Image
+
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))))
+
+
+def test_numbers_survive_packing():
+    values = 7 * (2 * torch.rand(500, 2) - 1)
+    assert unpacked(trajectories.packed(values, 7.0), 7.0) == pytest.approx(values.flatten().numpy(), abs=7 / 65_535 + 1e-6)
+
+
+def test_a_backward_film_has_all_places_and_the_handfuls_images():
+    ways = sample(DENOISE, torch.randn(40, 2), reverse_levels(20))
+    labels = torch.arange(40) % 10
+    film = trajectories.backward(ways, labels, "cosine", decoded)
+    order = trajectories.varied(labels)
+    places = unpacked(film["places"], film["reach"]).reshape(21, 40, 2)
+    assert places == pytest.approx(ways.z[:, order].numpy(), abs=1e-3)
+    assert film["levels"] == pytest.approx(ways.levels.tolist(), abs=1e-5)
+    assert film["times"][0] == 1 and film["times"][-1] == 0
+    seen = tiles(film["tiles"]).reshape(21, 28, film["handful"], 28)[:, 14, :, 14]
+    expected = decoded(ways.z[:, order[: film["handful"]]].flatten(0, 1))[:, 0, 0, 0].view(21, -1)
+    assert np.array_equal(seen, expected.numpy())
+
+
+def test_a_forward_film_has_codes_and_noise_and_images_of_their_mixture():
+    u, epsilon = torch.randn(50, 2), torch.randn(50, 2)
+    film = trajectories.forward(u, epsilon, torch.arange(50) % 10, "linear", 10, decoded)
+    codes, noise = unpacked(film["places"], film["reach"]).reshape(2, 50, 2)
+    assert codes == pytest.approx(u.numpy(), abs=1e-3) and noise == pytest.approx(epsilon.numpy(), abs=1e-3)
+    levels = noise_level(torch.tensor(film["times"]), "linear")
+    assert film["levels"] == pytest.approx(levels.tolist(), rel=1e-3, abs=1e-5)
+    seen = tiles(film["tiles"]).reshape(11, 28, film["handful"], 28)[:, 14, :, 14]
+    expected = torch.stack([decoded(diffuse(u, level, epsilon))[: film["handful"], 0, 0, 0] for level in levels])
+    assert np.abs(seen.astype(int) - expected.numpy()).max() <= 1
+
+
+def test_a_long_chain_is_thinned_and_keeps_its_ends():
+    ways = sample(DENOISE, torch.randn(8, 2), reverse_levels(1000))
+    film = trajectories.backward(ways, torch.zeros(8, dtype=torch.long), "cosine", decoded)
+    assert len(film["times"]) == 101 and film["steps"] == 1000
+    assert (film["levels"][0], film["levels"][-1]) == (20, 0)
+
+
+@pytest.mark.parametrize("labels", [[3, 3, 1, 1, 0, 2, 2], [5, 5, 5], [*range(10)] * 3])
+def test_the_first_few_are_of_different_classes(labels):
+    labels = torch.tensor(labels)
+    order = trajectories.varied(labels)
+    first = labels[order][: min(trajectories.HANDFUL, len(labels.unique()))]
+    assert sorted(order.tolist()) == list(range(len(labels)))
+    assert len(first.unique()) == len(first)
+
+
+def test_arrows_point_along_the_score_of_the_noisy_codes():
+    """Standard normal codes stay standard normal: the score of z_t is -z_t at every time."""
+    places = torch.tensor([[1.0, 0.0], [-2.0, 1.0], [0.0, 0.0]])
+    for level in (0.1, 1.0, 5.0):
+        arrows = trajectories.score(DENOISE, places, level)
+        size = (noise_share(torch.tensor(level)) * places).norm(dim=1)
+        expected = -places * torch.where(size > 0, torch.tanh(size / 2) / places.norm(dim=1).clamp_min(1e-9), 0)[:, None]
+        assert torch.allclose(arrows, expected, atol=1e-5)
+    assert signal_share(torch.tensor(1.0)).item() == pytest.approx(0.5**0.5)
+
+
+def test_an_arrow_is_a_line_with_a_head_at_its_tip():
+    x, y = arrow_lines(np.array([[1.0, 2.0]]), np.array([[0.5, 0.0]]))
+    assert x[:2].tolist() == [1.0, 1.5] and y[:2].tolist() == [2.0, 2.0]
+    assert x[3] == 1.5 and x[2] < 1.5 and x[4] < 1.5 and y[2] == pytest.approx(4 - y[4])
+    assert np.isnan(x[5]) and np.isnan(y[5])

@@ -1,0 +1,53 @@
+"""What is kept, and what goes."""
+
+import threading
+
+from vae.bounded_cache import Kept
+
+
+def test_what_was_asked_for_longest_ago_goes_first():
+    kept = Kept(10)
+    for name in "abc":
+        kept.put(name, name.upper(), 3)
+    assert kept.get("a") == "A" and kept.held == 9
+    kept.put("d", "D", 3)
+    assert [kept.get(name) for name in "abcd"] == ["A", None, "C", "D"] and kept.held == 9
+
+
+def test_one_of_the_same_name_takes_its_place_and_one_too_large_is_not_kept():
+    kept = Kept(10)
+    kept.put("a", 1, 4)
+    kept.put("a", 2, 6)
+    assert kept.get("a") == 2 and kept.held == 6
+    assert kept.get_or_make("b", lambda: "large", lambda value: 11) == "large"
+    assert kept.get("b") is None and kept.held == 0
+
+
+def test_threads_that_ask_at_once_get_the_one_value_that_the_first_of_them_made():
+    kept, made, waiting = Kept(10), [], threading.Barrier(8)
+
+    def make() -> object:
+        made.append(object())
+        return made[-1]
+
+    def ask() -> None:
+        waiting.wait()
+        found.append(kept.get_or_make("a", make, lambda value: 1))
+
+    found: list[object] = []
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 1 and found == made * 8
+
+
+def test_what_failed_is_tried_again():
+    kept = Kept(10)
+    for _ in range(2):
+        try:
+            kept.get_or_make("a", lambda: 1 / 0, lambda value: 1)
+        except ZeroDivisionError:
+            continue
+    assert kept.get_or_make("a", lambda: "fine", lambda value: 1) == "fine"

@@ -1,0 +1,1 @@
+"""What is cached of runs, for every page."""

@@ -1,0 +1,1 @@
+"""Plotly figures that several pages share; palette, labels, style."""

@@ -1,0 +1,324 @@
+// Particles between noise and codes: dots, decoded images, arrows and trajectories move together, and the server is asked for
+// nothing meanwhile. `described` in ui/components/particle_player/particle_player.py says what it says.
+//
+// `place` counts the steps of the chain that are shown. Forward, z_t = alpha u + sigma epsilon holds at every place; backward,
+// between two steps, dots are on a straight line from the one to the other, and numbers and digits are those of the nearest.
+
+import { endedByLatest } from '../shared/lifecycle.js';
+import { SIDE, STEPS, blend } from '../playback/frame_decoder.js';
+import { Splats, wordOf } from '../playback/point_renderer.js';
+import { Layout, drawAxes, drawZeros } from '../playback/axes.js';
+import { Screen, attend, bytesOf, element } from '../playback/player_view.js';
+import { drawField } from './vector_field.js';
+
+const SECONDS = 10; // of a whole way at speed 1
+const TRAILS = 60; // trajectories that are drawn
+
+// What a particle of the handful is called: a number might be taken for the digit.
+const letterOf = (index) => String.fromCharCode(65 + index);
+
+// Numbers from -reach to reach, each as two bytes, the low one first.
+const numbersOf = (text, reach) => {
+  const bytes = bytesOf(text);
+  return Float32Array.from({ length: bytes.length / 2 }, (_, index) => {
+    const step = bytes[2 * index] + 256 * bytes[2 * index + 1];
+    return ((step / STEPS) * 2 - 1) * reach;
+  });
+};
+
+class Particles extends Screen {
+  constructor(root) {
+    super();
+    this.root = root;
+    this.find = (selector) => root.querySelector(selector);
+    this.splats = new Splats(this.find('.points'));
+    this.still = window.matchMedia('(prefers-reduced-motion: reduce)');
+    this.drawn = {};
+    this.listen();
+  }
+
+  // What the server says
+
+  update(data) {
+    const another = this.data?.film !== data.film;
+    const goOn = another && this.playing;
+    if (another) this.pause(false); // while its data are still those of its frames
+    this.data = data;
+    if (another) this.begin();
+    if (goOn) this.play();
+    this.fill();
+    this.layOut();
+  }
+
+  begin() {
+    const { data } = this;
+    this.frames = data.levels.map((_, index) => ({ id: String(index), at: index, epoch: index }));
+    this.labels = bytesOf(data.labels);
+    this.words = data.colours.map(wordOf);
+    this.shown = new Float32Array(2 * this.labels.length);
+    const places = numbersOf(data.places, data.reach);
+    const each = this.shown.length;
+    this.ways = Array.from({ length: places.length / each }, (_, index) => places.subarray(index * each, (index + 1) * each));
+    this.arrows = data.arrows && numbersOf(data.arrows.values, data.arrows.reach);
+    this.ghosts = data.ghosts && { places: numbersOf(data.ghosts.places, data.ghosts.reach), labels: bytesOf(data.ghosts.labels) };
+    this.tiles = new Image();
+    this.tiles.onload = () => this.drawSoon();
+    this.tiles.src = data.tiles;
+    this.place = 0;
+    this.drawn = {};
+    this.fillNames();
+  }
+
+  unpackedAt(index) {
+    return this.frames[index];
+  }
+
+  load() {}
+
+  // What stands still is a step: the digits are decoded where the particles are then. Nobody has to hear of it.
+  tell() {
+    this.seek(this.nearest);
+  }
+
+  get seconds() {
+    return SECONDS / Math.max(this.last, 1) / this.speed;
+  }
+
+  // What the place means
+
+  get nearest() {
+    return Math.round(this.place);
+  }
+
+  get at() {
+    return this.still.matches ? this.nearest : this.place;
+  }
+
+  // Noise level s, time t, and alpha and sigma.
+  get noise() {
+    const { forward, levels, times, schedule, greatest } = this.data;
+    const [from, to] = [Math.floor(this.at), Math.ceil(this.at)];
+    const time = forward ? times[from] + (this.at - from) * (times[to] - times[from]) : times[this.nearest];
+    const level = forward ? levelAt(time, schedule, greatest) : levels[this.nearest];
+    const alpha = 1 / Math.hypot(1, level);
+    return { time, level, alpha, sigma: level * alpha };
+  }
+
+  movePlaces() {
+    if (this.data.forward) {
+      const { alpha, sigma } = this.noise;
+      const [codes, epsilon] = this.ways;
+      for (let i = 0; i < this.shown.length; i++) this.shown[i] = alpha * codes[i] + sigma * epsilon[i];
+      return;
+    }
+    const [from, to] = [Math.floor(this.at), Math.ceil(this.at)];
+    blend(this.ways[from], this.ways[to], this.at - from, this.shown);
+  }
+
+  // What stands on the page
+
+  fillNames() {
+    const { names, colours, handful } = this.data;
+    this.find('.legend').replaceChildren();
+    names.forEach((name, label) => {
+      const item = element('span', { title: name }, this.find('.legend'));
+      element('i', { style: `background:${colours[label]}` }, item);
+      element('span', { textContent: name }, item);
+    });
+    this.find('.digits').replaceChildren();
+    this.digits = Array.from({ length: handful }, (_, index) => {
+      const figure = element('figure', {}, this.find('.digits'));
+      const canvas = element('canvas', { width: SIDE, height: SIDE }, figure);
+      canvas.setAttribute('role', 'img');
+      canvas.setAttribute('aria-label', `Particle ${letterOf(index)}, decoded at the nearest step`);
+      const label = this.labels[index];
+      element('figcaption', { textContent: letterOf(index), style: `background:${colours[label]};color:${this.data.inks[label]}` }, figure);
+      return canvas.getContext('2d');
+    });
+  }
+
+  fill() {
+    const { data } = this;
+    const title = this.playing ? 'Pause' : data.forward ? 'Add noise' : 'Remove noise';
+    this.find('.play').classList.toggle('playing', this.playing);
+    this.find('.play span').textContent = title;
+    this.find('.slider').max = this.last;
+    this.find('.sense').textContent = data.sense;
+    this.find('.notes').replaceChildren(...data.notes.map((note) => Object.assign(document.createElement('p'), { innerHTML: note })));
+    this.find('.field').hidden = !data.arrows;
+    this.find('.ghosts').hidden = !data.ghosts;
+  }
+
+  get canPlay() {
+    return this.last > 0;
+  }
+
+  // Sizes
+
+  layOut() {
+    const figure = this.find('.plane');
+    if (!this.measure(figure)) return;
+    const asked = [figure.clientWidth, figure.clientHeight, this.ratio, this.scale, this.data.extent, this.data.axes, ...Object.values(this.style), this.labels.length, this.data.ghosts?.places].join();
+    if (this.drawn.asked !== asked) {
+      this.drawn.asked = asked;
+      this.layout = new Layout(figure.clientWidth, figure.clientHeight, this.scale, this.data);
+      const { left, top, width, height } = this.layout;
+      this.find('.points').style.cssText = `left:${left}px;top:${top}px;width:${width}px;height:${height}px`;
+      const radius = (this.labels.length < 1500 ? 4 : 2.5) * this.ratio * this.scale;
+      this.splats.resize(Math.round(width * this.ratio), Math.round(height * this.ratio), radius);
+      drawAxes(this.sized('.axes', figure), this.layout, this.data, this.style);
+      this.drawGround();
+    }
+    this.draw();
+  }
+
+  // Below the particles: the page's colour, the codes they came from or go to, the lines at zero.
+  drawGround() {
+    const { width, height, unit } = this.layout;
+    this.splats.setGround(this.ratio, (context) => {
+      context.fillStyle = this.style.paper;
+      context.fillRect(0, 0, width + 1, height + 1);
+      if (this.ghosts && this.find('.ghosts input').checked) this.drawGhosts(context, Math.max(1.5, unit / 45));
+      drawZeros(context, this.layout);
+    });
+  }
+
+  drawGhosts(context, radius) {
+    const { places, labels } = this.ghosts;
+    context.globalAlpha = 0.35;
+    labels.forEach((label, index) => {
+      context.fillStyle = this.data.colours[label];
+      context.beginPath();
+      context.arc(...this.pixelOf(places, index), radius, 0, 2 * Math.PI);
+      context.fill();
+    });
+    context.globalAlpha = 1;
+  }
+
+  // Drawing
+
+  draw() {
+    if (!this.layout || !this.frames.length) return;
+    this.movePlaces();
+    this.splats.draw(this.shown, this.labels, this.words, this.layout.map, this.ratio);
+    this.splats.drawOver(this.ratio, (context) => {
+      if (this.find('.trails input').checked) this.drawTrails(context);
+      if (this.arrows && this.find('.field input').checked) this.drawArrows(context);
+      this.drawRings(context);
+    });
+    this.drawDigits();
+    this.drawNow();
+  }
+
+  pixelOf(places, particle) {
+    return this.layout.pixelOf([places[2 * particle], places[2 * particle + 1]]);
+  }
+
+  drawTrails(context) {
+    const { data } = this;
+    const until = this.index + 1;
+    context.lineJoin = 'round';
+    for (let particle = 0; particle < Math.min(TRAILS, this.labels.length); particle++) {
+      [context.strokeStyle, context.lineWidth] = [data.colours[this.labels[particle]], (particle < data.handful ? 2.5 : 1.2) * this.scale];
+      context.beginPath();
+      for (let step = 0; step < until; step++) {
+        if (data.forward) {
+          const level = levelAt(data.times[step], data.schedule, data.greatest);
+          const alpha = 1 / Math.hypot(1, level);
+          const place = [0, 1].map((axis) => alpha * (this.ways[0][2 * particle + axis] + level * this.ways[1][2 * particle + axis]));
+          context.lineTo(...this.layout.pixelOf(place));
+        } else context.lineTo(...this.pixelOf(this.ways[step], particle));
+      }
+      context.lineTo(...this.pixelOf(this.shown, particle));
+      context.stroke();
+    }
+  }
+
+  // The score of the noisy codes at this time, on a grid; each arrow as long as a cell at most.
+  drawArrows(context) {
+    const { size, half, times } = this.data.arrows;
+    const nearest = times.reduce((best, time, index) => (Math.abs(time - this.noise.time) < Math.abs(times[best] - this.noise.time) ? index : best), 0);
+    const field = this.arrows.subarray(nearest * size * size * 2, (nearest + 1) * size * size * 2);
+    drawField(context, field, size, half, this.layout, this.style, this.scale);
+  }
+
+  // The handful that is decoded, lettered.
+  drawRings(context) {
+    const { handful, colours, inks } = this.data;
+    const radius = 11 * this.scale;
+    context.font = `bold ${14 * this.scale}px ${this.style.font}`;
+    [context.textAlign, context.textBaseline] = ['center', 'middle'];
+    for (let particle = handful - 1; particle >= 0; particle--) {
+      const label = this.labels[particle];
+      const [x, y] = this.pixelOf(this.shown, particle);
+      context.beginPath();
+      context.arc(x, y, radius, 0, 2 * Math.PI);
+      [context.fillStyle, context.strokeStyle, context.lineWidth] = [colours[label], 'white', 2 * this.scale];
+      context.fill();
+      context.stroke();
+      context.fillStyle = inks[label];
+      context.fillText(letterOf(particle), x, y + this.scale);
+    }
+  }
+
+  drawDigits() {
+    const step = this.nearest;
+    if (this.drawn.digits === step || !this.tiles.complete || !this.tiles.naturalWidth) return;
+    this.drawn.digits = step;
+    this.digits.forEach((context, index) => context.drawImage(this.tiles, index * SIDE, step * SIDE, SIDE, SIDE, 0, 0, SIDE, SIDE));
+  }
+
+  drawNow() {
+    const { time, level, alpha, sigma } = this.noise;
+    const slider = this.find('.slider');
+    slider.value = this.place;
+    slider.style.setProperty('--done', `${(100 * this.place) / Math.max(this.last, 1)}%`);
+    slider.setAttribute('aria-valuetext', `time ${time.toFixed(2)}`);
+    this.say('.time b', time.toFixed(2));
+    this.say('.level b', level < 10 ? level.toFixed(2) : level.toFixed(1));
+    this.say('.shares', `z\u209c = ${alpha.toFixed(2)} u + ${sigma.toFixed(2)} \u03b5`);
+    const { forward, steps, times } = this.data;
+    const step = Math.round(steps * (forward ? times[this.nearest] : 1 - times[this.nearest]));
+    this.say('.step', `step ${step.toLocaleString('en')} of ${steps.toLocaleString('en')}`);
+  }
+
+  // Hands
+
+  listen() {
+    const slider = this.find('.slider');
+    this.listenToTransport();
+    this.find('.ghosts input').onchange = () => {
+      this.drawGround();
+      this.drawSoon();
+    };
+    for (const box of ['.field input', '.trails input']) this.find(box).onchange = () => this.drawSoon();
+    slider.oninput = () => {
+      this.pause(false);
+      this.seek(Number(slider.value));
+    };
+    slider.onchange = () => this.settle();
+  }
+}
+
+// As `vae.diffusion.process.noise_level`.
+const levelAt = (time, schedule, greatest) => {
+  const level = schedule === 'cosine' ? Math.abs(Math.tan((Math.PI / 2) * time)) : Math.sqrt(Math.expm1(0.1 * time + 9.95 * time * time));
+  return Math.min(level, greatest);
+};
+
+const LOOKS_APART = 250; // milliseconds; themes and sizes change without a word
+
+export default function (component) {
+  const { data, parentElement } = component;
+  const host = parentElement.host ?? parentElement;
+  if (!host.particles) {
+    host.particles = new Particles(parentElement);
+    host.particles.stop = attend(host.particles, ['.plane'], (particles) => particles.fitHeight(), LOOKS_APART);
+    window.vaeParticles = host.particles; // for whoever measures it
+  }
+  host.particles.update(data);
+  return endedByLatest(host, 'particles', (particles) => {
+    particles.stop();
+    if (window.vaeParticles === particles) delete window.vaeParticles;
+  });
+}

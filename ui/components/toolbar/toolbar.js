@@ -1,0 +1,65 @@
+// Two buttons that only the browser can serve: the address to the clipboard, and the other theme.
+
+import { watchWebgl } from './webgl.js';
+
+const MESSAGE_STAYS = 1600; // milliseconds
+
+// Whether the browser let it.
+const copy = async (text) => {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    // Clipboards are closed to pages that came by plain http from another machine: the old way still works there.
+    const area = Object.assign(document.createElement('textarea'), { value: text });
+    document.body.append(area);
+    area.select();
+    const copied = document.execCommand('copy');
+    area.remove();
+    return copied;
+  }
+};
+
+const letCopyByHand = (dialog, text) => {
+  const field = dialog.querySelector('input');
+  field.value = text;
+  dialog.showModal();
+  field.select();
+};
+
+// Streamlit takes a theme from the address, so a copied link keeps it.
+const otherTheme = (dark) => {
+  const address = new URL(window.location.href);
+  address.searchParams.set('embed_options', dark ? 'light_theme' : 'dark_theme');
+  window.location.assign(address);
+};
+
+// Streamlit writes a link's address when it draws the bar, and a click on the plane draws only what belongs to it.
+const keepAddress = ({ target }) => {
+  const link = target.closest?.('.st-key-bar [data-testid="stPageLink"] a');
+  if (link) link.search = window.location.search;
+};
+
+const isDark = () => {
+  const colour = getComputedStyle(document.querySelector('.stApp')).backgroundColor;
+  const [red, green, blue] = colour.match(/\d+/g).map(Number);
+  return red + green + blue < 384;
+};
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  if (data.cookie) document.cookie = data.cookie; // the owner's, for other tabs
+  watchWebgl(data.lacks_webgl, () => setTriggerValue('lacks_webgl', true));
+  const bar = parentElement.closest?.('.st-key-bar') ?? document.querySelector('.st-key-bar');
+  for (const kind of ['pointerdown', 'focusin']) bar.addEventListener(kind, keepAddress, true);
+  const [link, theme] = parentElement.querySelectorAll('button');
+  link.onclick = async () => {
+    if (!(await copy(window.location.href))) {
+      letCopyByHand(parentElement.querySelector('dialog'), window.location.href);
+      return;
+    }
+    link.textContent = 'Copied';
+    setTimeout(() => (link.textContent = 'Copy link'), MESSAGE_STAYS);
+  };
+  theme.textContent = isDark() ? 'Light' : 'Dark';
+  theme.onclick = () => otherTheme(isDark());
+}

@@ -1,0 +1,1 @@
+"""The page Diffusion: its panels, figures, cache."""

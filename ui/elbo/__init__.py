@@ -1,0 +1,1 @@
+"""The page ELBO: its panels, figures, cache."""

@@ -1,0 +1,1 @@
+"""The page Explore: its panels, figures, cache."""

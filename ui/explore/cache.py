@@ -1,0 +1,65 @@
+"""What is cached for the page Explore."""
+
+from __future__ import annotations
+
+import streamlit as st
+import torch
+
+from ui.cache import memory
+from ui.cache.runs import RunVersion, extent, frame_of, load_run, plane
+from ui.explore.layers import Picture, change_picture, density_picture
+from vae.latent.atlas import Atlas, make_atlas
+from vae.latent.fields import aggregate_density, change_rate
+from vae.latent.interpolation import Road, make_road
+
+CHANGE_CELLS = {"mlp": 72, "conv": 40}
+"""Cells a side: a derivative of convolutions takes ten times as long, and theirs is smoother."""
+
+
+def atlas(version: RunVersion, axes: str, rest: tuple[float, ...]) -> Atlas:
+    """The atlas of the slice through the point `rest`. Raises `AtlasError`."""
+    return _atlas(version, axes, rest, extent(version, axes))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _atlas(version: RunVersion, axes: str, rest: tuple[float, ...], extent: float) -> Atlas:
+    model, shown = load_run(version).model, plane(version, axes)
+    with memory.LARGE_QUESTIONS:
+        return make_atlas(model, shown, torch.tensor(rest), extent)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def density(version: RunVersion, axes: str) -> Picture:
+    """The aggregate posterior on a plane."""
+    codes, shown = frame_of(version).codes, plane(version, axes)
+    window = extent(version, axes)
+    with memory.LARGE_QUESTIONS:
+        return density_picture(aggregate_density(codes.posterior, shown, window))
+
+
+def change(version: RunVersion, axes: str, rest: tuple[float, ...]) -> Picture | None:
+    """How fast the decoder changes on the slice through the point `rest`; None where it gives no finite numbers."""
+    return _change(version, axes, rest, extent(version, axes))
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _change(version: RunVersion, axes: str, rest: tuple[float, ...], extent: float) -> Picture | None:
+    model, shown = load_run(version).model, plane(version, axes)
+    cells = CHANGE_CELLS[model.config.architecture]
+    with memory.LARGE_QUESTIONS:
+        field = change_rate(model, shown, torch.tensor(rest), extent, cells)
+    return change_picture(field) if field.isfinite().all() else None
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def road(version: RunVersion, start: tuple[float, ...], end: tuple[float, ...]) -> Road:
+    """The road between two points."""
+    return make_road(load_run(version).model, torch.tensor(start), torch.tensor(end))
+
+
+def share_below(version: RunVersion, elbo: float) -> float | None:
+    """The share of held-out images, from 0 to 1, whose ELBO by one sample of z is lower; None without their codes."""
+    frame = frame_of(version)
+    if frame is None or not len(frame.labels):
+        return None
+    return (frame.codes.terms.elbo < elbo).double().mean().item()

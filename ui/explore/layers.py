@@ -1,0 +1,68 @@
+"""The layers of the plane: what each is called, what there is to see in it, and the pictures of the fields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ui.charts import markup
+
+NAMES = {
+    "clusters": "Clusters",
+    "manifold": "Manifold",
+    "prior": "Prior",
+    "density": "Density",
+    "change": "Change",
+}
+SENTENCES = {
+    "clusters": "**Clusters**: each dot is the code of a held-out image; most images that look alike lie together, not all.",
+    "manifold": "**Manifold**: what the decoder draws at each place; digits turn into one another without a seam.",
+    "prior": "**Prior**: N(0, I), where new z are drawn from; 39 % fall within 1 sigma, 86 % within 2, 99 % within 3.",
+    "density": "**Density** of all posteriors together: where it is pale, few codes lie, and the decoder saw little.",
+    "change": "**Change**: where a small step in z changes the image most; some strong lines part two classes, others run "
+    "within one, and many borders between classes are weak.",
+}
+STRIP_SENTENCES = {
+    "clusters": "**Clusters**: each dot is the code of a held-out image, a row for each class.",
+    "prior": "**Prior**: N(0, 1), where new z are drawn from; 68 % fall within 1 sigma, 95 % within 2, 99.7 % within 3.",
+}
+HUES = {"density": (20, 110, 220), "change": (225, 70, 10)}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A field as a data URL of a PNG, with the values that its faintest and its strongest colour stand for."""
+
+    url: str
+    low: float
+    high: float
+
+
+def sentence(layer: str, strip: bool) -> str:
+    """What to see in a layer."""
+    return STRIP_SENTENCES.get(layer, SENTENCES[layer]) if strip else SENTENCES[layer]
+
+
+def density_picture(field: torch.Tensor) -> Picture:
+    """A density (size, size): as strong as the square root of its value, so that tails are seen beside peaks."""
+    high = float(np.quantile(field.numpy(), 0.998))
+    strength = np.sqrt(np.clip(field.numpy() / max(high, 1e-12), 0, 1))
+    return Picture(_tinted(strength, HUES["density"]), 0.0, high)
+
+
+def change_picture(field: torch.Tensor) -> Picture:
+    """A rate of change (size, size): as strong as its logarithm, from its 10th percentile on."""
+    values = np.log(np.maximum(np.nan_to_num(field.numpy()), 1e-6))
+    low, high = np.quantile(values, 0.1), np.quantile(values, 0.998)
+    strength = np.clip((values - low) / max(high - low, 1e-6), 0, 1)
+    return Picture(_tinted(strength**1.5, HUES["change"]), float(np.exp(low)), float(np.exp(high)))
+
+
+def _tinted(strength: np.ndarray, hue: tuple[int, int, int]) -> str:
+    """One hue whose opacity is the strength in [0, 1], so that it reads on white and on black; the lowest row below."""
+    rgba = np.empty((*strength.shape, 4), np.uint8)
+    rgba[..., :3] = hue
+    rgba[..., 3] = (strength[::-1] * 235).astype(np.uint8)
+    return markup.png_url(rgba)

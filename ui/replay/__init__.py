@@ -1,0 +1,1 @@
+"""The page Replay: its panels, figures, cache."""

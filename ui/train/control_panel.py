@@ -1,0 +1,155 @@
+"""Steering a run: what can be asked of a training while it goes on, and of a run that has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from ui.shell import actions, owner
+from ui.text import plain
+from vae.config import RunConfig, TrainingConfig
+from vae.errors import ExplorerError
+from vae.runs.folder import RunFolder
+from vae.runs.status import Status
+from vae.training.control import Steering
+
+SECONDS_BETWEEN_LOOKS = 0.5
+BETAS = (0, 0.1, 0.2, 0.5, 1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 100)
+LEARNING_RATES = (1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 3e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1)
+MORE_EPOCHS = 10
+
+
+def show(folder: RunFolder) -> None:
+    """The panel of a run that is being trained; it looks at the folder by itself."""
+    st.fragment(_panel, run_every=SECONDS_BETWEEN_LOOKS)(folder)
+
+
+def _panel(folder: RunFolder) -> None:
+    try:
+        (config, _), status = folder.read_config(), folder.read_status()
+    except ExplorerError as error:
+        st.error(plain(error))
+        return
+    try:
+        wish = folder.read_steering()
+    except ExplorerError:  # the training says what it does not obey; the next wish takes its place
+        wish = Steering()
+    if not status.active:
+        return  # the curves, which look more often, draw the page anew
+    _buttons(folder, config, status, wish)
+    _beta(folder, config.training, wish)
+    _learning_rate(folder, config.training, wish)
+    _epochs(folder, config, wish)
+    words = "In force from the next step on, and marked on the curves." if owner.may_act() else owner.SENTENCE
+    st.html(f'<p class="small">{words}</p>')
+    if status.notice:
+        st.warning(plain(status.notice))
+    actions.tell()
+
+
+def _buttons(folder: RunFolder, config: RunConfig, status: Status, wish: Steering) -> None:
+    left, right = st.columns(2, gap="small")
+    ask(right, "Stop", "stop", folder, {"stop": True}, disabled=wish.stop)
+    if status.state == "queued":
+        left.button("Pause", disabled=True, width="stretch", key="pause")
+    elif status.state == "paused":
+        waiting = wish.pause_at is not None and wish.pause_at <= status.step
+        steps = max(status.total_steps // config.training.epochs, 1)
+        end_of_epoch = steps * (status.step // steps + 1)
+        ask(left, "Go on", "go_on", folder, {"pause_at": None}, disabled=not waiting, type="primary")
+        ask(left, "One batch", "one_batch", folder, {"pause_at": status.step + 1}, disabled=not waiting)
+        ask(right, "One epoch", "one_epoch", folder, {"pause_at": end_of_epoch}, disabled=not waiting, help="To its end")
+    else:
+        ask(left, "Pause", "pause", folder, {"pause_at": 0}, disabled=wish.pause_at == 0)
+
+
+def ask(place: DeltaGenerator, label: str, key: str, folder: RunFolder, changes: dict, **options: object) -> None:
+    """A button that asks something of a training."""
+    actions.button(place, label, key, lambda: actions.steer(folder, **changes), **options)
+
+
+def _beta(folder: RunFolder, training: TrainingConfig, wish: Steering) -> None:
+    _slider("Beta, the weight of the KL term", "beta", folder, BETAS, wish.beta, training.beta, training.beta_schedule)
+
+
+def _learning_rate(folder: RunFolder, training: TrainingConfig, wish: Steering) -> None:
+    rate = training.learning_rate
+    _slider("Learning rate", "learning_rate", folder, LEARNING_RATES, wish.learning_rate, rate, training.schedule)
+
+
+def _slider(
+    label: str, field: str, folder: RunFolder, usual: tuple[float, ...], by_hand: float | None, asked: float, schedule: str
+) -> None:
+    """A slider over the usual values and those in use. None, its left end, leaves the value to a schedule that moves."""
+    moves = schedule != "constant"
+    values = sorted({*map(float, usual), float(asked), *([] if by_hand is None else [float(by_hand)])})
+    options = [None, *values] if moves else values
+    shown = by_hand if by_hand is not None or moves else float(asked)
+
+    def choose(value: float | None) -> None:
+        actions.attempt(lambda: actions.steer(folder, **{field: None if not moves and value == asked else value}))
+
+    widget = actions.for_visitors(_widget_that_shows(shown, f"steer_{field}_{folder.name}", choose))
+    st.select_slider(label, options, shown, format_func=lambda value: schedule if value is None else f"{value:g}", **widget)
+
+
+def _epochs(folder: RunFolder, config: RunConfig, wish: Steering) -> None:
+    least = config.training.epochs
+    shown = max(least, wish.epochs or 0)
+
+    def lengthen(epochs: int) -> None:
+        actions.attempt(lambda: actions.steer(folder, epochs=epochs))
+
+    widget = {"help": "A run can be made longer while it is trained"}
+    widget |= _widget_that_shows(shown, f"steer_epochs_{folder.name}", lengthen)
+    st.number_input("Epochs in all", least, None, shown, **actions.for_visitors(widget))
+
+
+def _widget_that_shows(value: float | None, name: str, choose: Callable) -> dict:
+    """Key and callback of the widget in use, or of a new one where that does not show `value`: it was wished for elsewhere.
+
+    Such a widget has its value by default, which every message about it repeats. A value that is set reaches the browser in a
+    single message, and that goes wrong twice: a press that the browser is about to tell of is undone, and while the browser
+    still loads what draws the widget the next look's message takes the place of this one, so that the first option is shown
+    and reported as chosen.
+    """
+    key = _key(name)
+    if st.session_state.get(key, value) != value:
+        st.session_state[name] = st.session_state.get(name, 0) + 1
+        key = _key(name)
+
+    def take() -> None:
+        if key == _key(name):  # else the browser still told of the widget before
+            choose(st.session_state[key])
+
+    return {"key": key, "on_change": take}
+
+
+def _key(name: str) -> str:
+    return f"{name}_{st.session_state.get(name, 0)}"
+
+
+def go_on(folder: RunFolder) -> None:
+    """The button that resumes a run that was stopped or has failed."""
+    actions.button(st, "Go on", "resume", lambda: actions.resume(folder))
+    actions.tell()
+
+
+def show_ended(folder: RunFolder) -> None:
+    """The panel of a run that has ended and can be trained for longer."""
+    if not folder.can_go_on():
+        return
+    try:
+        config, _ = folder.read_config()
+    except ExplorerError:
+        return  # the curves say so
+    least = config.training.epochs + 1
+    key = f"lengthen_{folder.name}_{least}"
+    number, button = st.columns(2, gap="small", vertical_alignment="bottom")
+    widget = actions.for_visitors({"value": config.training.epochs + MORE_EPOCHS, "key": key})
+    number.number_input("Epochs in all", least, **widget)
+    actions.button(button, "Train longer", "lengthen", lambda: actions.lengthen(folder, int(st.session_state[key])))
+    actions.tell()
+

@@ -1,0 +1,1 @@
+"""Data sets by name, and any picture brought into a data set's convention."""

@@ -1,0 +1,1 @@
+"""log p(x) and the true posterior: quadrature, importance sampling, both sides of the ELBO's identity."""

@@ -1,0 +1,1 @@
+"""The run folder: configuration, status, metrics, snapshots, control file."""

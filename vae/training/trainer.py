@@ -1,0 +1,315 @@
+"""The training loop: yields reports, knows no screen and no disk layout.
+
+for report in Trainer(RunConfig(dataset="digits"), data.load("digits")).reports():
+    print(report.split, report.elbo)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from vae.config import RunConfig
+from vae.data.datasets import Dataset, Split, as_trained_on
+from vae.training.distributed import SOLO, Ranks
+from vae.errors import ConfigError, TrainingError
+from vae.training.cuda_graph import stepper_for
+from vae.model.inference import Codes, encode_images
+from vae.model.lattice_encoder import refresh_is_due, refreshes_before
+from vae.model.autoencoder import VAE, build_model
+from vae.training.report import Report
+from vae.training.schedules import beta_at, learning_rate_at
+from vae.training.control import BY_HAND, Steering
+from vae.training.step_metrics import StepTerms
+
+REPORTS_PER_EPOCH = 100
+SECONDS_BETWEEN_READS = 0.5
+"""Of the terms from a GPU, which has nothing to do while the host waits for it."""
+
+TOLD = "told."
+"""Begins the names of the numbers in a trainer's state that say what the reports tell of what was set by hand."""
+
+_ADVICE = "the learning rate may be too high for this model."
+
+
+class Trainer:
+    """Trains one VAE on one device, step by step, and can be saved and restored between any two steps.
+
+    The same configuration and seed on the same machine's CPU give the same reports. `model` is what is being trained;
+    `codes` are the held-out images' posteriors and terms as of the last finished epoch. With several `ranks` each process
+    has a trainer of its own, all take the same steps on shares of the same batches, and the first one alone evaluates.
+
+    Reports are made every so many steps, and read from the device together when `seconds_between_reads` have passed, at
+    the end of an epoch and on leaving: that changes when they come, not what they say. By default a GPU is read twice a
+    second and a CPU at every report.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        dataset: Dataset,
+        device: torch.device | str = "cpu",
+        ranks: Ranks = SOLO,
+        seconds_between_reads: float | None = None,
+    ) -> None:
+        self.config, self.ranks = config, ranks
+        self.device = torch.device(device)
+        dataset = as_trained_on(dataset, config.training.binarise)
+        self.train_split: Split = dataset.train.to(self.device)
+        self.held_out: Split = dataset.held_out.to(self.device)
+        self.steps_per_epoch = math.ceil(len(self.train_split) / config.training.batch_size)
+        self.report_every = config.training.report_every or max(1, self.steps_per_epoch // REPORTS_PER_EPOCH)
+        self.model: VAE = build_model(config.model, config.training.seed).to(self.device)
+        if config.training.freeze_decoder:
+            self.model.decoder.requires_grad_(False)
+        if config.model.architecture == "conv" or config.model.encoder_channels:
+            self.model.to(memory_format=torch.channels_last)  # about 1.5 times as fast on a CPU
+        self.stepper = stepper_for(self.model, self.train_split.images, config.training, ranks)
+        self.noise = torch.Generator(device=self.device).manual_seed(config.training.seed)
+        self.steering = self._told = Steering()  # what is asked for, and what of it the reports tell
+        self.step = 0
+        self.seconds = 0.0
+        self.codes: Codes | None = None
+        self._terms = StepTerms(self.steps_per_epoch, self.device, ranks)
+        self._reported = 0  # how many of this epoch's steps are reported
+        alone_on_gpu = self.device.type == "cuda" and ranks.size == 1  # several have to read at the same steps
+        default = SECONDS_BETWEEN_READS if alone_on_gpu else 0.0
+        self.seconds_between_reads = default if seconds_between_reads is None else seconds_between_reads
+        self._read_at = (0, 0.0)  # the place in this epoch and the seconds of the last read
+
+    @property
+    def total_steps(self) -> int:
+        """How many steps the whole run takes."""
+        return self.steps_per_epoch * self.config.training.epochs
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs are finished."""
+        return self.step // self.steps_per_epoch
+
+    @property
+    def images_seen(self) -> int:
+        """How many training images went through so far, each epoch counted anew."""
+        place = self.step % self.steps_per_epoch
+        return self.epoch * len(self.train_split) + place * self.config.training.batch_size
+
+    @property
+    def images_in_all(self) -> int:
+        """How many training images the whole run is to see."""
+        return self.config.training.epochs * len(self.train_split)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done."""
+        return self.step >= self.total_steps
+
+    def reports(self, should_leave: Callable[[], bool] = lambda: False) -> Iterator[Report]:
+        """Train to the end, or until `should_leave()` is true between two steps, and yield reports on the way.
+
+        Ask again to go on from there. Raises `TrainingError` at the first step whose loss is not finite, and when the
+        weights are not finite at the end of an epoch.
+        """
+        while not self.finished:
+            self.model.train()
+            order = self._order_of_epoch(self.epoch)
+            first = self.step % self.steps_per_epoch
+            self._read_at = (first, self.seconds)
+            for place in range(first, self.steps_per_epoch):
+                if should_leave():
+                    yield from self._read(place)
+                    return
+                began = time.perf_counter()
+                self._take_step(place, order)
+                self.seconds += time.perf_counter() - began
+                if self._read_is_due(place + 1):
+                    yield from self._read(place + 1)
+            self._reported = 0
+            self._terms.start_epoch()
+            self.check_weights()
+            yield self._train_report("epoch", 0, self.steps_per_epoch, self.step, self.seconds)
+            if self.ranks.leads:
+                yield self.evaluate()
+
+    def steer(self, steering: Steering) -> Report | None:
+        """Take another beta or learning rate from the next step on, or another length.
+
+        Returns the report on the steps since the last one, so that no report mixes what was before and after.
+        """
+        report = self.report_so_far() if steering.words(self.steering) else None
+        self.steering = steering
+        if steering.epochs is not None:
+            self.lengthen(steering.epochs)
+        return report
+
+    def lengthen(self, epochs: int) -> None:
+        """Train for `epochs` in all, where that is longer; schedules are stretched over the new length."""
+        if epochs > self.config.training.epochs:
+            self.config = self.config.lasting(epochs)
+
+    def evaluate(self) -> Report:
+        """Encode the held-out images, keep their `codes` and report their terms. Not counted in `seconds`."""
+        self.model.eval()
+        with self._looking_at_the_decoder_as_it_is():
+            self.codes = encode_images(self.model, self.held_out.images, self.config.training.seed)
+        terms = self.codes.terms
+        means = (terms.reconstruction.cpu().double().mean().item(), terms.kl.cpu().double().mean().item())
+        if not all(map(math.isfinite, means)):
+            raise TrainingError(f"The held-out terms are not finite after step {self.step:,}; {_ADVICE}")
+        return self._report("held_out", "epoch", self.step, self.seconds, *means)
+
+    @contextlib.contextmanager
+    def _looking_at_the_decoder_as_it_is(self) -> Iterator[None]:
+        """For an encoder that looks images up; the steps to come find what they would have found, unless there are none."""
+        lookup = self.model.lookup
+        if lookup is None:
+            yield
+            return
+        with contextlib.nullcontext() if self.finished else lookup.left_as_it_is():
+            lookup.set_beta(self._beta(max(self.step - 1, 0)))
+            self.model.refresh_lookup()
+            yield
+
+    def check_weights(self) -> None:
+        """Raise `TrainingError` unless every weight is finite."""
+        largest = torch.nn.utils.get_total_norm(self.model.parameters(), math.inf)  # one number to wait for
+        if not largest.isfinite():
+            raise TrainingError(f"The weights are no longer finite after step {self.step:,}; {_ADVICE}")
+
+    def _order_of_epoch(self, epoch: int) -> Tensor:
+        """The order in which an epoch takes the training images, on the device."""
+        order = order_of_epoch(len(self.train_split), self.config.training.seed, epoch)
+        if self.device.type == "cuda":
+            return order.pin_memory().to(self.device, non_blocking=True)
+        return order.to(self.device)
+
+    def _take_step(self, place: int, order: Tensor) -> None:
+        size = self.config.training.batch_size
+        index = order[place * size : (place + 1) * size]
+        if refresh_is_due(self.step):
+            self.model.refresh_lookup(shift=refreshes_before(self.step))
+        epsilon = torch.randn(len(index), self.stepper.numbers, generator=self.noise, device=self.device)
+        terms = self.stepper.take(index, epsilon, self._beta(self.step), self._learning_rate(self.step))
+        self._terms.write(place, terms)
+        self.step += 1
+
+    def _beta(self, step: int) -> float:
+        by_hand = self.steering.beta
+        return beta_at(step, self.total_steps, self.config.training) if by_hand is None else by_hand
+
+    def _learning_rate(self, step: int) -> float:
+        by_hand = self.steering.learning_rate
+        return learning_rate_at(step, self.total_steps, self.config.training) if by_hand is None else by_hand
+
+    def _ends_report(self, last: int) -> bool:
+        """Whether a report ends after `last` steps of an epoch."""
+        return last % self.report_every == 0 or last == self.steps_per_epoch
+
+    def _read_is_due(self, last: int) -> bool:
+        waited = self.seconds - self._read_at[1] >= self.seconds_between_reads
+        return last == self.steps_per_epoch or (waited and self._ends_report(last))
+
+    def _read(self, place: int) -> Iterator[Report]:
+        """Wait for this epoch's first `place` steps, and report on whatever is due of them.
+
+        A device works while the host has long gone on, so the seconds since the last read are spread evenly.
+        """
+        first, seconds = self._read_at
+        self._fetch(place)
+        pace = (self.seconds - seconds) / max(place - first, 1)
+        self._read_at = (place, self.seconds)
+        for last in filter(self._ends_report, range(self._reported + 1, place + 1)):
+            yield self._steps_report(last, self.step - place + last, self.seconds - pace * (place - last))
+
+    def _fetch(self, place: int) -> None:
+        began = time.perf_counter()
+        self._terms.fetch(place)
+        self.seconds += time.perf_counter() - began
+        bad = self._terms.first_not_finite(self._reported, place)
+        if bad is not None:
+            raise TrainingError(f"The loss is not finite at step {self.step - place + bad + 1:,}; {_ADVICE}")
+
+    def report_so_far(self) -> Report | None:
+        """On the steps since the last report, if there are any."""
+        place = self.step % self.steps_per_epoch
+        if place == self._reported:
+            return None
+        self._fetch(place)
+        return self._steps_report(place, self.step, self.seconds)
+
+    def _steps_report(self, last: int, step: int, seconds: float) -> Report:
+        report = self._train_report("steps", self._reported, last, step, seconds)
+        report = dataclasses.replace(report, steered=self.steering.words(self._told))
+        self._reported, self._told = last, self.steering
+        return report
+
+    def _train_report(self, scope: str, first: int, last: int, step: int, seconds: float) -> Report:
+        """The training terms of this epoch's steps `first` to `last`, each step weighted by its number of images."""
+        size = self.config.training.batch_size
+        counts = torch.tensor([min(size, len(self.train_split) - place * size) for place in range(first, last)])
+        return self._report("train", scope, step, seconds, *self._terms.mean(first, last, counts))
+
+    def _report(self, split: str, scope: str, step: int, seconds: float, reconstruction: float, kl: float) -> Report:
+        epoch, last = math.ceil(step / self.steps_per_epoch), max(step - 1, 0)
+        return Report(split, scope, epoch, step, reconstruction, kl, self._beta(last), self._learning_rate(last), seconds)
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
+        """Whatever resuming exactly needs: named tensors, and named numbers."""
+        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        self._terms.fetch(self.step % self.steps_per_epoch)
+        for index, state in self.stepper.state().items():
+            tensors |= {f"optimiser.{index}.{name}": value for name, value in state.items()}
+        if self.model.lookup is not None:
+            tensors |= {f"lookup.{name}": value for name, value in self.model.lookup.state().items()}
+        tensors |= {"noise": self.noise.get_state(), "terms": self._terms.rows}
+        by_hand = self.steering.by_hand() | {TOLD + name: value for name, value in self._told.by_hand().items()}
+        return tensors, by_hand | {"step": self.step, "reported": self._reported, "seconds": self.seconds}
+
+    def restore(self, tensors: dict[str, Tensor], numbers: dict[str, float]) -> None:
+        """Go on from what `state` gave, as if never stopped.
+
+        Raises `TrainingError` when the state is of another model or another data set.
+        """
+        try:
+            self.model.load_state_dict(_under("model.", tensors))
+            if self.model.lookup is not None:
+                self.model.lookup.restore(_under("lookup.", tensors))
+            optimiser = self.stepper.state()
+            for name, value in _under("optimiser.", tensors).items():
+                index, part = name.split(".")
+                optimiser.setdefault(int(index), {})[part] = value
+            self.stepper.load_state(optimiser)
+            self.step, self.seconds = int(numbers["step"]), float(numbers["seconds"])
+            self._restore_noise(tensors["noise"].cpu())
+            place = self.step % self.steps_per_epoch
+            self._terms.restore(tensors["terms"], place)
+            self._reported = int(numbers.get("reported", place - place % self.report_every))
+            self.steering, self._told = (_steering(_under(prefix, numbers)) for prefix in ("", TOLD))
+        except (KeyError, ValueError, RuntimeError, TypeError, ConfigError) as error:
+            raise TrainingError("The trainer's state does not fit this model and data set; start a new run.") from error
+
+    def _restore_noise(self, state: Tensor) -> None:
+        """Go on with the noise of `state`, or anew from seed and step where it is of another kind of device."""
+        if state.shape == self.noise.get_state().shape:
+            self.noise.set_state(state)
+        else:
+            self.noise.manual_seed(self.config.training.seed * 1_000_003 + self.step)
+
+
+def order_of_epoch(images: int, seed: int, epoch: int) -> Tensor:
+    """So many training images in an order that depends on seed and epoch alone, so that resuming needs no memory of it."""
+    return torch.randperm(images, generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch))
+
+
+def _steering(numbers: dict[str, float]) -> Steering:
+    """From what is set by hand, by name."""
+    return Steering(**{name: numbers.get(name) for name in BY_HAND})
+
+
+def _under(prefix: str, values: dict) -> dict:
+    return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
