@@ -16,12 +16,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vae.device import ask_no_other_device
 from vae.diffusion.code_dataset import CodeSets, LabelledCodes, Standard
 from vae.diffusion.config import PriorConfig
 from vae.diffusion.denoiser import Denoiser, DenoiserConfig
 from vae.diffusion.noise_schedule import GREATEST, LEAST
 from vae.errors import TrainingError
-from vae.device import ask_no_other_device
 
 STEPS_TO_WARM_UP = 50
 REPORTS = 100

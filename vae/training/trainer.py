@@ -17,15 +17,15 @@ from torch import Tensor
 
 from vae.config import RunConfig
 from vae.data.datasets import Dataset, Split, as_trained_on
-from vae.training.distributed import SOLO, Ranks
 from vae.errors import ConfigError, TrainingError
-from vae.training.cuda_graph import stepper_for
+from vae.model.autoencoder import VAE, build_model
 from vae.model.inference import Codes, encode_images
 from vae.model.lattice_encoder import refresh_is_due, refreshes_before
-from vae.model.autoencoder import VAE, build_model
+from vae.training.control import BY_HAND, Steering
+from vae.training.cuda_graph import stepper_for
+from vae.training.distributed import SOLO, Ranks
 from vae.training.report import Report
 from vae.training.schedules import beta_at, learning_rate_at
-from vae.training.control import BY_HAND, Steering
 from vae.training.step_metrics import StepTerms
 
 REPORTS_PER_EPOCH = 100
