@@ -62,14 +62,14 @@ def around(folder: RunFolder, version: RunVersion, problem: str | None) -> None:
         shown = scene.settle(version)
         if session.problem() != problem:
             st.rerun()
-        story = shown.story()
-        samples = posterior_panel.samples_of(shown, story) if story else None
+        summary = shown.summary()
+        samples = posterior_panel.samples_of(shown, summary) if summary else None
         right, left, below = st.container(key="after"), st.container(key="before"), st.container(key="below")
         with right:
-            decoder_panel.show_lens(shown, story, samples)
+            decoder_panel.show_lens(shown, summary, samples)
         with left:
             posterior_panel.show_original(shown)
-            posterior_panel.show_posterior(shown, story, samples)
+            posterior_panel.show_posterior(shown, summary, samples)
         with right:
             interpolation_panel.show_road(shown)
             decoder_panel.show_neighbours(shown)

@@ -56,7 +56,7 @@ def measure(page: Page, points: list[tuple[float, float]]) -> list[float]:
 def codes_to_click(run: str) -> list[tuple[float, float]]:
     """Codes of held-out images within the first view, each far from the one before."""
     loaded = load_run(runs_folder() / run)
-    means = loaded.folder.frame_of_step(loaded.step).codes.posterior.mean
+    means = loaded.folder.snapshot_of_step(loaded.step).codes.posterior.mean
     inside = means[(means.abs() < 2.5).all(1)]
     return [tuple(z) for z in inside[:: max(1, len(inside) // CLICKS)][:CLICKS].tolist()]
 

@@ -21,7 +21,7 @@ import tqdm
 from vae.bounded_cache import Kept
 from vae.data import datasets
 from vae.data.datasets import pixels
-from vae.evidence.elbo_identity import sides
+from vae.evidence.elbo_identity import elbo_identity
 from vae.evidence.importance_sampling import importance_log_evidence
 from vae.evidence.plane_quadrature import KEPT_FOR_A_DATA_SET, TOLERANCE, PlaneQuadrature
 from vae.model.autoencoder import Posterior
@@ -44,7 +44,7 @@ def differences(quadrature: PlaneQuadrature, images: torch.Tensor, evidence: tor
         encoded = quadrature.model.encode(images)
     for index in tqdm.trange(len(images), disable=None, leave=False):
         q = Posterior(encoded.mean[index : index + 1], encoded.log_variance[index : index + 1])
-        terms = sides(quadrature, images[index : index + 1], moved(q, generator) if by_hand else q)
+        terms = elbo_identity(quadrature, images[index : index + 1], moved(q, generator) if by_hand else q)
         found.append(evidence[index].item() - terms.kl_to_posterior - terms.elbo)
     return torch.tensor(found)
 

@@ -80,13 +80,13 @@ def readings(path: Path) -> Iterator[tuple[str, tuple[str, ...], Callable[[], ob
     yield "is_locked", ("trainer.lock",), lambda: _quiet(folder.is_locked)
     yield "read_metrics", ("metrics.jsonl",), folder.read_metrics
     yield "load_run", ("run.json", "model.safetensors"), lambda: _use(path)
-    yield "read_steering", ("control.json",), folder.read_steering
+    yield "read_steering", ("control.json",), folder.read_control
     yield "read_trainer", ("run.json", "trainer.safetensors"), folder.read_trainer
-    yield "frame_paths", (), folder.frame_paths
+    yield "frame_paths", (), folder.snapshot_paths
     for frame in FRAMES:
         needs = ("run.json", "frames", frame)
-        yield "read_frame", needs, lambda frame=frame: folder.read_frame(path / frame)
-    yield "frame_of_step", ("run.json", "frames", FRAMES[-1]), lambda: folder.frame_of_step(24)
+        yield "read_frame", needs, lambda frame=frame: folder.read_snapshot(path / frame)
+    yield "frame_of_step", ("run.json", "frames", FRAMES[-1]), lambda: folder.snapshot_of_step(24)
     yield "steer", ("control.json", "control.lock"), lambda: folder.steer(beta=3.0)
     prior = PriorFolder.of(folder)
     parts = ("prior.json", "model.safetensors", "codes.safetensors")

@@ -14,7 +14,7 @@ from vae.runs.folder import RunFolder, runs_folder
 
 st.set_page_config(layout="wide")
 version = RunVersion.now(RunFolder(runs_folder() / st.query_params["run"]))
-run, frame = runs.load_run(version), runs.frame_of(version)
+run, frame = runs.load_run(version), runs.snapshot_of(version)
 axes = plane.Axes(runs.plane(version, View.axes).names, runs.extent(version, View.axes))
 figure = plane.scatter(runs.places(version, View.axes), frame.labels, run.class_names, axes)
 figure.update_layout(hovermode="closest").update_traces(hoverinfo="none")  # without them Plotly hears of no click

@@ -35,7 +35,7 @@ from vae.model.autoencoder import Posterior
 from vae.model.elbo import Terms
 from vae.model.inference import Codes
 from vae.runs.folder import RunFolder
-from vae.runs.snapshots import Frame
+from vae.runs.snapshots import Snapshot
 
 FRAMES, PROBES, WANTED = 30, 10_000, 20
 SIZE = {"width": 1400, "height": 900}
@@ -93,15 +93,15 @@ def make_run(root: Path) -> RunFolder:
     shipped = ROOT / "checkpoints" / "mnist"
     folder = RunFolder(shutil.copytree(shipped, root / "film", ignore=shutil.ignore_patterns("frames")))
     (folder.path / "frames").mkdir()
-    frames = [RunFolder(shipped).read_frame(path) for path in RunFolder(shipped).frame_paths()]
+    frames = [RunFolder(shipped).read_snapshot(path) for path in RunFolder(shipped).snapshot_paths()]
     last = folder.read_status().total_steps
     for index in range(FRAMES):
         place = index / (FRAMES - 1)
-        folder.write_frame(dataclasses.replace(between(frames, place), epoch=index * 2, step=round(place * last)))
+        folder.write_snapshot(dataclasses.replace(between(frames, place), epoch=index * 2, step=round(place * last)))
     return folder
 
 
-def between(frames: list[Frame], share: float) -> Frame:
+def between(frames: list[Snapshot], share: float) -> Snapshot:
     """A frame at a share of the way through others, its codes between those of two."""
     place = share * (len(frames) - 1)
     index = min(int(place), len(frames) - 2)
@@ -157,7 +157,7 @@ def play_baseline(browser: Browser, folder: RunFolder, plane: dict, seconds: flo
     page = browser.new_page(viewport=SIZE)
     page.set_content("<div></div>")
     page.add_script_tag(content=plotly.offline.get_plotlyjs())
-    frames = [folder.read_frame(path) for path in folder.frame_paths()]
+    frames = [folder.read_snapshot(path) for path in folder.snapshot_paths()]
     described = plane | {
         "frames": [frame.codes.posterior.mean.flatten().tolist() for frame in frames],
         "labels": frames[0].labels.tolist(),

@@ -10,7 +10,7 @@ from ui.cache import memory, run_files, runs
 from ui.charts import style
 from ui.charts.curves import CURVES_CONFIG
 from ui.compare import cache, compared_runs, curve_overlay, headings, metrics_table, plane_panels
-from ui.compare.compared_runs import Column
+from ui.compare.compared_runs import ComparedRun
 from ui.components.live_chart.live_chart import bring_plotly, live_chart
 from ui.shell import page_frame
 from ui.state import session
@@ -99,7 +99,7 @@ def side_by_side(chosen: Sequence[RunFolder], active: bool) -> None:
     """The picture that rules the page; it is drawn anew while a run is trained."""
     if active and not any(runs.is_active(folder) for folder in chosen):
         st.rerun()  # the whole page, once: it looks no more
-    columns = [compared_runs.column_of(folder) for folder in chosen]
+    columns = [compared_runs.compared_run(folder) for folder in chosen]
     view = session.view()
     rows = len(plane_panels.rows_of(view.picture))
     st.html(headings.headings(columns, plane_panels.shape(len(columns), rows)))
@@ -110,34 +110,34 @@ def side_by_side(chosen: Sequence[RunFolder], active: bool) -> None:
     st.html(headings.legend(columns))
 
 
-def panels(columns: Sequence[Column], own_scales: bool) -> list[plane_panels.Panel]:
+def panels(columns: Sequence[ComparedRun], own_scales: bool) -> list[plane_panels.Panel]:
     """What is drawn of each run: one square of z for all, or its own."""
-    shared = plane_panels.around([run.known.window for run in columns if run.known])
-    return [_panel(run, run.known.window if own_scales and run.known else shared) for run in columns]
+    shared = plane_panels.around([run.loaded.window for run in columns if run.loaded])
+    return [_panel(run, run.loaded.window if own_scales and run.loaded else shared) for run in columns]
 
 
-def _panel(run: Column, window: plane_panels.Window) -> plane_panels.Panel:
-    known = run.known
-    if known is None:
+def _panel(run: ComparedRun, window: plane_panels.Window) -> plane_panels.Panel:
+    loaded = run.loaded
+    if loaded is None:
         return plane_panels.Panel(("", ""), window, sentence=run.problem)
-    axes = compared_runs.axes_of(known.config, known.places is not None)
-    manifold = cache.manifold(known.version, axes, window.middle, window.half, plane_panels.CELLS)
+    axes = compared_runs.axes_of(loaded.config, loaded.places is not None)
+    manifold = cache.manifold(loaded.version, axes, window.middle, window.half, plane_panels.CELLS)
     return plane_panels.Panel(
-        known.plane.names, window, known.class_names, known.places, known.labels, known.origin, known.plane.is_strip,
+        loaded.plane.names, window, loaded.class_names, loaded.places, loaded.labels, loaded.origin, loaded.plane.is_strip,
         manifold, run.problem,
     )  # fmt: skip
 
 
 def below(chosen: Sequence[RunFolder]) -> None:
     """The curves, the table, and what must not be compared."""
-    columns = [compared_runs.column_of(folder) for folder in chosen]
+    columns = [compared_runs.compared_run(folder) for folder in chosen]
     for sentence in headings.warnings(columns):
         st.info(sentence)
     st.subheader("Held-out terms over the epochs, in nats per image")
     curves = [
-        curve_overlay.Curve(run.name, [report for report in run.known.reports if report.split == "held_out"], place)
+        curve_overlay.Curve(run.name, [report for report in run.loaded.reports if report.split == "held_out"], place)
         for place, run in enumerate(columns)
-        if run.known
+        if run.loaded
     ]
     live_chart(
         curve_overlay.overlay(curves), key="_".join(["overlay", *(run.name for run in columns)]), config=CURVES_CONFIG,
@@ -150,14 +150,14 @@ def below(chosen: Sequence[RunFolder]) -> None:
     take_home(columns)
 
 
-def take_home(columns: Sequence[Column]) -> None:
+def take_home(columns: Sequence[ComparedRun]) -> None:
     """The table as a file, and a way to each run alone."""
     with st.container(horizontal=True, gap="small"):
         st.download_button(
             "Table (CSV)", lambda: metrics_table.as_csv(columns), "comparison.csv", "text/csv", key="get_table", on_click="ignore"
         )
         for run in columns:
-            if st.button(f"Explore {plain(run.name)}", key=f"explore_{run.name}", disabled=run.known is None):
+            if st.button(f"Explore {plain(run.name)}", key=f"explore_{run.name}", disabled=run.loaded is None):
                 session.choose_run(run.name)
                 st.switch_page("app.py")
 

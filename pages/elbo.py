@@ -8,7 +8,7 @@ import vae
 from ui.cache import memory, runs
 from ui.cache.runs import RunVersion
 from ui.elbo import cache, equation, sections, selected_image
-from ui.elbo.identity_figure import Numbers
+from ui.elbo.identity_figure import IdentityTerms
 from ui.shell import page_frame
 from ui.state import session
 from ui.state.url_state import FARTHEST
@@ -37,7 +37,7 @@ def main() -> None:
 def page(version: RunVersion, run: vae.Run, problem: str | None) -> None:
     """Everything that moving q or choosing an image draws anew. `problem` is told above it."""
     page_frame.stay_current(version, RunVersion.now(run.folder))
-    shown = selected_image.subject_of(version, run, runs.frame_of(version))
+    shown = selected_image.subject_of(version, run, runs.snapshot_of(version))
     if session.problem() != problem:
         st.rerun()
     if shown is None:
@@ -56,7 +56,7 @@ def page(version: RunVersion, run: vae.Run, problem: str | None) -> None:
     session.write_address()
 
 
-def whole(shown: selected_image.Subject) -> None:
+def whole(shown: selected_image.SelectedImage) -> None:
     """With two latent dimensions: the equation, the columns that balance, the plane and the sliders."""
     numbers = cache.numbers_of(shown.version, shown.key, cache.gaussian_key(shown.q))
     equation.show_numbers(numbers, st.empty())
@@ -71,7 +71,7 @@ def whole(shown: selected_image.Subject) -> None:
     below(shown, numbers)
 
 
-def without_plane(shown: selected_image.Subject) -> None:
+def without_plane(shown: selected_image.SelectedImage) -> None:
     """With any other number of dimensions: log p(x) by importance sampling, and what needs no plane."""
     if not shown.encoder.mean.abs().max() <= FARTHEST:
         raise EvidenceError(f"The encoder puts this image more than {FARTHEST:,.0f} from zero, too far for q; train it anew.")
@@ -87,13 +87,13 @@ def without_plane(shown: selected_image.Subject) -> None:
     below(shown, numbers)
 
 
-def below(shown: selected_image.Subject, numbers: Numbers) -> None:
+def below(shown: selected_image.SelectedImage, numbers: IdentityTerms) -> None:
     """What kind of number log p(x) is, and the section that is chosen."""
     st.html(f'<p class="small">{equation.honesty(shown, numbers.log_evidence)}</p>')
     sections.show(shown, numbers)
 
 
-def choose(shown: selected_image.Subject) -> None:
+def choose(shown: selected_image.SelectedImage) -> None:
     """What the page is about, and which image."""
     images = runs.held_out(shown.run.config)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="say"):

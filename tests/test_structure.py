@@ -10,6 +10,35 @@ import pytest
 
 from tests.conftest import ROOT
 
+GROUND = {"vae": {"errors", "config", "device", "paths", "bounded_cache"}, "ui": {"text"}}
+"""Modules that all packages beside them may import."""
+
+MAY_IMPORT = {
+    "vae": {
+        "data": set(),
+        "model": {"data"},
+        "latent": {"data", "model"},
+        "evidence": {"data", "model"},
+        "training": {"data", "model"},
+        "runs": {"data", "model", "latent", "training"},
+        "jobs": {"data", "model", "training", "runs"},
+        "evaluation": {"data", "model", "latent", "evidence", "runs"},
+        "diffusion": {"data", "model", "latent", "runs", "jobs"},
+        "cli": {"data", "model", "latent", "evidence", "training", "runs", "jobs", "evaluation", "diffusion"},
+    },
+    "ui": {
+        "state": set(),
+        "charts": set(),
+        "components": {"state", "charts"},
+        "cache": {"state"},
+        "shell": {"state", "charts", "components", "cache"},
+    }
+    | dict.fromkeys(
+        ("explore", "elbo", "train", "replay", "compare", "diffusion"), {"state", "charts", "components", "cache", "shell"}
+    ),
+}
+"""The house: packages, and which packages beside them each may import."""
+
 FORBIDDEN = {
     "vae": {"streamlit", "plotly", "ui", "pages", "app", "benchmarks", "tests"},
     "ui": {"pages", "app", "benchmarks", "tests"},
@@ -21,21 +50,28 @@ OPENED = """
 import sys, torch, numpy, safetensors.torch, tqdm, filelock, PIL.Image, scipy.ndimage
 opened = []
 sys.addaudithook(lambda event, arguments: opened.append(str(arguments[0])) if event in ("open", "socket.connect") else None)
-import vae, vae.evaluation, vae.arguments, vae.atlas, vae.comparison, vae.convention, vae.fields, vae.plane, vae.road, vae.story
-import vae.diffusion.worker
+import vae.cli.arguments, vae.diffusion.job, vae.evaluation.comparison, vae.evaluation.held_out
+import vae.data.preprocessing, vae.latent.atlas, vae.latent.fields, vae.latent.interpolation, vae.latent.posterior_summary
 print([path for path in opened if not path.endswith((".py", ".pyc", ".so"))])
 print(sorted({"streamlit", "plotly", "torchvision", "sklearn"} & set(sys.modules)))
 """
 
 
-def imported_by(path: Path) -> set[str]:
+def imports_of(text: str) -> set[tuple[str, ...]]:
+    """What a file imports, also within functions: dotted names, taken apart."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[0] for alias in node.names}
+            names |= {tuple(alias.name.split(".")) for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            names.add(node.module.split(".")[0])
+            names |= {(*node.module.split("."), alias.name) for alias in node.names}
     return names
+
+
+def beyond_the_house(room: str, package: str, text: str) -> set[tuple[str, ...]]:
+    """What a file of a package imports and should not; the ground floor, `package` None, imports the ground floor alone."""
+    allowed = GROUND[room] | (MAY_IMPORT[room][package] | {package} if package else set())
+    return {name for name in imports_of(text) if name[0] == room and name[1:2] != () and name[1] not in allowed}
 
 
 @pytest.mark.parametrize("room", FORBIDDEN)
@@ -43,7 +79,32 @@ def test_imports_run_one_way(room):
     files = list((ROOT / room).glob("**/*.py"))
     assert files
     for path in files:
-        assert not imported_by(path) & FORBIDDEN[room], path
+        assert not {name[0] for name in imports_of(path.read_text("utf-8"))} & FORBIDDEN[room], path
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_each_package_imports_only_what_stands_in_its_row(room):
+    packages = {path.parent.name for path in (ROOT / room).glob("*/__init__.py")}
+    assert packages == set(MAY_IMPORT[room])
+    for package in packages:
+        for path in (ROOT / room / package).glob("**/*.py"):
+            assert not beyond_the_house(room, package, path.read_text("utf-8")), path
+    for module in GROUND[room]:
+        assert not beyond_the_house(room, None, (ROOT / room / f"{module}.py").read_text("utf-8")), module
+
+
+@pytest.mark.parametrize(("room", "package", "planted"), [
+    ("vae", "training", "from vae.runs.folder import RunFolder"),
+    ("vae", "model", "def decode():\n    from vae import training"),
+    ("vae", "data", "import vae.model.autoencoder as model"),
+    ("vae", None, "from vae.data import datasets"),
+    ("ui", "cache", "from ui.charts import plane"),
+    ("ui", "elbo", "from ui.explore.scene import Scene"),
+    ("ui", "state", "import streamlit\nfrom ui.components.lens import lens"),
+])  # fmt: skip
+def test_a_planted_import_is_found(room, package, planted):
+    assert beyond_the_house(room, package, planted)
+    assert not beyond_the_house(room, package, "import streamlit, vae\nfrom vae.errors import RunError\nfrom ui.text import plain")
 
 
 def test_importing_vae_opens_no_file_and_loads_no_screen():

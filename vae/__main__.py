@@ -108,12 +108,12 @@ def _train(options: argparse.Namespace) -> None:
     device = device_of_rank(choose_device(options.device))
     with stop_signals(insist=not under_torchrun()) as asked, join_ranks(device) as ranks:
         folder = RunFolder(options.run)
-        ranks.led(lambda: _begin(folder, options, ranks.where(device)))
-        with _ProgressBar() if ranks.leads else contextlib.nullcontext() as bar:
+        ranks.run_on_rank_zero(lambda: _begin(folder, options, ranks.where(device)))
+        with _ProgressBar() if ranks.is_rank_zero else contextlib.nullcontext() as bar:
             report = bar.show if bar else lambda report: None
             more = {"queue": options.queue, "on_report": report, "should_stop": asked, "ranks": ranks}
             status = train_run(folder, device=options.device, **more)
-        if ranks.leads:
+        if ranks.is_rank_zero:
             print(f"{folder.path}: {status.state}. {status.message}".rstrip())
 
 
@@ -293,7 +293,7 @@ def _thin(options: argparse.Namespace) -> None:
     folder.read_config()
     folder.thin(options.frames)
     size = sum(path.stat().st_size for path in folder.path.rglob("*") if path.is_file())
-    print(f"{folder.path}: {len(folder.frame_paths())} frames, {size / 1e6:.1f} MB")
+    print(f"{folder.path}: {len(folder.snapshot_paths())} frames, {size / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":

@@ -219,7 +219,7 @@ class RunConfig:
         _check_choice("data set", self.dataset, DATASETS)
         _check_choice("held-out split", self.held_out, HELD_OUT)
 
-    def lasting(self, epochs: int) -> RunConfig:
+    def with_epochs(self, epochs: int) -> RunConfig:
         """The same for so many epochs."""
         return dataclasses.replace(self, training=dataclasses.replace(self.training, epochs=epochs))
 

@@ -19,7 +19,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 import vae
 from benchmarks.browser import click_plane, on_screen
 from tests.conftest import wait_until
-from vae.runs.snapshots import Frame
+from vae.runs.snapshots import Snapshot
 
 IMAGE = ".pinned-image img"
 LENS = ".st-key-lens canvas"
@@ -106,8 +106,8 @@ def loaded(run: Path) -> vae.Run:
     return vae.load_run(run)
 
 
-def frame_of(run: Path) -> Frame:
-    return loaded(run).folder.frame_of_step(loaded(run).step)
+def snapshot_of(run: Path) -> Snapshot:
+    return loaded(run).folder.snapshot_of_step(loaded(run).step)
 
 
 @torch.no_grad()
@@ -146,7 +146,7 @@ def point_at(page: Page, x: float, y: float) -> list[float]:
 
 def click_code(page: Page, run: Path, probe: int) -> int:
     """Click the code of a held-out image; the image that was pinned, for there may be codes on top of each other."""
-    frame, before = frame_of(run), source(page)
+    frame, before = snapshot_of(run), source(page)
     click_plane(page, *frame.codes.posterior.mean[probe].tolist()[:2])
     expect_another_image(page, before)
     expect(page).to_have_url(re.compile("image="))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.screen import frame_of, loaded, query
+from tests.browser.screen import snapshot_of, loaded, query
 from tests.conftest import wait_until
 from ui.compare.compared_runs import TRIO
 from vae.evaluation.comparison import figures_of
@@ -50,7 +50,7 @@ def test_the_tables_figures_are_the_runs(comparison, runs):
     cells = {name.split("  ")[0].strip(): values for name, *values in rows}
     for place, name in enumerate(TRIO):
         run = loaded(runs / name)
-        figures = figures_of(frame_of(runs / name), plane_of_axes(2), count_parameters(run.model), 0.0)
+        figures = figures_of(snapshot_of(runs / name), plane_of_axes(2), count_parameters(run.model), 0.0)
         expected = {"reconstruction": figures.reconstruction, "KL": figures.kl, "ELBO": figures.elbo}
         for row, value in expected.items():
             written = next(values for start, values in cells.items() if start.startswith(row))[place]

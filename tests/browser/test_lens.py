@@ -23,7 +23,7 @@ from tests.browser.screen import (
     expect_lens,
     expect_pin,
     fingerprint,
-    frame_of,
+    snapshot_of,
     grey,
     new_page,
     pinned_z,
@@ -140,7 +140,7 @@ def test_a_click_on_a_code_pins_its_image(page, address, runs):
     page.goto(address)
     wait_for_plane(page)
     probe = click_code(page, runs / "mnist", 7)
-    posterior = frame_of(runs / "mnist").codes.posterior
+    posterior = snapshot_of(runs / "mnist").codes.posterior
     z = posterior.mean[probe].tolist()
     assert z == pytest.approx(posterior.mean[7].tolist(), abs=0.05)  # number 7, or one on top of it
     expect_pin(page, z)
@@ -154,7 +154,7 @@ def test_a_click_on_a_code_pins_its_image(page, address, runs):
 def test_without_the_layer_of_clusters_a_click_in_a_cluster_pins_the_place(page, address, runs):
     page.goto(f"{address}/?run=mnist&layers=prior")
     wait_for_plane(page)
-    before, pixel = source(page), on_screen(page, *frame_of(runs / "mnist").codes.posterior.mean[7].tolist())
+    before, pixel = source(page), on_screen(page, *snapshot_of(runs / "mnist").codes.posterior.mean[7].tolist())
     z = place_under(page, *pixel)
     page.mouse.click(*pixel)
     expect_another_image(page, before)
@@ -177,7 +177,7 @@ def test_a_drag_is_a_pan_and_pins_nothing(page, address):
 def test_a_link_to_an_image_marks_its_code(page, address, runs):
     page.goto(f"{address}/?run=mnist&image=15&layers=none")
     wait_for_plane(page)
-    z = frame_of(runs / "mnist").codes.posterior.mean[15].tolist()
+    z = snapshot_of(runs / "mnist").codes.posterior.mean[15].tolist()
     expect(page).to_have_url(re.compile(f"z={z[0]:.4f}%2C{z[1]:.4f}&image=15"))
     assert white_box_middle(page) == pytest.approx(z, abs=0.03)
 
@@ -301,7 +301,7 @@ def test_the_posterior_is_drawn_at_the_axes_true_scale(page, address, runs):
     page.goto(f"{address}/?run=mnist&layers=clusters")
     wait_for_plane(page)
     probe = click_code(page, runs / "mnist", 15)
-    posterior = frame_of(runs / "mnist").codes.posterior
+    posterior = snapshot_of(runs / "mnist").codes.posterior
     sigma = posterior.standard_deviation[probe]
     zoom(page, *posterior.mean[probe].tolist(), until=12 * sigma.max().item())
     left, top, right, bottom = white_box(page)
@@ -325,7 +325,7 @@ def test_the_lens_on_a_slice_decodes_that_very_vector(page, address, runs):
 
     click_code(page, run, 3)
     page.wait_for_function("(before) => window.vaeLens.state.atlas && window.vaeLens.state.atlas.id !== before", arg=first)
-    through = frame_of(run).codes.posterior.mean[int(query(page)["image"])].tolist()
+    through = snapshot_of(run).codes.posterior.mean[int(query(page)["image"])].tolist()
     assert pinned_z(page) == pytest.approx(through, abs=1e-4)
     for place in ((-0.9, 1.1), (0.8, 0.3)):
         z = vector(point_at(page, *place), through)

@@ -22,7 +22,7 @@ from tests.browser.screen import (
     expect_another_image,
     expect_lens,
     expect_pin,
-    frame_of,
+    snapshot_of,
     grey,
     place_under,
     point_at,
@@ -48,7 +48,7 @@ def test_a_new_slice_shows_under_a_pointer_that_rests(page, address, runs):
     page.goto(f"{address}/?run=mnist-8d")
     wait_for_plane(page)
     first = page.evaluate("window.vaeLens.state.atlas.id")
-    codes = frame_of(run).codes.posterior.mean
+    codes = snapshot_of(run).codes.posterior.mean
     pixel = on_screen(page, *codes[3, :2].tolist())
     through = codes[click_code(page, run, 3)]
     page.wait_for_function("(first) => window.vaeLens.state.atlas && window.vaeLens.state.atlas.id !== first", arg=first)
@@ -181,7 +181,7 @@ def test_the_same_click_twice_is_answered_twice(page, address, runs):
     wait_for_plane(page)
     probe = click_code(page, runs / "mnist", 7)
     settle(page)
-    page.mouse.click(*on_screen(page, *frame_of(runs / "mnist").codes.posterior.mean[probe].tolist()))
+    page.mouse.click(*on_screen(page, *snapshot_of(runs / "mnist").codes.posterior.mean[probe].tolist()))
     page.mouse.move(5, 5)
     page.wait_for_timeout(6000)
     expect(page.locator(WHAT)).to_have_text("pinned: the reconstruction")

@@ -20,7 +20,7 @@ from tests.browser.screen import (
     decoded,
     expect_another_image,
     fingerprint,
-    frame_of,
+    snapshot_of,
     grey,
     new_page,
     pinned_z,
@@ -59,7 +59,7 @@ def test_a_seven_drawn_by_hand_lies_among_the_sevens_and_its_link_reopens_the_vi
     draw(page, SEVEN)
     expect_another_image(page, before)
     expect(page).to_have_url(re.compile("own="))
-    z, frame = pinned_z(page), frame_of(runs / "mnist")
+    z, frame = pinned_z(page), snapshot_of(runs / "mnist")
     neighbours = nearest(frame.codes.posterior.mean, torch.tensor(z), 5)
     assert (frame.labels[neighbours] == 7).sum() >= 3
     expect(page.locator(".neighbours li span")).to_have_text([str(frame.labels[probe].item()) for probe in neighbours])

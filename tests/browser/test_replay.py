@@ -22,7 +22,7 @@ from vae.data import datasets
 from vae.jobs.train_run import train_run
 from vae.latent.grid import tile
 from vae.runs.folder import RunFolder
-from vae.runs.snapshots import Frame
+from vae.runs.snapshots import Snapshot
 
 READY = """() => {
     const replay = window.vaeReplay;
@@ -60,11 +60,11 @@ def state(page: Page) -> dict:
     return page.evaluate(STATE)
 
 
-def frames_of(folder: RunFolder) -> list[Frame]:
-    return [folder.read_frame(path) for path in folder.frame_paths()]
+def frames_of(folder: RunFolder) -> list[Snapshot]:
+    return [folder.read_snapshot(path) for path in folder.snapshot_paths()]
 
 
-def expect_frame(page: Page, frame: Frame, index: int) -> None:
+def expect_frame(page: Page, frame: Snapshot, index: int) -> None:
     """Dots, manifold, cursor, slider and figures are those of one real frame."""
     wait_until(lambda: state(page)["place"] == index, f"frame {index}", 20)
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
@@ -162,7 +162,7 @@ def test_a_dot_is_followed_wherever_it_goes(page, address, runs):
 def growing(runs: Path) -> Iterator[RunFolder]:
     """A run that looks as if it were trained, with all but four of its frames put aside."""
     folder = RunFolder(shutil.copytree(runs / "digits", runs / "growing"))
-    for path in folder.frame_paths()[4:]:
+    for path in folder.snapshot_paths()[4:]:
         path.rename(path.with_suffix(".later"))
     folder.write_status(dataclasses.replace(folder.read_status(), state="running"))
     with folder.lock():

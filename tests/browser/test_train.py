@@ -15,7 +15,7 @@ from ui.shell.page_frame import SECONDS_BETWEEN_RARE_LOOKS
 from ui.train.control_panel import SECONDS_BETWEEN_LOOKS
 from vae.jobs.train_run import start_process
 from vae.runs.folder import RunFolder
-from vae.training.control import Steering
+from vae.training.control import ControlRequest
 
 LOOKS = 4000 * SECONDS_BETWEEN_LOOKS
 """Milliseconds in which the panel has looked at the run a few times."""
@@ -42,7 +42,7 @@ def test_beta_is_turned_while_it_trains_and_pause_step_and_going_on_do_what_they
     expect(slider).to_be_visible()
     expect(page.get_by_text("images a second")).to_be_visible()
     slider.press("ArrowRight")
-    wait_until(lambda: folder.read_steering().beta == 1.5, "the wish for another beta", 30)
+    wait_until(lambda: folder.read_control().beta == 1.5, "the wish for another beta", 30)
     asked_in = folder.read_status().epoch + 1
     wait_until(lambda: folder.read_metrics()[-1].beta == 1.5, "the new beta in the metrics", 30)
     first = next(report for report in folder.read_metrics() if report.beta == 1.5)
@@ -90,7 +90,7 @@ def test_nothing_is_steered_by_opening_the_page_where_the_code_of_its_widgets_is
     expect(page.get_by_role("slider", name="Learning rate")).to_have_attribute("aria-valuetext", "0.003")
     expect(page.get_by_role("spinbutton", name="Epochs in all")).to_have_value("100000")
     page.wait_for_timeout(LOOKS)
-    assert folder.read_steering() == Steering()
+    assert folder.read_control() == ControlRequest()
 
 
 def test_a_wish_from_elsewhere_is_shown_and_can_be_changed_here(page, address, training):
@@ -101,10 +101,10 @@ def test_a_wish_from_elsewhere_is_shown_and_can_be_changed_here(page, address, t
     folder.steer(beta=4.0)
     expect(slider).to_have_attribute("aria-valuetext", "4")
     page.wait_for_timeout(LOOKS)
-    assert folder.read_steering().beta == 4.0
+    assert folder.read_control().beta == 4.0
     slider.press("ArrowRight")
     slider.press("ArrowRight")
-    wait_until(lambda: folder.read_steering().beta == 7.0, "the wish for another beta", 30)
+    wait_until(lambda: folder.read_control().beta == 7.0, "the wish for another beta", 30)
     expect(slider).to_have_attribute("aria-valuetext", "7")
     expect(slider).to_be_focused()
 

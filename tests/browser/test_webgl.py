@@ -16,7 +16,7 @@ from tests.browser.screen import (
     decoded,
     expect_lens,
     expect_pin,
-    frame_of,
+    snapshot_of,
     new_page,
     point_at,
     rgba,
@@ -66,7 +66,7 @@ def test_lens_clicks_legend_and_colours_work_on_a_part_of_the_codes(plain, addre
     probe = drawn_codes(plain)[0]
     clicked = click_code(plain, runs / "mnist", probe)
     assert clicked in drawn_codes(plain)
-    expect_pin(plain, frame_of(runs / "mnist").codes.posterior.mean[clicked].tolist())
+    expect_pin(plain, snapshot_of(runs / "mnist").codes.posterior.mean[clicked].tolist())
     zoom(plain, 1.0, 1.0, until=2.0)
     expect_lens(plain, decoded(runs / "mnist", point_at(plain, 1.1, 0.9)))
     plain.locator(".legendtoggle").nth(3).click()

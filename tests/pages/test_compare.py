@@ -55,7 +55,7 @@ def test_figures_and_settings_are_the_runs(pair):
         run = load_run(pair / name)
         reports = run.folder.read_metrics()
         figures = figures_of(
-            run.folder.frame_of_step(run.step), plane_of_axes(2), count_parameters(run.model), reports[-1].seconds
+            run.folder.snapshot_of_step(run.step), plane_of_axes(2), count_parameters(run.model), reports[-1].seconds
         )
         assert figures.elbo == pytest.approx(reports[-1].elbo, abs=1e-3)  # the training's last report on the same images
         assert [cells[row][place] for row in ("reconstruction", "KL", "ELBO")] == [

@@ -15,7 +15,7 @@ from tests.pages.conftest import address, open_page, pictures, shown
 from ui.elbo import cache, equation
 from ui.state.url_state import SECTIONS
 from vae.jobs.train_run import train_run
-from vae.latent.posterior_summary import story_of
+from vae.latent.posterior_summary import summarise_posterior
 from vae.runs.folder import load_run
 
 PAGE = "pages/elbo.py"
@@ -206,7 +206,7 @@ def test_it_opens_on_an_image_with_a_gap_to_see(runs):
     run = load_run(runs / "small")
     images = vae.data.datasets.load("digits").held_out.images[: cache.CANDIDATES]
     evidence = vae.log_evidence(run.model, images / 255)
-    gaps = [e - story_of(run.model, x[None]).elbo for e, x in zip(evidence.tolist(), images, strict=True)]
+    gaps = [e - summarise_posterior(run.model, x[None]).elbo for e, x in zip(evidence.tolist(), images, strict=True)]
     away = [max(1 - gap, gap - 3, 0) for gap in gaps]
     app = open_page(PAGE, run="small")
     assert app.number_input(key="image_number").value == away.index(min(away)) and "image" not in address(app)

@@ -19,7 +19,7 @@ from ui.explore import layers
 from ui.state.url_state import FARTHEST, LAYERS, View, in_words
 from vae.config import RunConfig
 from vae.jobs.train_run import train_run
-from vae.latent.posterior_summary import story_of
+from vae.latent.posterior_summary import summarise_posterior
 from vae.runs.folder import load_run
 
 NUMBER = r"-?\d+\.\d+"
@@ -94,10 +94,10 @@ def test_an_inputs_three_decimals_do_not_move_a_point(runs):
 def test_a_data_points_numbers_are_the_runs(runs, digits):
     run = load_run(runs / "small")
     image = fifth(digits) / 255
-    posterior, story = run.model.encode(image), story_of(run.model, fifth(digits))
+    posterior, summary = run.model.encode(image), summarise_posterior(run.model, fifth(digits))
     app = open_page(run="small", z="0,0", image="5")
     text = shown(app)
-    for number in (story.elbo, story.reconstruction, story.kl):
+    for number in (summary.elbo, summary.reconstruction, summary.kl):
         assert f"<td>{number:.2f}</td>" in text
     assert "reconstruction: the integral over q" in text and "±" not in text
     for number in (*posterior.mean[0], *posterior.standard_deviation[0]):
@@ -240,10 +240,10 @@ def test_a_road_is_set_through_its_buttons_and_goes_away_again(runs):
     app = open_page(z="-1,0.5")
     assert app.button(key="clear_road").disabled and "road" not in [part.key for part in app.get("bidi_component")]
     app.button(key="set_a").click().run()
-    assert address(app)["a"] == "-1.0000,0.5000" and told(app)["road"] == [[-1, 0.5]]
+    assert address(app)["a"] == "-1.0000,0.5000" and told(app)["interpolation"] == [[-1, 0.5]]
     app.number_input(key="z1").set_value(2.0).run()
     app.button(key="set_b").click().run()
-    assert not app.exception and address(app)["b"] == "2.0000,0.5000" and told(app)["road"] == [[-1, 0.5], [2, 0.5]]
+    assert not app.exception and address(app)["b"] == "2.0000,0.5000" and told(app)["interpolation"] == [[-1, 0.5], [2, 0.5]]
     player = json.loads(next(part for part in app.get("bidi_component") if part.key == "road_player").proto.json)
     assert player["ends"] == [[-1, 0.5], [2, 0.5]]
     along, faded = (pixels(player[row]) for row in ("along", "faded"))
@@ -255,12 +255,12 @@ def test_a_road_is_set_through_its_buttons_and_goes_away_again(runs):
     assert np.abs(along[:, 28 * half : 28 * (half + 1)] - decode(runs, [0.5, 0.5])).max() <= 1
     assert {"road_gif", "road_png"} <= {button.key for button in app.get("download_button")}
     app.button(key="clear_road").click().run()
-    assert not {"a", "b"} & set(address(app)) and told(app)["road"] == []
+    assert not {"a", "b"} & set(address(app)) and told(app)["interpolation"] == []
 
 
 def test_a_link_reopens_a_road(runs):
     app = open_page(a="-1,0.5", b="2,0.25")
-    assert not app.exception and told(app)["road"] == [[-1, 0.5], [2, 0.25]]
+    assert not app.exception and told(app)["interpolation"] == [[-1, 0.5], [2, 0.25]]
     assert "road_player" in [part.key for part in app.get("bidi_component")]
 
 
@@ -270,11 +270,11 @@ def test_a_link_reopens_a_road(runs):
 def test_an_own_image_is_encoded_and_judged(runs, digits, own):
     app = open_page(own=own)
     run = load_run(runs / "small")
-    posterior, found = run.model.encode(fifth(digits) / 255), story_of(run.model, fifth(digits))
+    posterior, found = run.model.encode(fifth(digits) / 255), summarise_posterior(run.model, fifth(digits))
     assert not app.exception and not app.warning
     assert pinned(app) == pytest.approx(posterior.mean[0].tolist(), abs=1e-4) and address(app)["own"] == own
     assert terms(app) == pytest.approx([found.reconstruction, found.kl, found.elbo], abs=0.006)
-    elbos = run.folder.frame_of_step(run.step).codes.terms.elbo
+    elbos = run.folder.snapshot_of_step(run.step).codes.terms.elbo
     share = 100 * (elbos < found.elbo).float().mean().item()
     said = float(re.search(r"its ELBO is higher than that of (\d+) %", shown(app))[1])
     assert said == pytest.approx(share, abs=0.51)

@@ -22,9 +22,9 @@ from vae.jobs.duration_estimates import Estimate
 from vae.jobs.train_run import start_process, train_run
 from vae.runs import snapshots
 from vae.runs.folder import RunFolder
-from vae.runs.snapshots import Frame
+from vae.runs.snapshots import Snapshot
 from vae.runs.status import Status
-from vae.training.control import Steering
+from vae.training.control import ControlRequest
 
 
 @pytest.mark.parametrize("page", ["app.py", "pages/train.py"])
@@ -57,7 +57,7 @@ DAMAGES = {"cut off": lambda path: path.write_bytes(path.read_bytes()[:1000]), "
 def test_a_damaged_frame_is_one_sentence_and_the_page_goes_on_without_it(runs, page, words, has_images, monkeypatch):
     if not has_images:
         monkeypatch.setattr(cached_runs, "held_out", lambda config: None)
-    frame = RunFolder(runs / "small").frame_paths()[-1]
+    frame = RunFolder(runs / "small").snapshot_paths()[-1]
     DAMAGES[words](frame)
     app = open_page(page, run="small", runs="small")
     assert not app.exception and not app.error
@@ -68,14 +68,14 @@ def test_a_damaged_frame_is_one_sentence_and_the_page_goes_on_without_it(runs, p
 
 def test_a_frame_that_is_mended_is_used_again(runs):
     folder = RunFolder(runs / "small")
-    frame = folder.frame_paths()[-1]
+    frame = folder.snapshot_paths()[-1]
     whole = frame.read_bytes()
     frame.write_bytes(b"junk")
     version = runs.RunVersion.now(folder)
-    assert "cut off" in cached_runs.frame_damage(version)
+    assert "cut off" in cached_runs.snapshot_damage(version)
     frame.write_bytes(whole)
-    runs._frame_damage.clear()  # as it is after some seconds
-    assert cached_runs.frame_damage(version) is None and cached_runs.frame_of(version).step == 24
+    runs._snapshot_damage.clear()  # as it is after some seconds
+    assert cached_runs.snapshot_damage(version) is None and cached_runs.snapshot_of(version).step == 24
 
 
 @pytest.fixture
@@ -139,8 +139,8 @@ def test_a_thinned_run_is_not_offered_to_go_on(runs):
 
 def test_a_frame_without_codes_is_no_plane(runs):
     folder = RunFolder(runs / "small")
-    frame = folder.read_frame(folder.frame_paths()[-1])
-    folder.write_frame(Frame(frame.epoch, frame.step, frame.codes.first(0), frame.labels[:0], frame.grid))
+    frame = folder.read_snapshot(folder.snapshot_paths()[-1])
+    folder.write_snapshot(Snapshot(frame.epoch, frame.step, frame.codes.first(0), frame.labels[:0], frame.grid))
     app = open_page("pages/train.py", run="small")
     assert not app.exception and "Start training" in [button.label for button in app.button]
 
@@ -322,7 +322,7 @@ def test_looking_again_leaves_the_sliders_to_the_hand_on_them_until_another_wish
     assert slider.options[int(slider.default[0])] == "2" and number.default == 7
     assert not slider.set_value and not number.set_value
     app.select_slider(key=f"{rate}_0").set_value(0.01).run()
-    assert folder.read_steering() == Steering(beta=2.0, learning_rate=0.01, epochs=7)
+    assert folder.read_control() == ControlRequest(beta=2.0, learning_rate=0.01, epochs=7)
     assert app.select_slider(key=f"{rate}_0").value == 0.01  # its own wish is no reason for another widget
 
 
@@ -332,7 +332,7 @@ def test_a_wish_that_cannot_be_leaves_the_panel_usable(runs):
     app = open_page("pages/train.py", run="waiting")
     assert not app.exception and not app.error
     app.select_slider(key="steer_beta_waiting_0").set_value(2.0).run()
-    assert folder.read_steering().beta == 2.0
+    assert folder.read_control().beta == 2.0
 
 
 def test_a_finished_run_is_trained_for_longer(runs):

@@ -68,14 +68,14 @@ def test_a_gif_can_be_had_of_a_training_that_had_no_frame_when_the_page_was_draw
 
 
 def test_one_frame_is_shown_and_said_to_be_the_only_one(runs):
-    for path in vae.RunFolder(runs / "small").frame_paths()[1:]:
+    for path in vae.RunFolder(runs / "small").snapshot_paths()[1:]:
         path.unlink()
     app = open_page(PAGE, run="small")
     assert not app.exception and len(film(app)["frames"]) == 1 and "one frame, so nothing moves" in notes(app)
 
 
 def test_a_damaged_frame_is_one_sentence_and_the_others_play(runs):
-    paths = vae.RunFolder(runs / "small").frame_paths()
+    paths = vae.RunFolder(runs / "small").snapshot_paths()
     paths[1].write_bytes(paths[1].read_bytes()[:1000])
     app = open_page(PAGE, run="small")
     assert not app.exception and not app.error and len(film(app)["frames"]) == len(paths) - 1
@@ -100,7 +100,7 @@ def test_frames_play_again_once_run_json_is_put_right(runs):
 
 def test_frames_out_of_reach_are_looked_for_again_and_damaged_ones_are_not(runs, monkeypatch):
     folder = vae.RunFolder(runs / "small")
-    folder.frame_paths()[1].write_bytes(b"junk")
+    folder.snapshot_paths()[1].write_bytes(b"junk")
     asked, open_file = [], atomic_files.open_regular
 
     def fail(path: Path, *modes: str, **options: object) -> object:
@@ -120,9 +120,9 @@ def test_frames_out_of_reach_are_looked_for_again_and_damaged_ones_are_not(runs,
 
 def test_frames_without_a_manifold_play_and_say_so(runs):
     folder = vae.RunFolder(runs / "small")
-    for path in folder.frame_paths():
-        frame = folder.read_frame(path)
-        folder.write_frame(vae.runs.snapshots.Frame(frame.epoch, frame.step, frame.codes, frame.labels, None))
+    for path in folder.snapshot_paths():
+        frame = folder.read_snapshot(path)
+        folder.write_snapshot(vae.runs.snapshots.Snapshot(frame.epoch, frame.step, frame.codes, frame.labels, None))
     app = open_page(PAGE, run="small")
     assert not app.exception and not film(app)["manifold"] and "have no manifold grid" in notes(app)
 
@@ -133,9 +133,9 @@ def test_a_run_trained_anew_under_its_name_on_other_images_is_another_film(runs)
     first = film(app)["film"]
     app.run()
     assert film(app)["film"] == first
-    for path in folder.frame_paths():  # as with another data set or held-out split
-        frame = folder.read_frame(path)
-        folder.write_frame(dataclasses.replace(frame, labels=frame.labels.flip(0)))
+    for path in folder.snapshot_paths():  # as with another data set or held-out split
+        frame = folder.read_snapshot(path)
+        folder.write_snapshot(dataclasses.replace(frame, labels=frame.labels.flip(0)))
     app.run()
     second = film(app)["film"]
     fields = json.loads((folder.path / "run.json").read_text())
@@ -172,7 +172,7 @@ def test_one_latent_dimension_is_a_strip(runs):
 def test_a_run_in_training_keeps_the_whole_axis_of_epochs(runs):
     folder = vae.RunFolder(runs / "small")
     status = folder.read_status()
-    for path in folder.frame_paths()[2:]:
+    for path in folder.snapshot_paths()[2:]:
         path.unlink()
     folder.write_status(vae.runs.folder.Status("running", epoch=1, step=status.total_steps // 2, total_steps=status.total_steps))
     with folder.lock():
@@ -210,9 +210,9 @@ def test_principal_components_that_are_not_there_are_a_sentence_and_the_first_ax
     folder.write_status(status)
     app = open_page(PAGE, run="wide", axes="pca")
     assert film(app)["axes"] == ["PC1", "PC2"] and "principal components" not in notes(app)
-    for path in folder.frame_paths():
-        frame = folder.read_frame(path)
-        folder.write_frame(dataclasses.replace(frame, codes=frame.codes.first(1), labels=frame.labels[:1]))
+    for path in folder.snapshot_paths():
+        frame = folder.read_snapshot(path)
+        folder.write_snapshot(dataclasses.replace(frame, codes=frame.codes.first(1), labels=frame.labels[:1]))
     app = open_page(PAGE, run="wide", axes="pca")
     assert not app.exception and not app.error and film(app)["axes"] == ["z1", "z2"]
     assert "Principal components need a last frame that can be read and holds two codes" in notes(app)

@@ -23,7 +23,7 @@ def version_of(name: str) -> RunVersion:
 
 def scene_of(version: RunVersion, **changes: object) -> Scene:
     """A view of a run that fits it."""
-    run, frame, view = runs.load_run(version), runs.frame_of(version), View(**changes)
+    run, frame, view = runs.load_run(version), runs.snapshot_of(version), View(**changes)
     if not view.z:
         view = View(**(changes | {"z": (0.0,) * run.config.model.latent}))
     return Scene(version, run, frame, view, runs.plane(version, view.axes), runs.extent(version, view.axes))

@@ -8,7 +8,7 @@ import pytest
 from vae.config import ARCHITECTURES, DATASETS, LATER_FIELDS, ModelConfig, RunConfig, TrainingConfig
 from vae.diffusion.config import PriorConfig
 from vae.errors import ConfigError
-from vae.training.control import Steering
+from vae.training.control import ControlRequest
 from vae.training.recipes import RECIPES, recipe
 
 CONFIGS = [
@@ -144,14 +144,14 @@ def test_numbers_of_numpy_are_numbers_and_are_stored_as_pythons_own():
     assert RunConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
     assert type(config.training.epochs) is int and type(config.training.beta) is float
     assert [type(width) for width in config.model.encoder_widths] == [int, int]
-    assert config.lasting(np.int64(9)).to_dict()["training"]["epochs"] == 9
+    assert config.with_epochs(np.int64(9)).to_dict()["training"]["epochs"] == 9
     prior = PriorConfig(steps=np.int64(10), learning_rate=np.float32(0.5))
     assert json.loads(json.dumps(prior.to_dict()))["steps"] == 10
-    assert json.loads(json.dumps(Steering(beta=np.float32(2), epochs=np.int64(5)).to_dict()))["beta"] == 2
+    assert json.loads(json.dumps(ControlRequest(beta=np.float32(2), epochs=np.int64(5)).to_dict()))["beta"] == 2
 
 
 @pytest.mark.parametrize("wrong", [True, np.True_, np.float64(2.0), np.array([2, 3]), "2"])
 def test_what_is_no_whole_number_is_refused_be_it_numpys_or_not(wrong):
-    for make in (lambda: TrainingConfig(epochs=wrong), lambda: PriorConfig(steps=wrong), lambda: Steering(epochs=wrong)):
+    for make in (lambda: TrainingConfig(epochs=wrong), lambda: PriorConfig(steps=wrong), lambda: ControlRequest(epochs=wrong)):
         with pytest.raises(ConfigError, match="has to be a whole number"):
             make()

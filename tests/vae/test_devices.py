@@ -36,11 +36,11 @@ from vae.diffusion.trainer import PriorTrainer
 from vae.diffusion.variational_bound import first_step_variance, ledger
 from vae.evaluation.held_out import evaluate_evidence, evaluate_run
 from vae.evidence import monte_carlo
-from vae.evidence.elbo_identity import sides
+from vae.evidence.elbo_identity import elbo_identity
 from vae.evidence.importance_sampling import importance_log_evidence
-from vae.evidence.optimal_gaussian import best_gaussian
+from vae.evidence.optimal_gaussian import optimal_gaussian
 from vae.evidence.plane_quadrature import PlaneQuadrature
-from vae.evidence.posterior_modes import find_peaks
+from vae.evidence.posterior_modes import find_posterior_modes
 from vae.latent import fields, grid, interpolation, posterior_summary
 from vae.latent.atlas import make_atlas
 from vae.latent.plane import plane_of_axes, plane_of_principal_components
@@ -118,7 +118,7 @@ class Place:
 
     def codes(self) -> CodeSets:
         labels = torch.arange(60, device=self.device) % 10
-        return CodeSets(*[LabelledCodes(self.posteriors, labels)] * 2, from_frame=False)
+        return CodeSets(*[LabelledCodes(self.posteriors, labels)] * 2, from_snapshot=False)
 
     def prior(self) -> PriorTrainer:
         """After two steps."""
@@ -163,7 +163,7 @@ def far_away(p: Place) -> Tensor:
 
 
 def sides_of(p: Place) -> object:
-    return sides(p.quadrature(), p.one, p.q)
+    return elbo_identity(p.quadrature(), p.one, p.q)
 
 
 def gradients(p: Place) -> list:
@@ -176,7 +176,7 @@ def black_and_white(p: Place) -> list:
 
 
 def peaks_of(p: Place) -> object:
-    return find_peaks(p.model, p.one, p.posteriors.mean[:8])
+    return find_posterior_modes(p.model, p.one, p.posteriors.mean[:8])
 
 
 def neighbours(p: Place) -> Tensor:
@@ -234,8 +234,8 @@ def importance(p: Place) -> object:
     return importance_log_evidence(p.model, p.x[:2], 50, p.generator())
 
 
-def story_of(p: Place) -> list:
-    of_image, of_code = posterior_summary.story_of(p.model, p.stored[:1]), posterior_summary.story_of_code(p.model, p.q.on_cpu, -100.0)
+def summarise_posterior(p: Place) -> list:
+    of_image, of_code = posterior_summary.summarise_posterior(p.model, p.stored[:1]), posterior_summary.summarise_code(p.model, p.q.on_cpu, -100.0)
     return [of_image, of_code, posterior_summary.draw_samples(p.model, p.q, 3, 0)]
 
 
@@ -254,7 +254,7 @@ CASES: dict[str, tuple[tuple[str, ...], Callable[[Place], object]]] = {
     "quadrature of images far away": (("plane",), far_away),
     "true posterior": (("plane", "grey"), true_posterior),
     "sides": (("plane", "grey"), sides_of),
-    "best Gaussian": (("plane", "wide"), lambda p: best_gaussian(p.model, p.one, p.q, p.posteriors.mean[:1], steps=4)),
+    "best Gaussian": (("plane", "wide"), lambda p: optimal_gaussian(p.model, p.one, p.q, p.posteriors.mean[:1], steps=4)),
     "importance sampling": (("wide", "plane"), importance),
     "peaks": (("wide",), peaks_of),
     "running KL": (("plane",), lambda p: monte_carlo.running_kl(p.q, 20, p.generator())),
@@ -265,9 +265,9 @@ CASES: dict[str, tuple[tuple[str, ...], Callable[[Place], object]]] = {
     "density": (("plane", "wide", "strip"), densities_on_plane),
     "change rate": (("plane", "wide", "strip"), changes),
     "atlas": (("plane",), atlas_of),
-    "road": (("plane",), lambda p: interpolation.make_road(p.model, p.q.mean[0], -p.q.mean[0], 5)),
+    "road": (("plane",), lambda p: interpolation.interpolate(p.model, p.q.mean[0], -p.q.mean[0], 5)),
     "nearest": (("plane",), lambda p: fields.nearest(p.posteriors.mean, p.q.mean[0], 5).float()),
-    "story": (("plane", "wide", "grey"), story_of),
+    "story": (("plane", "wide", "grey"), summarise_posterior),
     "reconstruction term": (("plane", "wide"), lambda p: reconstruction_term(p.model, p.one, p.q)),
     "principal plane": (("wide",), principal_plane),
     "neighbours": (("plane",), neighbours),

@@ -18,11 +18,11 @@ from vae.data import datasets
 from vae.device import tune_log1p
 from vae.errors import ConfigError, DataError, RunError
 from vae.latent.plane import Plane, plane_extent, plane_of_axes, plane_of_principal_components
-from vae.latent.posterior_summary import Story, story_of
+from vae.latent.posterior_summary import PosteriorSummary, summarise_posterior
 from vae.model.autoencoder import IMAGE_SHAPE
 from vae.model.inference import Codes, encode_images
 from vae.runs.folder import RunFolder
-from vae.runs.snapshots import Frame
+from vae.runs.snapshots import Snapshot
 
 SECONDS_TO_MEND = 20
 """A damaged file is looked at again after so long."""
@@ -56,46 +56,46 @@ def load_run(version: RunVersion) -> vae.Run:
     return vae.load_run(version.path)
 
 
-def frame_of(version: RunVersion) -> Frame | None:
-    """The frame made with these weights: the codes of the held-out images. None where there is none."""
-    saved = _frame_of(version) if frame_damage(version) is None else None
-    return saved or _encoded_frame(version)
+def snapshot_of(version: RunVersion) -> Snapshot | None:
+    """The snapshot made with these weights: the codes of the held-out images. None where there is none."""
+    saved = _snapshot_of(version) if snapshot_damage(version) is None else None
+    return saved or _encoded_snapshot(version)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _frame_of(version: RunVersion) -> Frame | None:
+def _snapshot_of(version: RunVersion) -> Snapshot | None:
     run = load_run(version)
-    return run.folder.frame_of_step(run.step)
+    return run.folder.snapshot_of_step(run.step)
 
 
-def frame_damage(version: RunVersion) -> str | None:
-    """Why the frame made with these weights cannot be used, in one sentence. None where it can, or where there is none."""
+def snapshot_damage(version: RunVersion) -> str | None:
+    """Why the snapshot made with these weights cannot be used, in one sentence. None where it can, or where there is none."""
     load_run(version)  # what is wrong with the weights is another matter
-    return _frame_damage(version)
+    return _snapshot_damage(version)
 
 
 @st.cache_data(max_entries=32, ttl=SECONDS_TO_MEND, show_spinner=False)
-def _frame_damage(version: RunVersion) -> str | None:
+def _snapshot_damage(version: RunVersion) -> str | None:
     try:
-        _frame_of(version)
+        _snapshot_of(version)
     except RunError as error:
         return str(error)
     return None
 
 
-def _encoded_frame(version: RunVersion) -> Frame | None:
-    """What the frame would hold, for weights that were saved without one, where the data set is at hand by now."""
+def _encoded_snapshot(version: RunVersion) -> Snapshot | None:
+    """What the snapshot would hold, for weights that were saved without one, where the data set is at hand by now."""
     config = load_run(version).config
     return _encode(version) if held_out(config) is not None else None
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _encode(version: RunVersion) -> Frame:
+def _encode(version: RunVersion) -> Snapshot:
     run = load_run(version)
     images = held_out(run.config)
     with memory.LARGE_QUESTIONS:
         codes: Codes = encode_images(run.model, images.images)
-    return Frame(0, run.step, codes, images.labels, None)
+    return Snapshot(0, run.step, codes, images.labels, None)
 
 
 def held_out(config: RunConfig) -> datasets.Split | None:
@@ -121,17 +121,17 @@ def plane(version: RunVersion, axes: str) -> Plane:
     """The plane that a view's `axes` name: two latent dimensions counted from 1, or "pca". Raises `ConfigError`."""
     latent = load_run(version).config.model.latent
     if axes == PRINCIPAL and latent > 2:
-        frame = frame_of(version)
-        if frame is None:
+        snapshot = snapshot_of(version)
+        if snapshot is None:
             raise ConfigError("Principal components need the codes of this run, which are not there; choose two axes.")
-        return plane_of_principal_components(frame.codes.posterior.mean)
+        return plane_of_principal_components(snapshot.codes.posterior.mean)
     first, second = (int(axis) - 1 for axis in axes.split(",")) if latent > 2 and axes != PRINCIPAL else (0, 1)
     return plane_of_axes(latent, first, second)
 
 
 def extent(version: RunVersion, axes: str) -> float:
     """Half the side of the square that shows the codes, if there are any, and the prior's bulk."""
-    return _extent(version, axes) if frame_of(version) is not None else 3.0
+    return _extent(version, axes) if snapshot_of(version) is not None else 3.0
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -141,15 +141,15 @@ def _extent(version: RunVersion, axes: str) -> float:
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def places(version: RunVersion, axes: str) -> Tensor:
-    """The codes of the held-out images on a plane, (N, 2). There have to be some: see `frame_of`."""
-    return plane(version, axes).project(frame_of(version).codes.posterior.mean)
+    """The codes of the held-out images on a plane, (N, 2). There have to be some: see `snapshot_of`."""
+    return plane(version, axes).project(snapshot_of(version).codes.posterior.mean)
 
 
 @st.cache_data(max_entries=1024, show_spinner=False)
-def story(version: RunVersion, grey: bytes) -> Story:
+def summary(version: RunVersion, grey: bytes) -> PosteriorSummary:
     """The posterior and the terms of an image, which is known by its grey levels."""
     image = torch.frombuffer(bytearray(grey), dtype=torch.uint8).view(1, *IMAGE_SHAPE)
-    return story_of(load_run(version).model, image)
+    return summarise_posterior(load_run(version).model, image)
 
 
 def why_absent(run: vae.Run) -> str:

@@ -57,7 +57,7 @@ def curves(reports: Sequence[Report], epochs: int, steps_per_epoch: float) -> go
         figure.update_yaxes(
             title={"text": f"<b>{name}</b>", "font_color": color, "standoff": 8}, range=[low, high], nticks=5, row=row, col=1
         )
-    marks = steering_marks(reports, steps_per_epoch)
+    marks = control_marks(reports, steps_per_epoch)
     lines = [{"type": "line", "x0": epoch, "x1": epoch, "y0": 0, "y1": 1, "yref": "paper", "line": MARK} for epoch, _ in marks]
     labels = [
         {
@@ -81,7 +81,7 @@ def curves(reports: Sequence[Report], epochs: int, steps_per_epoch: float) -> go
     return styled(figure, margin={"l": 84, "r": 12, "t": 36, "b": 56}, legend=legend, dragmode="pan")
 
 
-def steering_marks(reports: Sequence[Report], steps_per_epoch: float) -> list[tuple[float, str]]:
+def control_marks(reports: Sequence[Report], steps_per_epoch: float) -> list[tuple[float, str]]:
     """Where on the axis of epochs something was changed by hand, and what."""
     marks, before = [], 0
     for report in reports:

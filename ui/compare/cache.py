@@ -6,7 +6,7 @@ import streamlit as st
 import torch
 
 from ui.cache import run_files
-from ui.cache.runs import RunVersion, frame_of, load_run, plane
+from ui.cache.runs import RunVersion, snapshot_of, load_run, plane
 from ui.charts.markup import png_url
 from vae.diffusion.evaluation import Figures
 from vae.evaluation.comparison import figures_of
@@ -17,11 +17,11 @@ from vae.model.inference import decode_points
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def figures(version: RunVersion, axes: str) -> Figures:
-    """What can be quoted of these weights. There has to be a frame: see `frame_of`."""
+    """What can be quoted of these weights. There has to be a snapshot: see `snapshot_of`."""
     run = load_run(version)
     seconds = [report.seconds for report in run_files.look(run.folder).reports if report.step <= run.step]
     parameters = count_parameters(run.model)
-    return figures_of(frame_of(version), plane(version, axes), parameters, seconds[-1] if seconds else 0.0)
+    return figures_of(snapshot_of(version), plane(version, axes), parameters, seconds[-1] if seconds else 0.0)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -26,7 +26,7 @@ TRIO = ("mnist-beta0", "mnist-beta1", "mnist-beta4")
 
 
 @dataclass(frozen=True)
-class Known:
+class Loaded:
     """What the folder of a run tells: how it was asked for, where it stands, its weights' version, plane and reports.
 
     `places` are the codes on the plane, (N, 2), with their `labels`, and `figures` what can be quoted; all three are None
@@ -61,37 +61,37 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Column:
-    """One of the runs that are compared; either it is `known`, or a `problem` says in one sentence why not."""
+class ComparedRun:
+    """One of the runs that are compared; either it is `loaded`, or a `problem` says in one sentence why not."""
 
     name: str
-    known: Known | None
+    loaded: Loaded | None
     problem: str | None
 
 
-def column_of(folder: RunFolder) -> Column:
+def compared_run(folder: RunFolder) -> ComparedRun:
     """A run as it is now."""
     try:
-        known = _known(folder)
+        loaded = _loaded(folder)
     except ExplorerError as error:
-        return Column(folder.name, None, str(error))
-    if known.places is None:
-        damage = runs.frame_damage(known.version)
+        return ComparedRun(folder.name, None, str(error))
+    if loaded.places is None:
+        damage = runs.snapshot_damage(loaded.version)
         gone = "The codes of this run are not there, and neither are the images they are made of."
-        return Column(folder.name, known, damage or gone)
-    return Column(folder.name, known, None)
+        return ComparedRun(folder.name, loaded, damage or gone)
+    return ComparedRun(folder.name, loaded, None)
 
 
-def _known(folder: RunFolder) -> Known:
+def _loaded(folder: RunFolder) -> Loaded:
     """Principal components are the two axes themselves where there are no more."""
     config, class_names = folder.read_config()
     seen, version = run_files.look(folder), RunVersion.now(folder)
-    frame, damage = runs.frame_of(version), runs.frame_damage(version)
-    codes = frame is not None and len(frame.labels) > 0
+    snapshot, damage = runs.snapshot_of(version), runs.snapshot_damage(version)
+    codes = snapshot is not None and len(snapshot.labels) > 0
     axes = axes_of(config, codes)
     plane, places = runs.plane(version, axes), runs.places(version, axes) if codes else None
     origin = tuple(plane.project(plane.centre.new_zeros(1, plane.latent))[0].tolist())
-    return Known(
+    return Loaded(
         config=config,
         class_names=class_names,
         status=seen.status,
@@ -100,7 +100,7 @@ def _known(folder: RunFolder) -> Known:
         origin=origin,
         window=window_of(places, origin),
         places=places,
-        labels=frame.labels if codes else None,
+        labels=snapshot.labels if codes else None,
         figures=cache.figures(version, axes) if codes else None,
         reports=seen.reports,
         damages=(*seen.damages, *([damage] if damage and codes else [])),
@@ -118,13 +118,13 @@ def settle(folders: Sequence[RunFolder]) -> tuple[list[RunFolder], str | None]:
     What was chosen stays chosen, one run alone too; where nothing is, the page opens on the shipped trio, else on the run
     of the other pages and those after it.
     """
-    known = {folder.name: folder for folder in folders}
+    loaded = {folder.name: folder for folder in folders}
     asked = session.view().runs
-    missing = [name for name in asked if name not in known]
-    chosen = tuple(name for name in asked if name in known) or _default(list(known))
+    missing = [name for name in asked if name not in loaded]
+    chosen = tuple(name for name in asked if name in loaded) or _default(list(loaded))
     if chosen != asked:
         session.settle(runs=chosen)
-    return [known[name] for name in chosen], _sentence(missing, chosen) if missing else None
+    return [loaded[name] for name in chosen], _sentence(missing, chosen) if missing else None
 
 
 def _default(names: list[str]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ui.charts import palette
 from ui.charts.markup import signed
-from ui.compare.compared_runs import Column, Known
+from ui.compare.compared_runs import ComparedRun, Loaded
 from ui.compare.curve_overlay import DASHES
 from ui.shell import status_text
 from ui.text import plain
@@ -49,10 +49,10 @@ def _named(settings: Sequence[Setting]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
-def warnings(columns: Sequence[Column]) -> list[str]:
+def warnings(columns: Sequence[ComparedRun]) -> list[str]:
     """What must not be compared, how runs without a plane are shown, and what is damaged; a sentence of Markdown each."""
-    known = [(plain(column.name), column.known) for column in columns if column.known is not None]
-    configs = [run.config for _, run in known]
+    loaded = [(plain(column.name), column.loaded) for column in columns if column.loaded is not None]
+    configs = [run.config for _, run in loaded]
     sentences = []
     if not same_nats(configs):
         sentences.append(
@@ -64,7 +64,7 @@ def warnings(columns: Sequence[Column]) -> list[str]:
             "They were measured on different images: compare the shapes of the planes, not the nats, and not how well the "
             "nearest codes predict the class."
         )
-    for name, run in known:
+    for name, run in loaded:
         latent = run.config.model.latent
         if latent > 2:
             sentences.append(
@@ -77,21 +77,21 @@ def warnings(columns: Sequence[Column]) -> list[str]:
     return sentences
 
 
-def headings(columns: Sequence[Column], shape: tuple[float, float]) -> str:
+def headings(columns: Sequence[ComparedRun], shape: tuple[float, float]) -> str:
     """Over each plane: the run's line and name, what is special about it, and its terms; as HTML. Where a run is not finished
     there is another line.
 
     They are as wide as a figure of this `shape`, its width and height in whatever unit. The longest one sets how large the
     letters are.
     """
-    settings = differing_settings([column.known.config for column in columns if column.known])
-    states = [_state(column.known) for column in columns]
+    settings = differing_settings([column.loaded.config for column in columns if column.loaded])
+    states = [_state(column.loaded) for column in columns]
     blocks, rank, letters = [], 0, 1
     for place, column in enumerate(columns):
         special, terms = "", "&nbsp;"
-        if column.known is not None:
-            special = " · ".join(_special(settings, rank, column.known.beta_by_hand))
-            terms = _terms(column.known)
+        if column.loaded is not None:
+            special = " · ".join(_special(settings, rank, column.loaded.beta_by_hand))
+            terms = _terms(column.loaded)
             rank += 1
         letters = max(letters, len(f"{column.name} {special}"))
         name = f"{line_sample(place)}<b>{html.escape(column.name)}</b>"
@@ -112,11 +112,11 @@ def _special(settings: Sequence[Setting], rank: int, beta_by_hand: str | None) -
     return special if beta_by_hand is None else [*special, f"beta {html.escape(beta_by_hand)} by hand"]
 
 
-def _state(run: Known | None) -> str:
+def _state(run: Loaded | None) -> str:
     return "" if run is None or run.status is None else status_text.brief(run.status, run.config.training.epochs)
 
 
-def _terms(run: Known) -> str:
+def _terms(run: Loaded) -> str:
     figures = run.figures
     if figures is None:
         return "&nbsp;"
@@ -134,9 +134,9 @@ def line_sample(place: int) -> str:
     return f'<i class="line" style="background: repeating-linear-gradient(90deg, {", ".join(pieces)})"></i>'
 
 
-def legend(columns: Sequence[Column]) -> str:
+def legend(columns: Sequence[ComparedRun]) -> str:
     """The classes' colours, once for each set of classes, and what the circles are; as HTML."""
-    sets = dict.fromkeys(column.known.class_names for column in columns if column.known)
+    sets = dict.fromkeys(column.loaded.class_names for column in columns if column.loaded)
     chips = [
         " ".join(f'<b style="--paint: {palette.of_class(i)}">{html.escape(n)}</b>' for i, n in enumerate(names))
         for names in sets

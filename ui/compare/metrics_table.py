@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ui.charts.markup import signed
-from ui.compare.compared_runs import Column
+from ui.compare.compared_runs import ComparedRun
 from ui.compare.headings import line_sample
 from vae.evaluation.comparison import Figures, differing_settings
 
@@ -54,18 +54,18 @@ HOW = (
 )
 
 
-def rows(columns: Sequence[Column]) -> list[Row]:
+def rows(columns: Sequence[ComparedRun]) -> list[Row]:
     """First the settings that differ, then what was steered, then the figures; a run that cannot be read has no values."""
-    known = [column.known for column in columns]
-    settings = differing_settings([run.config for run in known if run])
+    loaded = [column.loaded for column in columns]
+    settings = differing_settings([run.config for run in loaded if run])
     lines = []
     for setting in settings:
         values = iter(setting.values)
-        lines.append(Row(setting.name, "", tuple(next(values) if run else None for run in known)))
-    if any(run and run.steered for run in known):
-        lines.append(Row("changed by hand", "", tuple("; ".join(run.steered) or None if run else None for run in known)))
+        lines.append(Row(setting.name, "", tuple(next(values) if run else None for run in loaded)))
+    if any(run and run.steered for run in loaded):
+        lines.append(Row("changed by hand", "", tuple("; ".join(run.steered) or None if run else None for run in loaded)))
     for name, unit, value, write in FIGURES:
-        cells = tuple(value(run.figures) if run and run.figures else None for run in known)
+        cells = tuple(value(run.figures) if run and run.figures else None for run in loaded)
         lines.append(Row(name, unit, cells, write))
     return lines
 
@@ -76,7 +76,7 @@ def _written(row: Row, value: Cell) -> str:
     return row.write(value)
 
 
-def as_html(columns: Sequence[Column]) -> str:
+def as_html(columns: Sequence[ComparedRun]) -> str:
     """A column for each run, numbers below each other."""
     heads = "".join(f"<th>{line_sample(place)}<br>{html.escape(column.name)}</th>" for place, column in enumerate(columns))
     lines = []
@@ -87,7 +87,7 @@ def as_html(columns: Sequence[Column]) -> str:
     return f'<table class="numbers big compared"><tr><th></th>{heads}</tr>{"".join(lines)}</table>'
 
 
-def as_csv(columns: Sequence[Column]) -> str:
+def as_csv(columns: Sequence[ComparedRun]) -> str:
     """The same table with all digits: a row for each setting and figure, a column for each run."""
     text = io.StringIO()
     writer = csv.writer(text)

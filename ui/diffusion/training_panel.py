@@ -117,7 +117,7 @@ def show_past(folder: RunFolder, prior: PriorFolder) -> None:
             config=figures.CHARTS, alt="The denoiser's loss over the steps",
         )  # fmt: skip
     with words:
-        source = "codes of the held-out images in its frames" if description.from_frame else "codes of the training images"
+        source = "codes of the held-out images in its frames" if description.from_snapshot else "codes of the training images"
         seconds = f" in {duration(reports[-1].seconds)}" if reports else ""
         message = html.escape(status.message)
         st.html(f'<p class="lead"><b>{status.state}</b>: {status.step:,} steps{seconds} on {source}. {message}</p>')

@@ -177,7 +177,7 @@ def notes(film: dict, prior: Prior, has_field: bool, guided: bool) -> list[str]:
         said.append("A particle has the colour of the class among whose codes it ends.")
     if len(film["times"]) < film["steps"] + 1:
         said.append(f"{film['steps']:,} steps; {len(film['times']):,} moments of them are shown.")
-    if prior.codes.from_frame:
+    if prior.codes.from_snapshot:
         said.append("Trained on the codes in the run's frames, because its data set was not at hand.")
     if has_field:
         said.append("Arrows: where noise came from, by expectation; the longer, the more.")

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from ui.cache import memory, runs
 from ui.cache.runs import RunVersion
-from ui.elbo.identity_figure import Numbers
+from ui.elbo.identity_figure import IdentityTerms
 from vae.bounded_cache import Kept
 from vae.data.datasets import pixels
-from vae.evidence.elbo_identity import sides
+from vae.evidence.elbo_identity import elbo_identity
 from vae.evidence.importance_sampling import ImportanceEstimate, importance_log_evidence
 from vae.evidence.log_joint import EvidenceError
-from vae.evidence.optimal_gaussian import BestGaussian, best_gaussian
+from vae.evidence.optimal_gaussian import OptimalGaussian, optimal_gaussian
 from vae.evidence.plane_quadrature import KEPT, PlaneQuadrature, TruePosterior
 from vae.model.autoencoder import IMAGE_SHAPE, Posterior
 from vae.model.elbo import kl_to_prior
@@ -66,12 +66,12 @@ def true_posterior_of(version: RunVersion, image: bytes) -> TruePosterior:
 
 
 @st.cache_data(max_entries=1024, show_spinner=False)
-def numbers_of(version: RunVersion, image: bytes, q: Gaussian) -> Numbers:
+def numbers_of(version: RunVersion, image: bytes, q: Gaussian) -> IdentityTerms:
     """The equation's four numbers, each side computed without the other's."""
     plane, evidence = quadrature(version), true_posterior_of(version, image).evidence
     with memory.LARGE_QUESTIONS:
-        terms = sides(plane, _image(image), _gaussian(q))
-    return Numbers(
+        terms = elbo_identity(plane, _image(image), _gaussian(q))
+    return IdentityTerms(
         evidence, terms.kl_to_posterior, terms.reconstruction, terms.kl_to_prior,
         kl_to_posterior_error=terms.kl_to_posterior_error, reconstruction_error=terms.reconstruction_error,
     )  # fmt: skip
@@ -86,7 +86,7 @@ def importance_of(version: RunVersion, image: bytes) -> ImportanceEstimate:
 
 
 @st.cache_data(max_entries=1024, show_spinner=False)
-def numbers_by_sampling(version: RunVersion, image: bytes, q: Gaussian) -> Numbers:
+def numbers_by_sampling(version: RunVersion, image: bytes, q: Gaussian) -> IdentityTerms:
     """The equation's numbers without a plane: KL(q to p(z given x)) is what is left between log p(x) and the right side.
 
     Raises `EvidenceError` where they are not finite.
@@ -100,7 +100,7 @@ def numbers_by_sampling(version: RunVersion, image: bytes, q: Gaussian) -> Numbe
         raise EvidenceError("The weights of this run give terms that are not finite for this image; train it anew.")
     gap = evidence - reconstruction.value + kl
     errors = (error, math.hypot(error, reconstruction.error), reconstruction.error)
-    return Numbers(evidence, gap, reconstruction.value, kl, *errors, is_check=False)
+    return IdentityTerms(evidence, gap, reconstruction.value, kl, *errors, is_check=False)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -129,12 +129,12 @@ def opening_image(version: RunVersion) -> int:
 def _gaps(version: RunVersion, images: Tensor) -> list[float]:
     """log p(x) - ELBO of uint8 images (N, C, H, W) by the encoder's q, in nats."""
     evidence = quadrature(version).log_evidence(pixels(images)).log_evidence.tolist()
-    elbos = [runs.story(version, image.numpy().tobytes()).elbo for image in images]
+    elbos = [runs.summary(version, image.numpy().tobytes()).elbo for image in images]
     return [log_p - elbo for log_p, elbo in zip(evidence, elbos, strict=True)]
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def best_gaussian_of(version: RunVersion, image: bytes) -> BestGaussian:
+def best_gaussian_of(version: RunVersion, image: bytes) -> OptimalGaussian:
     """The best diagonal Gaussian for one image, sought from the encoder's q and from the true posterior's mean and peak."""
     model, x = runs.load_run(version).model, _image(image)
     with torch.no_grad():
@@ -145,21 +145,21 @@ def best_gaussian_of(version: RunVersion, image: bytes) -> BestGaussian:
         row, column = divmod(int(posterior.density.argmax()), posterior.density.shape[1])
         means = torch.stack([posterior.mean.float(), torch.tensor([posterior.z1[column], posterior.z2[row]]).float()])
     with memory.LARGE_QUESTIONS:
-        return best_gaussian(model, x, start, means)
+        return optimal_gaussian(model, x, start, means)
 
 
-def best_numbers_of(version: RunVersion, image: bytes) -> Numbers:
+def best_numbers_of(version: RunVersion, image: bytes) -> IdentityTerms:
     """The equation's numbers for the best Gaussian."""
     return any_numbers_of(version, image, gaussian_key(best_gaussian_of(version, image).posterior))
 
 
 @torch.no_grad()
-def encoder_numbers_of(version: RunVersion, image: bytes) -> Numbers:
+def encoder_numbers_of(version: RunVersion, image: bytes) -> IdentityTerms:
     """The equation's numbers for the encoder's q."""
     return any_numbers_of(version, image, gaussian_key(runs.load_run(version).model.encode(_image(image))))
 
 
-def any_numbers_of(version: RunVersion, image: bytes, q: Gaussian) -> Numbers:
+def any_numbers_of(version: RunVersion, image: bytes, q: Gaussian) -> IdentityTerms:
     """By quadrature on a plane, else by sampling."""
     has_plane = runs.load_run(version).config.model.latent == 2
     return (numbers_of if has_plane else numbers_by_sampling)(version, image, q)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui.elbo.identity_figure import Numbers
+from ui.elbo.identity_figure import IdentityTerms
 from vae.model import elbo
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,7 +26,7 @@ class Step:
     code: tuple[Callable, str] | None = None
 
 
-def steps(numbers: Numbers, negative_entropy: float, expected_log_prior: float, likelihood: object) -> list[Step]:
+def steps(numbers: IdentityTerms, negative_entropy: float, expected_log_prior: float, likelihood: object) -> list[Step]:
     """The derivation; `negative_entropy` is E_q[log q(z)] and `expected_log_prior` E_q[log p(z)], in nats.
 
     `likelihood` is the run's, whose code is shown.
@@ -77,7 +77,7 @@ def steps(numbers: Numbers, negative_entropy: float, expected_log_prior: float, 
     ]
 
 
-def show(numbers: Numbers, negative_entropy: float, expected_log_prior: float, likelihood: object) -> None:
+def show(numbers: IdentityTerms, negative_entropy: float, expected_log_prior: float, likelihood: object) -> None:
     """All steps, one below the other."""
     for number, step in enumerate(steps(numbers, negative_entropy, expected_log_prior, likelihood), start=1):
         st.markdown(f"**{number}.** {step.words}")

@@ -13,8 +13,8 @@ from ui.charts import markup
 from ui.charts.markup import estimated, signed
 from ui.charts.style import CONFIG
 from ui.elbo import cache, identity_figure
-from ui.elbo.identity_figure import Numbers
-from ui.elbo.selected_image import Subject
+from ui.elbo.identity_figure import IdentityTerms
+from ui.elbo.selected_image import SelectedImage
 from ui.state import session
 from vae.evidence.monte_carlo import bits_per_pixel
 from vae.model.reconstruction import MOST_DIMENSIONS, SAMPLES
@@ -38,16 +38,16 @@ DENSITY = "Under the Gaussian likelihood log p(x) is the log-density of the pixe
 # Which image
 
 
-def choose_image(subject: Subject, labels: torch.Tensor | None) -> None:
+def choose_image(selected: SelectedImage, labels: torch.Tensor | None) -> None:
     """By class, by number or at random; an image pinned on Explore is chosen already."""
     if labels is not None:
-        names = ["any class", *subject.run.class_names]
+        names = ["any class", *selected.run.class_names]
         shown = {"label_visibility": "collapsed", "width": 150}
         st.selectbox("Class", range(len(names)), format_func=names.__getitem__, key="of_class", **shown)
         st.button("Another image", key="another", on_click=_another, args=(labels,), help="At random, of this class")
-        st.session_state["image_number"] = subject.probe or 0
+        st.session_state["image_number"] = selected.probe or 0
         st.number_input("Image", 0, len(labels) - 1, key="image_number", on_change=_by_number, **shown)
-    if not subject.is_density:
+    if not selected.is_density:
         st.session_state["pixels"] = session.view().pixels
         st.segmented_control(
             "Pixels", list(PIXEL_NAMES), format_func=PIXEL_NAMES.get, key="pixels", on_change=_choose_pixels,
@@ -74,48 +74,48 @@ def _choose_pixels() -> None:
     session.change(pixels=st.session_state["pixels"], q=None)
 
 
-def show_image(subject: Subject) -> None:
+def show_image(selected: SelectedImage) -> None:
     """The image whose equation it is, and what its log p(x) means."""
-    grey = (subject.x[0, 0] * 255).round().to(torch.uint8).numpy()
-    st.html(f'<div class="original-image">{markup.figure(grey, f"x: {subject.name}", "The image")}</div>')
+    grey = (selected.x[0, 0] * 255).round().to(torch.uint8).numpy()
+    st.html(f'<div class="original-image">{markup.figure(grey, f"x: {selected.name}", "The image")}</div>')
 
 
 # Be the encoder
 
 
-def show_sliders(subject: Subject) -> None:
+def show_sliders(selected: SelectedImage) -> None:
     """q's means and standard deviations, and two buttons that set all of them. Of many dimensions one at a time is moved."""
     with st.container(key="sliders"):
         st.markdown("**Be the encoder**: move q")
-        latent = subject.q.mean.shape[1]
+        latent = selected.q.mean.shape[1]
         dimensions = range(latent) if latent <= MOST_TOGETHER else [_choose_dimension(latent)]
         for index in dimensions:
-            _mean_slider(subject, index)
+            _mean_slider(selected, index)
         for index in dimensions:
-            _sigma_slider(subject, index)
-        st.button("What the encoder said", key="q_encoder", width="stretch", disabled=not subject.by_hand, on_click=_reset)
-        st.button("The best Gaussian for this image", key="q_best", width="stretch", on_click=_best, args=(subject,))
+            _sigma_slider(selected, index)
+        st.button("What the encoder said", key="q_encoder", width="stretch", disabled=not selected.by_hand, on_click=_reset)
+        st.button("The best Gaussian for this image", key="q_best", width="stretch", on_click=_best, args=(selected,))
 
 
 def _choose_dimension(latent: int) -> int:
     return st.selectbox("Dimension", range(latent), format_func=lambda index: f"z{index + 1}", key="q_dimension")
 
 
-def _mean_slider(subject: Subject, index: int) -> None:
-    mean, middle = subject.q.mean[0, index].item(), subject.encoder.mean[0, index].item()
+def _mean_slider(selected: SelectedImage, index: int) -> None:
+    mean, middle = selected.q.mean[0, index].item(), selected.encoder.mean[0, index].item()
     low, high = (math.floor(min(middle, mean) - 2.0) * 1.0, math.ceil(max(middle, mean) + 2.0) * 1.0)
     key = f"q_mean_{index}"
     st.session_state[key] = mean
-    st.slider(f"mean of z{index + 1}", low, high, step=0.005, format="%.3f", key=key, on_change=_move, args=(subject, index))
+    st.slider(f"mean of z{index + 1}", low, high, step=0.005, format="%.3f", key=key, on_change=_move, args=(selected, index))
 
 
-def _sigma_slider(subject: Subject, index: int) -> None:
-    deviation, key = subject.q.standard_deviation[0, index].item(), f"q_sigma_{index}"
-    sigmas = sigmas_offered(subject.encoder.standard_deviation[0, index].item(), deviation)
+def _sigma_slider(selected: SelectedImage, index: int) -> None:
+    deviation, key = selected.q.standard_deviation[0, index].item(), f"q_sigma_{index}"
+    sigmas = sigmas_offered(selected.encoder.standard_deviation[0, index].item(), deviation)
     st.session_state[key] = deviation
     st.select_slider(
         f"sigma of z{index + 1}", sigmas, key=key, format_func=_three_digits, on_change=_move,
-        args=(subject, subject.q.mean.shape[1] + index),
+        args=(selected, selected.q.mean.shape[1] + index),
     )  # fmt: skip
 
 
@@ -134,10 +134,10 @@ def sigmas_offered(encoder: float, now: float) -> list[float]:
     return sorted({_three_digits(sigma): sigma for sigma in (*steps, encoder, now)}.values())
 
 
-def _move(subject: Subject, index: int) -> None:
+def _move(selected: SelectedImage, index: int) -> None:
     """Take the one number that was moved; the others stay exactly what they were."""
-    latent = subject.q.mean.shape[1]
-    q = [*subject.q.mean[0].tolist(), *subject.q.standard_deviation[0].tolist()]
+    latent = selected.q.mean.shape[1]
+    q = [*selected.q.mean[0].tolist(), *selected.q.standard_deviation[0].tolist()]
     q[index] = st.session_state[f"q_mean_{index}" if index < latent else f"q_sigma_{index - latent}"]
     session.change(q=tuple(float(value) for value in q))
 
@@ -146,15 +146,15 @@ def _reset() -> None:
     session.change(q=None)
 
 
-def _best(subject: Subject) -> None:
-    found = cache.best_gaussian_of(subject.version, subject.key).posterior
+def _best(selected: SelectedImage) -> None:
+    found = cache.best_gaussian_of(selected.version, selected.key).posterior
     session.change(q=(*found.mean[0].tolist(), *found.standard_deviation[0].tolist()))
 
 
 # The numbers
 
 
-def show_numbers(numbers: Numbers, place: DeltaGenerator) -> None:
+def show_numbers(numbers: IdentityTerms, place: DeltaGenerator) -> None:
     """Both sides and, where they could differ, their difference."""
     place.html(f"""<div class="equation">
     <span class="evidence"><b>{estimated(numbers.log_evidence, numbers.log_evidence_error)}</b><i>log p(x)</i></span>
@@ -167,7 +167,7 @@ def show_numbers(numbers: Numbers, place: DeltaGenerator) -> None:
     <table class="numbers">{_check(numbers) if numbers.is_check else _elbo(numbers)}</table></div>""")
 
 
-def _check(numbers: Numbers) -> str:
+def _check(numbers: IdentityTerms) -> str:
     """Both sides and their difference, with what the last refinements of the integrals changed."""
     error = numbers.kl_to_posterior_error + numbers.reconstruction_error
     return f"""<tr><td>left side</td><td>{signed(numbers.left, 4)}</td></tr>
@@ -175,7 +175,7 @@ def _check(numbers: Numbers) -> str:
     <tr><td>difference</td><td>{signed(numbers.left - numbers.right, 4)} ± {error:.4f}</td></tr>"""
 
 
-def _elbo(numbers: Numbers) -> str:
+def _elbo(numbers: IdentityTerms) -> str:
     return f"<tr><td>ELBO</td><td>{estimated(numbers.right, numbers.reconstruction_error)}</td></tr>"
 
 
@@ -190,7 +190,7 @@ def without_check(latent: int) -> str:
     )
 
 
-def show_columns(numbers: Numbers) -> None:
+def show_columns(numbers: IdentityTerms) -> None:
     """The picture that rules the page."""
     with st.container(key="balance"):
         st.plotly_chart(
@@ -199,20 +199,20 @@ def show_columns(numbers: Numbers) -> None:
         )  # fmt: skip
 
 
-def show_plane(subject: Subject) -> None:
+def show_plane(selected: SelectedImage) -> None:
     """The true posterior under q."""
-    posterior = cache.true_posterior_of(subject.version, subject.key)
-    covariance = torch.diag(subject.q.log_variance[0].exp())
+    posterior = cache.true_posterior_of(selected.version, selected.key)
+    covariance = torch.diag(selected.q.log_variance[0].exp())
     figure = identity_figure.posterior_plane(
-        (posterior.z1.numpy(), posterior.z2.numpy()), posterior.density.numpy(), subject.q.mean[0], covariance, ("z1", "z2")
+        (posterior.z1.numpy(), posterior.z2.numpy()), posterior.density.numpy(), selected.q.mean[0], covariance, ("z1", "z2")
     )
     with st.container(key="posterior_plane"):
         st.plotly_chart(figure, key="posterior_chart", config=CONFIG, height="stretch", alt="The true posterior and q")
 
 
-def honesty(subject: Subject, log_evidence: float) -> str:
+def honesty(selected: SelectedImage, log_evidence: float) -> str:
     """What kind of number log p(x) is here; only the probability of pixels that are 0 or 1 is also the length of a code."""
-    if subject.is_density:
+    if selected.is_density:
         return DENSITY
     words = HONEST[session.view().pixels]
     if session.view().pixels == "grey":

@@ -23,7 +23,7 @@ WIDTH = 0.62
 
 
 @dataclass(frozen=True)
-class Numbers:
+class IdentityTerms:
     """The equation's four numbers in nats, and the errors of the three that are no closed form.
 
     `is_check` tells whether each side was computed without the other's numbers, so that they could differ.
@@ -49,7 +49,7 @@ class Numbers:
         return self.reconstruction - self.kl_to_prior
 
 
-def axis_range(numbers: Numbers) -> tuple[float, float]:
+def axis_range(numbers: IdentityTerms) -> tuple[float, float]:
     """The vertical range: on either side of log p(x) the lowest rung that shows all there is, with room for a label."""
     below = numbers.log_evidence - min(numbers.left, numbers.right)
     above = numbers.reconstruction - numbers.log_evidence
@@ -58,7 +58,7 @@ def axis_range(numbers: Numbers) -> tuple[float, float]:
     return numbers.log_evidence - down, numbers.log_evidence + up
 
 
-def balance(numbers: Numbers) -> go.Figure:
+def balance(numbers: IdentityTerms) -> go.Figure:
     """Each side as a column: the whole, what is taken off its top, and what stays; what stays is equally high."""
     bottom, top = axis_range(numbers)
     figure = go.Figure()

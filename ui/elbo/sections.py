@@ -12,8 +12,8 @@ from torch import Tensor
 from ui.cache import memory
 from ui.charts.markup import estimated, percent, signed
 from ui.elbo import cache, derivation, estimator_figures
-from ui.elbo.identity_figure import Numbers
-from ui.elbo.selected_image import Subject
+from ui.elbo.identity_figure import IdentityTerms
+from ui.elbo.selected_image import SelectedImage
 from ui.state import session
 from vae.evidence.monte_carlo import GradientComparison, compare_gradients, kl_pieces, quadrature_gradient, running_kl
 from vae.model.elbo import expected_log_prior, kl_to_prior, negative_entropy
@@ -34,7 +34,7 @@ GRADIENTS = 2_000
 CHARTS = {"displayModeBar": False}
 
 
-def show(subject: Subject, numbers: Numbers) -> None:
+def show(selected: SelectedImage, numbers: IdentityTerms) -> None:
     """The section that is chosen; only this one is computed."""
     section = session.view().section
     st.session_state["section"] = section
@@ -53,26 +53,26 @@ def show(subject: Subject, numbers: Numbers) -> None:
         "samples": _samples,
         "gradients": _gradients,
         "derivation": _derivation,
-    }[section](subject, numbers)
+    }[section](selected, numbers)
 
 
 def _choose() -> None:
     session.change(section=st.session_state["section"])
 
 
-def _generator(subject: Subject) -> torch.Generator:
+def _generator(selected: SelectedImage) -> torch.Generator:
     """Never of seed 0, from which the numbers are drawn where there is no plane: what checks them must not share its draws."""
-    return torch.Generator(device=subject.run.model.device).manual_seed(session.view().epsilon + 1)
+    return torch.Generator(device=selected.run.model.device).manual_seed(session.view().epsilon + 1)
 
 
 def _again() -> None:
     st.button("Draw again", key="draw_again", on_click=lambda: session.change(epsilon=session.view().epsilon + 1))
 
 
-def _gap(subject: Subject, numbers: Numbers) -> None:
+def _gap(selected: SelectedImage, numbers: IdentityTerms) -> None:
     """The gap of the encoder's q is what amortisation loses and what the Gaussian family loses."""
-    best = cache.best_numbers_of(subject.version, subject.key)
-    encoder = cache.encoder_numbers_of(subject.version, subject.key)
+    best = cache.best_numbers_of(selected.version, selected.key)
+    encoder = cache.encoder_numbers_of(selected.version, selected.key)
     lost = encoder.kl_to_posterior - best.kl_to_posterior, math.hypot(encoder.reconstruction_error, best.reconstruction_error)
     st.html(f"""<table class="numbers big">
     <tr><th></th><th>nats</th><th></th></tr>
@@ -87,12 +87,12 @@ def _gap(subject: Subject, numbers: Numbers) -> None:
     {estimated(numbers.log_evidence, numbers.log_evidence_error, 3)}. (Cremer, Li and Duvenaud 2018.)</p>""")
 
 
-def _kl(subject: Subject, numbers: Numbers) -> None:
+def _kl(selected: SelectedImage, numbers: IdentityTerms) -> None:
     """The closed form in its pieces beside the Monte-Carlo estimate."""
-    pieces = kl_pieces(subject.q)
+    pieces = kl_pieces(selected.q)
     rows = ""
     columns = (pieces.variance, pieces.mean, pieces.log_determinant, pieces.constant, pieces.per_dimension)
-    for index in range(subject.q.mean.shape[1]):
+    for index in range(selected.q.mean.shape[1]):
         cells = "".join(f"<td>{signed(column[index].item(), 3)}</td>" for column in columns)
         rows += f"<tr><td>z{index + 1}</td>{cells}</tr>"
     cells = "".join(f"<td>{signed(column.sum().item(), 3)}</td>" for column in columns)
@@ -107,7 +107,7 @@ def _kl(subject: Subject, numbers: Numbers) -> None:
         derivation.show_code(kl_to_prior, "return")
         _again()
     with right:
-        estimate = running_kl(subject.q, KL_SAMPLES, _generator(subject))
+        estimate = running_kl(selected.q, KL_SAMPLES, _generator(selected))
         figure = estimator_figures.settling(estimate, numbers.kl_to_prior, "KL")
         st.plotly_chart(figure, key="settling_chart", config=CHARTS, height=340, alt="The estimate settles on the exact KL")
         st.html(
@@ -116,10 +116,10 @@ def _kl(subject: Subject, numbers: Numbers) -> None:
         )
 
 
-def _samples(subject: Subject, numbers: Numbers) -> None:
+def _samples(selected: SelectedImage, numbers: IdentityTerms) -> None:
     """The reconstruction term from few and from many samples."""
     with memory.LARGE_QUESTIONS:
-        draws = reconstruction_draws(subject.run.model, subject.x, subject.q, DRAWS, _generator(subject)).double()
+        draws = reconstruction_draws(selected.run.model, selected.x, selected.q, DRAWS, _generator(selected)).double()
     parts = {count: draws[: len(draws) // count * count].view(-1, count).mean(1)[:MOST_ESTIMATES] for count in COUNTS}
     left, right = st.columns([1.4, 1], gap="medium")
     with left:
@@ -138,7 +138,7 @@ def _samples(subject: Subject, numbers: Numbers) -> None:
             f"{rows}</table><p>Each dot is one estimate of E<sub>q</sub>[log p(x|z)]; ten times the samples scatter √10 times "
             "less. Training takes <b>one</b> sample for each image: it is right on average, and the noise of "
             "the hundred images of a batch, and of thousands of steps, averages out.</p>"
-            f'<p class="small">{reference(subject.q.mean.shape[1])}: '
+            f'<p class="small">{reference(selected.q.mean.shape[1])}: '
             f"{estimated(numbers.reconstruction, numbers.reconstruction_error, 3)} nats.</p>"
         )
         _again()
@@ -149,11 +149,11 @@ def reference(latent: int) -> str:
     return "By quadrature" if latent <= MOST_DIMENSIONS else f"From {SAMPLES:,} other samples"
 
 
-def _gradients(subject: Subject, numbers: Numbers) -> None:
+def _gradients(selected: SelectedImage, numbers: IdentityTerms) -> None:
     """The gradient by q's mean, through the reparameterisation and by the score function, without and with a baseline."""
-    model, x, q = subject.run.model, subject.x, subject.q
+    model, x, q = selected.run.model, selected.x, selected.q
     with memory.LARGE_QUESTIONS:
-        compared, drawn = compare_gradients(model, x, q, GRADIENTS, _generator(subject))
+        compared, drawn = compare_gradients(model, x, q, GRADIENTS, _generator(selected))
         exact = quadrature_gradient(model, x, q) if q.mean.shape[1] <= 2 else None
     shown = min(q.mean.shape[1], 2)
     names = tuple(f"z{index + 1}" for index in range(shown))
@@ -219,10 +219,10 @@ def _two_digits(value: float) -> str:
     return f"{value:,.0f}" if value >= 9.95 else f"{value:.2g}"
 
 
-def _derivation(subject: Subject, numbers: Numbers) -> None:
+def _derivation(selected: SelectedImage, numbers: IdentityTerms) -> None:
     derivation.show(
         numbers,
-        negative_entropy(subject.q).item(),
-        expected_log_prior(subject.q).item(),
-        subject.run.model.likelihood,
+        negative_entropy(selected.q).item(),
+        expected_log_prior(selected.q).item(),
+        selected.run.model.likelihood,
     )

@@ -19,11 +19,11 @@ from vae.data.binarisation import binarised
 from vae.data.datasets import pixels
 from vae.model.autoencoder import Posterior
 from vae.model.likelihood import Bernoulli
-from vae.runs.snapshots import Frame
+from vae.runs.snapshots import Snapshot
 
 
 @dataclass(frozen=True)
-class Subject:
+class SelectedImage:
     """One image x (1, 1, 28, 28) in [0, 1] with the encoder's posterior and q, (1, D) each.
 
     `probe` is its number among the held-out images, or None for an image of one's own.
@@ -64,7 +64,7 @@ def image_key(x: Tensor) -> bytes:
 
 
 @torch.no_grad()
-def subject_of(version: RunVersion, run: vae.Run, frame: Frame | None) -> Subject | None:
+def subject_of(version: RunVersion, run: vae.Run, snapshot: Snapshot | None) -> SelectedImage | None:
     """The image that is pinned, else a held-out one with a gap to see; None where the data set is not at hand."""
     view = session.view()
     if view.own is not None:
@@ -83,7 +83,7 @@ def subject_of(version: RunVersion, run: vae.Run, frame: Frame | None) -> Subjec
     if view.pixels != "grey":
         x = binarised(x, view.pixels, torch.Generator().manual_seed(probe or 0))  # the image stays when epsilons are new
     encoder = run.model.encode(x)
-    return Subject(version, run, x, encoder, _gaussian_by_hand(view.q, encoder) or encoder, probe, name)
+    return SelectedImage(version, run, x, encoder, _gaussian_by_hand(view.q, encoder) or encoder, probe, name)
 
 
 def _gaussian_by_hand(q: Point | None, encoder: Posterior) -> Posterior | None:

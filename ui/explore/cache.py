@@ -6,11 +6,11 @@ import streamlit as st
 import torch
 
 from ui.cache import memory
-from ui.cache.runs import RunVersion, extent, frame_of, load_run, plane
+from ui.cache.runs import RunVersion, extent, snapshot_of, load_run, plane
 from ui.explore.layers import Picture, change_picture, density_picture
 from vae.latent.atlas import Atlas, make_atlas
 from vae.latent.fields import aggregate_density, change_rate
-from vae.latent.interpolation import Road, make_road
+from vae.latent.interpolation import Interpolation, interpolate
 
 CHANGE_CELLS = {"mlp": 72, "conv": 40}
 """Cells a side: a derivative of convolutions takes ten times as long, and theirs is smoother."""
@@ -31,7 +31,7 @@ def _atlas(version: RunVersion, axes: str, rest: tuple[float, ...], extent: floa
 @st.cache_data(max_entries=32, show_spinner=False)
 def density(version: RunVersion, axes: str) -> Picture:
     """The aggregate posterior on a plane."""
-    codes, shown = frame_of(version).codes, plane(version, axes)
+    codes, shown = snapshot_of(version).codes, plane(version, axes)
     window = extent(version, axes)
     with memory.LARGE_QUESTIONS:
         return density_picture(aggregate_density(codes.posterior, shown, window))
@@ -52,14 +52,14 @@ def _change(version: RunVersion, axes: str, rest: tuple[float, ...], extent: flo
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def road(version: RunVersion, start: tuple[float, ...], end: tuple[float, ...]) -> Road:
-    """The road between two points."""
-    return make_road(load_run(version).model, torch.tensor(start), torch.tensor(end))
+def interpolation(version: RunVersion, start: tuple[float, ...], end: tuple[float, ...]) -> Interpolation:
+    """The interpolation between two points."""
+    return interpolate(load_run(version).model, torch.tensor(start), torch.tensor(end))
 
 
 def share_below(version: RunVersion, elbo: float) -> float | None:
     """The share of held-out images, from 0 to 1, whose ELBO by one sample of z is lower; None without their codes."""
-    frame = frame_of(version)
-    if frame is None or not len(frame.labels):
+    snapshot = snapshot_of(version)
+    if snapshot is None or not len(snapshot.labels):
         return None
-    return (frame.codes.terms.elbo < elbo).double().mean().item()
+    return (snapshot.codes.terms.elbo < elbo).double().mean().item()

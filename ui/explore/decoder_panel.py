@@ -21,7 +21,7 @@ from vae.data.datasets import to_uint8
 from vae.latent.atlas import AtlasError
 from vae.latent.fields import nearest
 from vae.latent.plane import Plane
-from vae.latent.posterior_summary import Samples, Story
+from vae.latent.posterior_summary import Samples, PosteriorSummary
 from vae.model.inference import decode_points
 
 CHART = "plane"
@@ -30,7 +30,7 @@ INPUTS_BESIDE = 2
 """With more latent dimensions than this the inputs for z fold away."""
 
 
-def show_lens(scene: Scene, story: Story | None, samples: Samples | None) -> None:
+def show_lens(scene: Scene, summary: PosteriorSummary | None, samples: Samples | None) -> None:
     """What is pinned, decoded exactly, and the lens."""
     with torch.no_grad():
         parameters = scene.run.model.decode_parameters(scene.z[None].to(scene.run.model.device))
@@ -39,25 +39,25 @@ def show_lens(scene: Scene, story: Story | None, samples: Samples | None) -> Non
     with st.container(key="pinned", horizontal=True, vertical_alignment="center"):
         st.html(f'<div class="pinned-image">{markup.figure(decoded, caption, "The image decoded at the pinned z")}</div>')
         _inputs(scene)
-    lens(_described(scene, markup.png_url(decoded), story, samples), lambda pick: _pin(scene, pick))
+    lens(_described(scene, markup.png_url(decoded), summary, samples), lambda pick: _pin(scene, pick))
     if not parameters.isfinite().all():
         st.warning("The decoder gives no finite numbers at this z; choose a point nearer to the middle.")
 
 
 def _pin(scene: Scene, pick: Pick) -> None:
     """Pin what was clicked: the code of an image, or a place of the slice through the point pinned before."""
-    if pick.probe is not None and scene.frame is not None and 0 <= pick.probe < len(scene.frame.labels):
-        session.pin(tuple(scene.frame.codes.posterior.mean[pick.probe].tolist()), probe=pick.probe)
+    if pick.probe is not None and scene.snapshot is not None and 0 <= pick.probe < len(scene.snapshot.labels):
+        session.pin(tuple(scene.snapshot.codes.posterior.mean[pick.probe].tolist()), probe=pick.probe)
     else:
         z = scene.plane.points(torch.tensor([pick.place]), scene.z)[0]
         z = z.clamp(-FARTHEST, FARTHEST)
         session.pin(tuple(z.tolist()), exactly=scene.plane.is_slice)  # rounded, it would lie beside the slice
 
 
-def _described(scene: Scene, image: str, story: Story | None, samples: Samples | None) -> dict:
+def _described(scene: Scene, image: str, summary: PosteriorSummary | None, samples: Samples | None) -> dict:
     """All that the lens draws on the plane, in the plane's coordinates."""
     plane, view = scene.plane, scene.view
-    road = [point for point in (view.start, view.end) if point is not None]
+    interpolation = [point for point in (view.start, view.end) if point is not None]
     return {
         "chart": CHART,
         "run": scene.run.folder.name,
@@ -73,18 +73,18 @@ def _described(scene: Scene, image: str, story: Story | None, samples: Samples |
         "layers": list(view.layers),
         "cells": view.cells,
         "fields": _fields(scene),
-        "posterior": _posterior(plane, story, samples),
+        "posterior": _posterior(plane, summary, samples),
         "neighbours": [],
-        "road": [plane.project(torch.tensor([point]))[0].tolist() for point in road],
+        "interpolation": [plane.project(torch.tensor([point]))[0].tolist() for point in interpolation],
     }
 
 
-def _posterior(plane: Plane, story: Story | None, samples: Samples | None) -> dict | None:
-    if story is None or samples is None or not story.is_finite:
+def _posterior(plane: Plane, summary: PosteriorSummary | None, samples: Samples | None) -> dict | None:
+    if summary is None or samples is None or not summary.is_finite:
         return None
     return {
-        "mean": plane.project(story.posterior.mean)[0].tolist(),
-        "covariance": plane.project_covariance(story.posterior.log_variance.exp())[0].tolist(),
+        "mean": plane.project(summary.posterior.mean)[0].tolist(),
+        "covariance": plane.project_covariance(summary.posterior.log_variance.exp())[0].tolist(),
         "samples": plane.project(samples.z).tolist(),
     }
 
@@ -93,7 +93,7 @@ def _field(scene: Scene, layer: str) -> layers.Picture | None:
     """The picture of a field, where it is asked for and there is what it is made of."""
     if layer not in scene.view.layers:
         return None
-    if layer == "density" and scene.frame is not None:
+    if layer == "density" and scene.snapshot is not None:
         return cache.density(scene.version, scene.view.axes)
     return cache.change(scene.version, scene.view.axes, scene.rest) if layer == "change" else None
 
@@ -158,9 +158,9 @@ def _typed(before: tuple[float, ...]) -> None:
 
 def show_neighbours(scene: Scene) -> None:
     """The images whose codes are nearest, as thumbnails; decoded ones where the data set is not at hand."""
-    if scene.frame is None or not len(scene.frame.labels):
+    if scene.snapshot is None or not len(scene.snapshot.labels):
         return
-    means = scene.frame.codes.posterior.mean
+    means = scene.snapshot.codes.posterior.mean
     skip = scene.view.probe
     probes = [probe for probe in nearest(means, scene.z, NEIGHBOURS + 1).tolist() if probe != skip][:NEIGHBOURS]
     if not probes:
@@ -175,7 +175,7 @@ def show_neighbours(scene: Scene) -> None:
 
 
 def _thumbnail(scene: Scene, probe: int, image: object) -> str:
-    name = html.escape(scene.run.class_names[int(scene.frame.labels[probe])])
+    name = html.escape(scene.run.class_names[int(scene.snapshot.labels[probe])])
     return (
         f'<li><img src="{markup.png_url(image)}" alt="Image {probe}, {name}" title="image {probe}"><span>{name}</span></li>'
     )
@@ -192,8 +192,8 @@ def show_layers(scene: Scene) -> None:
         "Layers", list(layers.NAMES), selection_mode="multi", key="layers", format_func=layers.NAMES.get,
         on_change=_choose_layers, label_visibility="collapsed",
     )  # fmt: skip
-    coloured = scene.frame is not None and view.colour != "class" and "clusters" in view.layers
-    lines = [plane_controls.colour_sentence(view.colour, scene.frame.codes.terms, scene.frame.labels)] if coloured else []
+    coloured = scene.snapshot is not None and view.colour != "class" and "clusters" in view.layers
+    lines = [plane_controls.colour_sentence(view.colour, scene.snapshot.codes.terms, scene.snapshot.labels)] if coloured else []
     lines += [f"{layers.sentence(layer, scene.plane.is_strip)}{_range(scene, layer)}" for layer in view.layers]
     if scene.plane.is_slice:
         lines.insert(0, _slice(scene))

@@ -29,7 +29,7 @@ def show(scene: Scene) -> None:
     )  # fmt: skip
     codes.download_button(
         "Codes (CSV)", lambda: codes_csv(scene), f"{name}-codes.csv", "text/csv", key="get_codes",
-        disabled=scene.frame is None, **words,
+        disabled=scene.snapshot is None, **words,
         help="Class, posterior and terms of every held-out image, the reconstruction from one sample of z",
     )  # fmt: skip
     image.download_button(
@@ -50,7 +50,7 @@ def manifold_png(scene: Scene) -> bytes:
 
 def codes_csv(scene: Scene) -> str:
     """One row for each held-out image: its number, class, posterior and terms in nats."""
-    codes, labels = scene.frame.codes, scene.frame.labels.tolist()
+    codes, labels = scene.snapshot.codes, scene.snapshot.labels.tolist()
     latent = range(1, scene.plane.latent + 1)
     text = io.StringIO()
     writer = csv.writer(text)
@@ -65,7 +65,7 @@ def codes_csv(scene: Scene) -> str:
 
 
 def _terms(scene: Scene) -> tuple[torch.Tensor, ...]:
-    terms = scene.frame.codes.terms
+    terms = scene.snapshot.codes.terms
     return terms.reconstruction, terms.kl, terms.elbo
 
 

@@ -27,7 +27,7 @@ def show_road(scene: Scene) -> None:
         st.button("Clear", key="clear_road", on_click=_clear, disabled=view.start is None and view.end is None)
     if view.start is not None and view.end is not None:
         ends = scene.plane.project(torch.tensor([view.start, view.end])).tolist()
-        interpolation_player.player("road_player", cache.road(scene.version, view.start, view.end), (ends[0], ends[1]))
+        interpolation_player.player("road_player", cache.interpolation(scene.version, view.start, view.end), (ends[0], ends[1]))
 
 
 def show_strip(scene: Scene) -> None:
@@ -35,7 +35,7 @@ def show_strip(scene: Scene) -> None:
     view = scene.view
     if view.start is None or view.end is None:
         return
-    travelled = cache.road(scene.version, view.start, view.end)
+    travelled = cache.interpolation(scene.version, view.start, view.end)
     st.subheader("The road from A to B")
     url = markup.png_url(strip(travelled))
     st.html(f'<div class="strip"><img src="{url}" alt="Above, along the line; below, the cross-fade"></div>')

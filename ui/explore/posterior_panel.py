@@ -20,7 +20,7 @@ from ui.state import session
 from ui.text import plain
 from vae.data.picture_files import MOST_MEGABYTES, PictureError, read_picture
 from vae.data.preprocessing import to_convention
-from vae.latent.posterior_summary import Samples, Story, draw_samples
+from vae.latent.posterior_summary import Samples, PosteriorSummary, draw_samples
 from vae.model.autoencoder import Posterior
 
 SAMPLES = 4
@@ -91,35 +91,35 @@ def _original(scene: Scene) -> str:
     if view.probe is None:
         words = {"test": "Click a coloured point", "draw": "Draw above", "upload": "Choose a file above"}[view.source]
         return markup.placeholder(words, "original: none, this z was chosen by hand")
-    name = html.escape(scene.run.class_names[int(scene.frame.labels[view.probe])])
+    name = html.escape(scene.run.class_names[int(scene.snapshot.labels[view.probe])])
     caption = f"original: {name} (image {view.probe:,})"
     if image is None:
         return markup.placeholder(html.escape(runs.why_absent(scene.run)), caption)
     return markup.figure(image[0, 0].numpy(), caption, "The image whose code was clicked")
 
 
-def samples_of(scene: Scene, story: Story) -> Samples:
+def samples_of(scene: Scene, summary: PosteriorSummary) -> Samples:
     """The samples on the screen: those of this image and this count of new epsilons."""
-    return draw_samples(scene.run.model, story.posterior, SAMPLES, seed=scene.view.epsilon)
+    return draw_samples(scene.run.model, summary.posterior, SAMPLES, seed=scene.view.epsilon)
 
 
-def show_posterior(scene: Scene, story: Story | None, samples: Samples | None) -> None:
+def show_posterior(scene: Scene, summary: PosteriorSummary | None, samples: Samples | None) -> None:
     """The posterior from close by, the terms, and samples with their epsilons."""
-    if story is None:
+    if summary is None:
         st.html(
             '<p class="small">The encoder turns an image into an <b>approximate posterior</b> q(z|x): not one point, but a '
             "small Gaussian on the plane. Click a coloured point to see one, with samples of it.</p>"
         )
         return
-    if not story.is_finite:
+    if not summary.is_finite:
         st.warning("This run gives no finite numbers for this image; choose another image, or train the run anew.")
         return
     plane = scene.plane
-    mean, covariance = plane.project(story.posterior.mean)[0], plane.project_covariance(_variance(story.posterior))[0]
+    mean, covariance = plane.project(summary.posterior.mean)[0], plane.project_covariance(_variance(summary.posterior))[0]
     picture = closeup(mean, covariance, plane.project(samples.z), plane.names)
     image = f'<img class="closeup" src="{picture}" alt="Ellipses of 1 and 2 sigma, and the samples">'
-    st.html(f'<div class="posterior">{image}{_moments(story.posterior)}</div>')
-    st.html(_terms(scene, story))
+    st.html(f'<div class="posterior">{image}{_moments(summary.posterior)}</div>')
+    st.html(_terms(scene, summary))
     with st.container(horizontal=True, vertical_alignment="center", key="epsilon"):
         st.html('<p class="formula">z = mean + sigma · ε</p>', width="content")
         st.button("New ε", key="new_epsilon", on_click=_new_epsilon, help="Draw new epsilons")
@@ -157,13 +157,13 @@ def _vector(values: torch.Tensor, digits: int = 2) -> str:
     return "(" + ", ".join(markup.signed(value, digits) for value in values.tolist()) + ")"
 
 
-def _terms(scene: Scene, story: Story) -> str:
+def _terms(scene: Scene, summary: PosteriorSummary) -> str:
     """The terms as the equation they stand in."""
     return f"""<table class="terms">
-    <tr class="reconstruction"><th>reconstruction</th><td>{markup.estimated(story.reconstruction, story.error)}</td></tr>
-    <tr class="kl"><th>− KL</th><td>{markup.signed(story.kl)}</td></tr>
-    <tr class="elbo"><th>= ELBO</th><td>{markup.estimated(story.elbo, story.error)}</td></tr></table>
-    <p class="small">{_unusual(scene, story)}In nats; reconstruction: {how_found(story.samples)}; the KL is exact.</p>"""
+    <tr class="reconstruction"><th>reconstruction</th><td>{markup.estimated(summary.reconstruction, summary.error)}</td></tr>
+    <tr class="kl"><th>− KL</th><td>{markup.signed(summary.kl)}</td></tr>
+    <tr class="elbo"><th>= ELBO</th><td>{markup.estimated(summary.elbo, summary.error)}</td></tr></table>
+    <p class="small">{_unusual(scene, summary)}In nats; reconstruction: {how_found(summary.samples)}; the KL is exact.</p>"""
 
 
 def how_found(samples: int) -> str:
@@ -173,11 +173,11 @@ def how_found(samples: int) -> str:
     return f"mean of {samples:,} samples of z ± standard error" if samples else "the integral over q"
 
 
-def _unusual(scene: Scene, story: Story) -> str:
+def _unusual(scene: Scene, summary: PosteriorSummary) -> str:
     """How an own image's ELBO stands among the held-out images'."""
     if scene.view.own is None:
         return ""
-    share = cache.share_below(scene.version, story.elbo)
+    share = cache.share_below(scene.version, summary.elbo)
     if share is None:
         return ""
     judgement = "An unusual image" if share < 0.05 else "A usual image"

@@ -14,9 +14,9 @@ from ui.shell import axes
 from ui.state import session, unavailable
 from ui.state.url_state import View
 from vae.latent.plane import Plane
-from vae.latent.posterior_summary import Story, story_of_code
+from vae.latent.posterior_summary import PosteriorSummary, summarise_code
 from vae.model.autoencoder import Posterior
-from vae.runs.snapshots import Frame
+from vae.runs.snapshots import Snapshot
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Scene:
 
     version: RunVersion
     run: vae.Run
-    frame: Frame | None
+    snapshot: Snapshot | None
     view: View
     plane: Plane
     extent: float
@@ -61,34 +61,34 @@ class Scene:
         at_hand = images is not None and self.view.probe < len(images)
         return images.images[self.view.probe : self.view.probe + 1] if at_hand else None
 
-    def story(self) -> Story | None:
-        """The pinned image's posterior and terms; without the image they are those of the run's frame."""
+    def summary(self) -> PosteriorSummary | None:
+        """The pinned image's posterior and terms; without the image they are those of the run's snapshot."""
         image, probe = self.image(), self.view.probe
         if image is not None:
-            return runs.story(self.version, image.numpy().tobytes())
-        if probe is None or self.frame is None:
+            return runs.summary(self.version, image.numpy().tobytes())
+        if probe is None or self.snapshot is None:
             return None
-        posterior, terms = self.frame.codes.posterior, self.frame.codes.terms
+        posterior, terms = self.snapshot.codes.posterior, self.snapshot.codes.terms
         one = Posterior(posterior.mean[probe : probe + 1], posterior.log_variance[probe : probe + 1])
-        return story_of_code(self.run.model, one, terms.reconstruction[probe].item())
+        return summarise_code(self.run.model, one, terms.reconstruction[probe].item())
 
 
 def settle(version: RunVersion) -> Scene:
     """Make the view fit the run, and say what it means."""
-    run, frame = runs.load_run(version), runs.frame_of(version)
+    run, snapshot = runs.load_run(version), runs.snapshot_of(version)
     latent = run.config.model.latent
-    axes.settle_axes(latent, frame is not None)
-    _settle_point(run, frame, latent)
+    axes.settle_axes(latent, snapshot is not None)
+    _settle_point(run, snapshot, latent)
     _settle_road(latent)
     view = session.view()
-    return Scene(version, run, frame, view, runs.plane(version, view.axes), runs.extent(version, view.axes))
+    return Scene(version, run, snapshot, view, runs.plane(version, view.axes), runs.extent(version, view.axes))
 
 
-def _settle_point(run: vae.Run, frame: Frame | None, latent: int) -> None:
+def _settle_point(run: vae.Run, snapshot: Snapshot | None, latent: int) -> None:
     """A point of another run's size becomes the origin; the code of an image is where the encoder puts it."""
     view = session.view()
-    if view.probe is not None and frame is not None and view.probe >= len(frame.labels):
-        session.report_of_address(unavailable.about_image(view.probe, len(frame.labels)))
+    if view.probe is not None and snapshot is not None and view.probe >= len(snapshot.labels):
+        session.report_of_address(unavailable.about_image(view.probe, len(snapshot.labels)))
     z = view.z if len(view.z) == latent else (0.0,) * latent
     if view.own is not None:
         with torch.no_grad():
@@ -98,8 +98,8 @@ def _settle_point(run: vae.Run, frame: Frame | None, latent: int) -> None:
         else:
             session.settle(z=z, probe=None, own=None)
             session.report("The encoder of this run gives no finite numbers for your image; choose another run.")
-    elif view.probe is not None and frame is not None and view.probe < len(frame.labels):
-        session.settle(z=tuple(frame.codes.posterior.mean[view.probe].tolist()))
+    elif view.probe is not None and snapshot is not None and view.probe < len(snapshot.labels):
+        session.settle(z=tuple(snapshot.codes.posterior.mean[view.probe].tolist()))
     elif z != view.z or view.probe is not None:
         session.settle(z=z, probe=None)
 

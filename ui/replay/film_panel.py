@@ -18,7 +18,7 @@ from ui.charts.curves import TERMS, thin_out, y_range
 from ui.components.replay_player.replay_player import projector
 from ui.replay import cache, packed_frames
 from ui.replay.gif_export import make_gif
-from ui.replay.packed_frames import Film, Packed
+from ui.replay.packed_frames import PackedFilm, Packed
 from ui.state import session
 from ui.state.url_state import PRINCIPAL
 from ui.text import plain
@@ -34,14 +34,14 @@ MOST_CURVE_POINTS = 250
 
 
 @dataclass(frozen=True)
-class Reel:
+class Film:
     """A film with all that belongs to it. `name` tells films of other planes or other images apart, `files` counts frames.
 
     `instead` says in a sentence why the plane is another one than was asked for, where it is.
     """
 
     name: str
-    packed_frames: Film
+    film: PackedFilm
     plane: Plane
     config: RunConfig
     class_names: tuple[str, ...]
@@ -68,17 +68,17 @@ class Reel:
         return f"{math.floor(at) + min(max(round(at % 1, 1), 0.1), 0.9):.1f}"
 
 
-def reel_of(folder: RunFolder, axes: str) -> Reel:
+def reel_of(folder: RunFolder, axes: str) -> Film:
     """The film of a run on the plane that `axes` name, where the run has one. Raises `RunError`."""
     config, class_names = folder.read_config()
     status = run_files.look(folder).status or Status("stopped")
-    paths = folder.frame_paths()
+    paths = folder.snapshot_paths()
     plane_name, plane, instead = _plane(folder, config.model.latent, axes, paths, status.active)
     packed = [(path.name, _packed(path, len(class_names), plane_name, plane)) for path in packed_frames.thin(paths)]
     joined = packed_frames.join(packed)
     probes = zlib.crc32(repr((joined.labels.tobytes(), class_names)).encode())
     name = f"{folder.path} {plane_name} {probes:x}"
-    return Reel(name, joined, plane, config, class_names, status, len(paths), instead)
+    return Film(name, joined, plane, config, class_names, status, len(paths), instead)
 
 
 def _packed(path: Path, classes: int, plane_name: str, plane: Plane) -> Packed | None:
@@ -98,7 +98,7 @@ def _plane(folder: RunFolder, latent: int, axes: str, paths: Sequence[Path], gro
         instead = "The principal components are those of the last frame, so they come at the training's end."
     elif axes == PRINCIPAL and latent > 2 and paths:
         try:
-            stamp, means = paths[-1].stat().st_mtime_ns, folder.read_frame(paths[-1]).codes.posterior.mean
+            stamp, means = paths[-1].stat().st_mtime_ns, folder.read_snapshot(paths[-1]).codes.posterior.mean
             return f"{PRINCIPAL} {stamp} of {latent}", plane_of_principal_components(means), None
         except (OSError, ExplorerError):
             instead = "Principal components need a last frame that can be read and holds two codes or more."
@@ -116,19 +116,19 @@ def show(folder: RunFolder) -> None:
 
 def _show(folder: RunFolder, active: bool) -> None:
     try:
-        reel, seen = reel_of(folder, session.view().axes), run_files.look(folder)
+        film, seen = reel_of(folder, session.view().axes), run_files.look(folder)
     except RunError as error:
         st.error(plain(error))
         return
     for damage in seen.damages:
         st.error(plain(damage))
-    if active and not reel.status.active:
+    if active and not film.status.active:
         st.rerun()  # the whole page, once: it looks no more
-    if reel.film.frames:
-        pictures = [(_name(reel, frame), frame.picture) for frame in reel.film.frames]
-        projector(described(reel, seen.reports), pictures, lambda epoch: session.change(epoch=epoch))
-    elif reel.film.left_out:
-        st.error(plain(_left_out(reel.film.left_out, "There is nothing to play.")))
+    if film.film.frames:
+        pictures = [(_name(film, frame), frame.picture) for frame in film.film.frames]
+        projector(described(film, seen.reports), pictures, lambda epoch: session.change(epoch=epoch))
+    elif film.film.left_out:
+        st.error(plain(_left_out(film.film.left_out, "There is nothing to play.")))
     elif active:
         st.info("The film begins here as soon as the training has written its first frame.")
     else:
@@ -141,61 +141,61 @@ def show_download(folder: RunFolder) -> None:
     axes, dark = session.view().axes, st.context.theme.type == "dark"
 
     def made() -> bytes:
-        reel = reel_of(folder, axes)
-        if not reel.film.frames:
+        film = reel_of(folder, axes)
+        if not film.film.frames:
             raise RunError(f"{folder.path} has no frames to make a GIF of; wait for its first one or choose another run.")
-        words = [f"epoch {reel.word(frame)} of {reel.config.training.epochs}" for frame in reel.film.frames]
-        return make_gif(reel.film, words, reel.class_names, reel.plane.names, reel.plane.is_strip, dark)
+        words = [f"epoch {film.word(frame)} of {film.config.training.epochs}" for frame in film.film.frames]
+        return make_gif(film.film, words, film.class_names, film.plane.names, film.plane.is_strip, dark)
 
     st.download_button(
         "GIF", made, f"{folder.name}-replay.gif", "image/gif", key="get_gif", icon=":material/download:", on_click="ignore",
-        disabled=not (runs.is_active(folder) or folder.frame_paths()),  # asked once, and a training will have frames
+        disabled=not (runs.is_active(folder) or folder.snapshot_paths()),  # asked once, and a training will have frames
         help="Plane, manifold and epoch for your slides; made in some seconds",
     )  # fmt: skip
 
 
-def _name(reel: Reel, frame: Packed) -> str:
+def _name(film: Film, frame: Packed) -> str:
     """A name for a packed frame, the same for all visitors."""
-    return f"frame-{zlib.crc32(frame.picture):x}-{zlib.crc32(reel.name.encode()):x}-{frame.step}"
+    return f"frame-{zlib.crc32(frame.picture):x}-{zlib.crc32(film.name.encode()):x}-{frame.step}"
 
 
-def described(reel: Reel, reports: Sequence[Report]) -> dict:
+def described(film: Film, reports: Sequence[Report]) -> dict:
     """All that the projector is told; pictures apart."""
-    frames, labels = reel.film.frames, reel.film.labels
-    colours = [palette.of_class(label) for label in range(len(reel.class_names))]
+    frames, labels = film.film.frames, film.film.labels
+    colours = [palette.of_class(label) for label in range(len(film.class_names))]
     return {
-        "film": reel.name,
-        "frames": [_described_frame(reel, frame) for frame in frames],
+        "film": film.name,
+        "frames": [_described_frame(film, frame) for frame in frames],
         "labels": base64.b64encode(labels.tobytes()).decode(),
-        "names": list(reel.class_names),
+        "names": list(film.class_names),
         "colours": colours,
         "inks": [palette.ink_on(colour) for colour in colours],
-        "axes": list(reel.plane.names),
-        "extent": reel.film.extent,
-        "strip": reel.plane.is_strip,
-        "manifold": reel.film.has_manifold,
-        "curves": curves(reports, reel.steps_per_epoch),
-        "epochs": reel.config.training.epochs,
-        "range": _range(reel),
-        "active": reel.status.active,
+        "axes": list(film.plane.names),
+        "extent": film.film.extent,
+        "strip": film.plane.is_strip,
+        "manifold": film.film.has_manifold,
+        "curves": curves(reports, film.steps_per_epoch),
+        "epochs": film.config.training.epochs,
+        "range": _range(film),
+        "active": film.status.active,
         "epoch": session.view().epoch,
         "probe": session.view().probe,
-        "notes": notes(reel, bool(reports)),
+        "notes": notes(film, bool(reports)),
     }
 
 
-def _described_frame(reel: Reel, frame: Packed) -> dict:
+def _described_frame(film: Film, frame: Packed) -> dict:
     return {
-        "id": _name(reel, frame), "epoch": frame.epoch, "word": reel.word(frame), "at": reel.epochs(frame),
+        "id": _name(film, frame), "epoch": frame.epoch, "word": film.word(frame), "at": film.epochs(frame),
         "reach": frame.reach, "cells": frame.cells,
         "elbo": frame.elbo, "reconstruction": frame.reconstruction, "kl": frame.kl,
     }  # fmt: skip
 
 
-def _range(reel: Reel) -> tuple[float, float]:
+def _range(film: Film) -> tuple[float, float]:
     """First and last epoch of slider and curves: of a training, all that is still to come too, so that nothing moves."""
-    first, last = reel.epochs(reel.film.frames[0]), reel.epochs(reel.film.frames[-1])
-    last = max(last, reel.config.training.epochs) if reel.status.active else last
+    first, last = film.epochs(film.film.frames[0]), film.epochs(film.film.frames[-1])
+    last = max(last, film.config.training.epochs) if film.status.active else last
     return first, max(last, first + 1)
 
 
@@ -222,29 +222,29 @@ def _curve(reports: Sequence[Report], term: str, steps_per_epoch: float) -> list
     return [x, [round(getattr(report, term), 3) for report in reports]]
 
 
-def notes(reel: Reel, has_curves: bool) -> list[str]:
+def notes(film: Film, has_curves: bool) -> list[str]:
     """What has to be said about this film, each in a sentence; HTML of our own words."""
     said = []
-    if reel.film.left_out:
-        said.append(f"<b>{html.escape(_left_out(reel.film.left_out, 'The others play.'))}</b>")
-    if len(reel.film.frames) == 1 and not reel.status.active:
+    if film.film.left_out:
+        said.append(f"<b>{html.escape(_left_out(film.film.left_out, 'The others play.'))}</b>")
+    if len(film.film.frames) == 1 and not film.status.active:
         said.append("This run has one frame, so nothing moves; a training writes one after every epoch.")
-    if reel.instead:
-        said.append(f"<b>{reel.instead}</b>")
-    every = packed_frames.stride(reel.files)
+    if film.instead:
+        said.append(f"<b>{film.instead}</b>")
+    every = packed_frames.stride(film.files)
     if every > 1:
-        said.append(f"{reel.files:,} frames are too many to hold: every {_ordinal(every)} is played, and the last.")
-    latent = reel.config.model.latent
-    if reel.plane.is_strip:
+        said.append(f"{film.files:,} frames are too many to hold: every {_ordinal(every)} is played, and the last.")
+    latent = film.config.model.latent
+    if film.plane.is_strip:
         said.append("One latent dimension: each class has a row, and there is no manifold grid.")
-    elif reel.plane.is_slice:
-        names = " and ".join(reel.plane.names)
+    elif film.plane.is_slice:
+        names = " and ".join(film.plane.names)
         said.append(f"{latent} latent dimensions, seen along {names}: there is no manifold grid.")
-    elif not reel.film.has_manifold:
+    elif not film.film.has_manifold:
         said.append("The frames of this run have no manifold grid.")
     if not has_curves:
         said.append("This run has no report, so there are no curves.")
-    if len(reel.film.frames) > 1:
+    if len(film.film.frames) > 1:
         said.append("Each dot is one image throughout: press one to follow it.")
         said.append("Positions between epochs are interpolated.")
     return said

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ui.charts import palette
 from ui.charts.label_placement import stand
-from ui.replay.packed_frames import Film, unpack
+from ui.replay.packed_frames import PackedFilm, unpack
 
 PLANE, SIDE, GAP, LINE = 440, 280, 16, 30
 """Pixels: the sides of plane and manifold, the room between them, the height of a line of words."""
@@ -48,12 +48,12 @@ class Still:
     words: str
 
 
-def between(film: Film) -> int:
+def between(film: PackedFilm) -> int:
     """How many pictures a frame stands for: itself, and dots on their way to the next."""
     return max(1, MOST_PICTURES // max(len(film.frames) - 1, 1))
 
 
-def stills(film: Film, words: Sequence[str]) -> Iterator[Still]:
+def stills(film: PackedFilm, words: Sequence[str]) -> Iterator[Still]:
     """Every frame with its words, and between two of them evenly spaced places on straight lines."""
     count, before = between(film), None
     for frame, said in zip(film.frames, words, strict=True):
@@ -66,7 +66,7 @@ def stills(film: Film, words: Sequence[str]) -> Iterator[Still]:
 
 
 def make_gif(
-    film: Film, words: Sequence[str], class_names: Sequence[str], axes: tuple[str, str], strip: bool, dark: bool
+    film: PackedFilm, words: Sequence[str], class_names: Sequence[str], axes: tuple[str, str], strip: bool, dark: bool
 ) -> bytes:
     """The film as a GIF that plays for ever; its last picture stays longer. Every frame is in it, with its words."""
     colours = _palette(dark)
@@ -97,7 +97,7 @@ class _Painter:
     """Draws the stills of one film, all with the same axes."""
 
     def __init__(
-        self, film: Film, words: Sequence[str], class_names: Sequence[str], axes: tuple[str, str], strip: bool, dark: bool
+        self, film: PackedFilm, words: Sequence[str], class_names: Sequence[str], axes: tuple[str, str], strip: bool, dark: bool
     ) -> None:
         self.film, self.names, self.strip = film, class_names, strip
         self.labels = film.labels

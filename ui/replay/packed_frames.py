@@ -21,7 +21,7 @@ from PIL import Image
 from ui.charts.plane import jitter
 from vae.latent.grid import tile
 from vae.latent.plane import Plane, plane_extent
-from vae.runs.snapshots import Frame
+from vae.runs.snapshots import Snapshot
 
 MOST_FRAMES = 100
 """More are thinned: a browser has to hold them all."""
@@ -58,7 +58,7 @@ class Packed:
         return self.reconstruction - self.kl
 
 
-def pack(frame: Frame, plane: Plane) -> Packed:
+def pack(frame: Snapshot, plane: Plane) -> Packed:
     """A frame on a plane. Each place is right to `reach` / 65,535; on a strip the second coordinate is the class's row."""
     projected = plane.project(frame.codes.posterior.mean)
     places = projected.numpy().astype(np.float64)
@@ -127,7 +127,7 @@ def _kept(count: int, every: int) -> list[int]:
 
 
 @dataclass(frozen=True)
-class Film:
+class PackedFilm:
     """Frames of one run in the order of their steps, all of the same probes; `left_out` are the files that are none."""
 
     frames: tuple[Packed, ...]
@@ -149,11 +149,11 @@ class Film:
         return any(frame.cells for frame in self.frames)
 
 
-def join(packed: Iterable[tuple[str, Packed | None]]) -> Film:
+def join(packed: Iterable[tuple[str, Packed | None]]) -> PackedFilm:
     """The film of files by name. A file is left out when it is damaged (None) or has other probes than most."""
     packed = list(packed)
     common = Counter(frame.labels for _, frame in packed if frame is not None).most_common(1)
     fits = {name for name, frame in packed if frame is not None and frame.labels == common[0][0]}
     by_step = {frame.step: frame for name, frame in packed if name in fits}
     left_out = tuple(name for name, _ in packed if name not in fits)
-    return Film(tuple(by_step[step] for step in sorted(by_step)), left_out)
+    return PackedFilm(tuple(by_step[step] for step in sorted(by_step)), left_out)

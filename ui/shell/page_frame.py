@@ -144,7 +144,7 @@ def no_runs() -> None:
 
 def say_damage(version: RunVersion) -> None:
     """One sentence on a frame that cannot be used, where the page goes on without it."""
-    if damage := runs.frame_damage(version):
+    if damage := runs.snapshot_damage(version):
         st.warning(plain(damage))
 
 

@@ -13,7 +13,7 @@ from vae.config import RunConfig, TrainingConfig
 from vae.errors import ExplorerError
 from vae.runs.folder import RunFolder
 from vae.runs.status import Status
-from vae.training.control import Steering
+from vae.training.control import ControlRequest
 
 SECONDS_BETWEEN_LOOKS = 0.5
 BETAS = (0, 0.1, 0.2, 0.5, 1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 100)
@@ -33,9 +33,9 @@ def _panel(folder: RunFolder) -> None:
         st.error(plain(error))
         return
     try:
-        wish = folder.read_steering()
+        wish = folder.read_control()
     except ExplorerError:  # the training says what it does not obey; the next wish takes its place
-        wish = Steering()
+        wish = ControlRequest()
     if not status.active:
         return  # the curves, which look more often, draw the page anew
     _buttons(folder, config, status, wish)
@@ -49,7 +49,7 @@ def _panel(folder: RunFolder) -> None:
     actions.tell()
 
 
-def _buttons(folder: RunFolder, config: RunConfig, status: Status, wish: Steering) -> None:
+def _buttons(folder: RunFolder, config: RunConfig, status: Status, wish: ControlRequest) -> None:
     left, right = st.columns(2, gap="small")
     ask(right, "Stop", "stop", folder, {"stop": True}, disabled=wish.stop)
     if status.state == "queued":
@@ -70,11 +70,11 @@ def ask(place: DeltaGenerator, label: str, key: str, folder: RunFolder, changes:
     actions.button(place, label, key, lambda: actions.steer(folder, **changes), **options)
 
 
-def _beta(folder: RunFolder, training: TrainingConfig, wish: Steering) -> None:
+def _beta(folder: RunFolder, training: TrainingConfig, wish: ControlRequest) -> None:
     _slider("Beta, the weight of the KL term", "beta", folder, BETAS, wish.beta, training.beta, training.beta_schedule)
 
 
-def _learning_rate(folder: RunFolder, training: TrainingConfig, wish: Steering) -> None:
+def _learning_rate(folder: RunFolder, training: TrainingConfig, wish: ControlRequest) -> None:
     rate = training.learning_rate
     _slider("Learning rate", "learning_rate", folder, LEARNING_RATES, wish.learning_rate, rate, training.schedule)
 
@@ -95,7 +95,7 @@ def _slider(
     st.select_slider(label, options, shown, format_func=lambda value: schedule if value is None else f"{value:g}", **widget)
 
 
-def _epochs(folder: RunFolder, config: RunConfig, wish: Steering) -> None:
+def _epochs(folder: RunFolder, config: RunConfig, wish: ControlRequest) -> None:
     least = config.training.epochs
     shown = max(least, wish.epochs or 0)
 

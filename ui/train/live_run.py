@@ -20,7 +20,7 @@ from vae.latent.grid import tile
 from vae.latent.plane import plane_extent, plane_of_axes
 from vae.model.inference import decode_points
 from vae.runs.folder import Run, RunFolder
-from vae.runs.snapshots import Frame
+from vae.runs.snapshots import Snapshot
 from vae.runs.status import Status
 
 SECONDS_BETWEEN_CURVES = 0.4
@@ -85,47 +85,47 @@ def _headline(folder: RunFolder, config: RunConfig, status: Status) -> None:
 def _plane(folder: RunFolder, class_names: tuple[str, ...]) -> None:
     try:
         version = runs.RunVersion.now(folder)
-        run, frame = runs.load_run(version), runs.frame_of(version)
+        run, snapshot = runs.load_run(version), runs.snapshot_of(version)
     except ExplorerError as error:
         st.error(plain(error))
         return
-    damage = runs.frame_damage(version)
+    damage = runs.snapshot_damage(version)
     if damage is not None:
         st.warning(damage)
-    if frame is None or not len(frame.labels):
+    if snapshot is None or not len(snapshot.labels):
         if damage is None:
             st.info("The plane appears here as soon as the training has begun.")
         return
     shown = plane_of_axes(run.config.model.latent)
-    places = shown.project(frame.codes.posterior.mean)
+    places = shown.project(snapshot.codes.posterior.mean)
     axes = plane.Axes(shown.names, plane_extent(places), strip=shown.is_strip)
     which = f", two of {shown.latent} latent dimensions" if shown.is_slice else ""
-    st.html(f'<p class="lead">The plane after {_when(folder, frame)}{which}</p>')
+    st.html(f'<p class="lead">The plane after {_when(folder, snapshot)}{which}</p>')
     with st.container(key="training_plane"):
         live_chart(
-            plane.scatter(places, frame.labels, class_names, axes, legend_rows=2, side=SIDE),
+            plane.scatter(places, snapshot.labels, class_names, axes, legend_rows=2, side=SIDE),
             key=f"plane_of_{folder.name}",
             config=style.CONFIG,
             alt="Codes of the held-out images by class",
         )
-    _reconstructions(run, frame)
+    _reconstructions(run, snapshot)
 
 
-def _when(folder: RunFolder, frame: Frame) -> str:
+def _when(folder: RunFolder, snapshot: Snapshot) -> str:
     """The epoch, or the step where the training paused or stopped within one."""
     try:
         epochs = {report.step: report.epoch for report in run_files.metrics(folder) if report.split == "held_out"}
     except ExplorerError:  # the curves say so
         epochs = {}
-    epoch = (epochs | {0: 0}).get(frame.step)
-    return f"step {frame.step:,}" if epoch is None else f"epoch {epoch}"
+    epoch = (epochs | {0: 0}).get(snapshot.step)
+    return f"step {snapshot.step:,}" if epoch is None else f"epoch {epoch}"
 
 
-def _reconstructions(run: Run, frame: Frame) -> None:
+def _reconstructions(run: Run, snapshot: Snapshot) -> None:
     """The first held-out image of every class above what the decoder makes of its posterior's mean."""
-    labels = frame.labels.tolist()
+    labels = snapshot.labels.tolist()
     first = torch.tensor([labels.index(label) for label in sorted(set(labels))])
-    rows = [("decoded", decode_points(run.model, frame.codes.posterior.mean[first]))]
+    rows = [("decoded", decode_points(run.model, snapshot.codes.posterior.mean[first]))]
     images = runs.held_out(run.config)
     if images is None:
         st.html(f'<p class="small">{html.escape(runs.why_absent(run))}</p>')

@@ -72,15 +72,15 @@ class Standard:
 
 @dataclass(frozen=True)
 class CodeSets:
-    """Codes to train on and held-out ones. `from_frame` where both are the run's held-out images, for want of the others."""
+    """Codes to train on and held-out ones. `from_snapshot` where both are the run's held-out images, for want of the others."""
 
     train: LabelledCodes
     held_out: LabelledCodes
-    from_frame: bool
+    from_snapshot: bool
 
 
 def codes_of(run: Run) -> CodeSets:
-    """The codes of a run's images; where its data set cannot be read on this machine, those that its latest frame keeps.
+    """The codes of a run's images; where its data set cannot be read on this machine, those that its latest snapshot keeps.
 
     Raises `DiffusionError` where there are too few.
     """
@@ -89,7 +89,7 @@ def codes_of(run: Run) -> CodeSets:
         if run.config.training.binarise is not None:
             dataset = datasets.as_trained_on(dataset, "static")
     except DataError as error:
-        sets = _codes_of_frame(run, error)
+        sets = _codes_of_snapshot(run, error)
     else:
         sets = CodeSets(_encode(run.model, dataset.train), _encode(run.model, dataset.held_out), False)
     if min(len(sets.train), len(sets.held_out)) < FEWEST // EVERY:
@@ -97,11 +97,11 @@ def codes_of(run: Run) -> CodeSets:
     return sets
 
 
-def _codes_of_frame(run: Run, problem: DataError) -> CodeSets:
-    frame = run.folder.frame_of_step(run.step)
-    if frame is None:
+def _codes_of_snapshot(run: Run, problem: DataError) -> CodeSets:
+    snapshot = run.folder.snapshot_of_step(run.step)
+    if snapshot is None:
         raise DiffusionError(f"{run.folder.path} has no frame with the codes of its weights, and of its images: {problem}")
-    codes = LabelledCodes(frame.codes.posterior, frame.labels)
+    codes = LabelledCodes(snapshot.codes.posterior, snapshot.labels)
     kept = torch.arange(len(codes)) % EVERY == EVERY - 1
     return CodeSets(codes.select(~kept), codes.select(kept), True)
 

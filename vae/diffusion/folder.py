@@ -50,7 +50,7 @@ class Description:
     classes: int
     standard: Standard
     run_step: int
-    from_frame: bool
+    from_snapshot: bool
     first_variance: float
 
     @property
@@ -157,7 +157,7 @@ class PriorFolder(WatchedFolder):
             "centre": standard.centre.tolist(),
             "scale": standard.scale,
             "run_step": description.run_step,
-            "from_frame": description.from_frame,
+            "from_frame": description.from_snapshot,
             "first_variance": description.first_variance,
         }
         atomic_files.write_json(self.path / "prior.json", fields)
@@ -226,7 +226,7 @@ class PriorFolder(WatchedFolder):
             parts = [self._codes(tensors, name, description) for name in ("train", "held_out")]
         except (KeyError, ValueError) as error:
             raise RunError(f"{path} holds no codes of this prior; train the prior again.") from error
-        return CodeSets(*parts, description.from_frame)
+        return CodeSets(*parts, description.from_snapshot)
 
     def _codes(self, tensors: dict[str, Tensor], name: str, description: Description) -> LabelledCodes:
         mean, log_variance, labels = (tensors[f"{name}_{what}"] for what in ("mean", "log_variance", "labels"))

@@ -137,7 +137,7 @@ class _Worker:
         variance = first_variance(trainer, codes)
         classes, latent = len(run.class_names), run.config.model.latent
         self.folder.write_description(
-            Description(self.config, latent, classes, trainer.standard, run.step, codes.from_frame, variance)
+            Description(self.config, latent, classes, trainer.standard, run.step, codes.from_snapshot, variance)
         )
         self.folder.write_denoiser(trainer.denoiser)
         self.last_save = time.monotonic()

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vae.config import RunConfig
 from vae.latent.plane import Plane
-from vae.runs.snapshots import Frame
+from vae.runs.snapshots import Snapshot
 
 NEIGHBOURS = 5
 ACTIVE = 0.01
@@ -129,16 +129,16 @@ class Figures:
         return self.reconstruction - self.kl
 
 
-def figures_of(frame: Frame, plane: Plane, parameters: int, seconds: float) -> Figures:
-    """The figures of a run from the frame of its weights; the nearest codes are sought on `plane`."""
-    means, terms = frame.codes.posterior.mean, frame.codes.terms
+def figures_of(snapshot: Snapshot, plane: Plane, parameters: int, seconds: float) -> Figures:
+    """The figures of a run from the snapshot of its weights; the nearest codes are sought on `plane`."""
+    means, terms = snapshot.codes.posterior.mean, snapshot.codes.terms
     return Figures(
-        images=len(frame.labels),
+        images=len(snapshot.labels),
         reconstruction=terms.reconstruction.double().mean().item(),
         kl=terms.kl.double().mean().item(),
         active_units=int(active_units(means).sum()),
         latent=means.shape[1],
-        neighbour_accuracy=neighbour_accuracy(plane.project(means), frame.labels),
+        neighbour_accuracy=neighbour_accuracy(plane.project(means), snapshot.labels),
         parameters=parameters,
         seconds=seconds,
     )

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vae.evidence.lattice_interpolant import Guess
-from vae.evidence.log_joint import Decoded, Joint
+from vae.evidence.lattice_interpolant import LatticeInterpolant
+from vae.evidence.log_joint import Decoded, LogJoint
 
 POINTS_IN_A_GROUP = 256
 """Points that meet their images in one product."""
@@ -28,13 +28,13 @@ VALUES_AT_A_TIME = 4_000_000
 SETTLED, DEPTH, SLACK, RARE = 6.0, 9.0, 12.0, 4
 """How many nats below an image's best cell a block is refined: from 6 (where little is left to gain) to 9 (the cells below
 hold exp(-9) of a Gaussian's mass; always 9 once the spacing was halved 4 times, for few images are left), and 12 more at the
-coarsest spacing, 3 at the next ..., since a narrow peak may lie between its points."""
+coarsest spacing, 3 at the next ..., since a narrow mode may lie between its points."""
 
 MOST_BLOCKS = 16_000
 """An image that needs more blocks halved at once is left as it is: that takes minutes, and a wide integrand needs it least."""
 
-GUESSED, DOUBT = 2, 9.0
-"""The spacing is halved so often where a guess says which blocks are worth decoding, and how many nats too low it may be."""
+INTERPOLATED, DOUBT = 2, 9.0
+"""The spacing is halved so often where the interpolant says which blocks are worth decoding, and how many nats too low it may be."""
 
 BLIND = 2
 """Levels at which blocks beside those are refined too: a ridge narrower than the spacing shows in some of its blocks only."""
@@ -108,19 +108,19 @@ class Integral:
 
 @torch.no_grad()
 def integrate(
-    joint: Joint,
+    log_joint: LogJoint,
     images: Tensor,
     lattice: Lattice,
     pairs: Pairs,
     tolerance: float,
     finest: int,
-    guess: Guess | None = None,
+    interpolant: LatticeInterpolant | None = None,
     on_cells: Callable[[Cells], None] = lambda cells: None,
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> Integral:
     """Halve the spacing around each image's mass until that changes less than `tolerance` nats, or as often as is sensible.
 
-    `pairs` are the blocks to begin with; without a `guess` all within and beside those worth halving are decoded. `on_cells`
+    `pairs` are the blocks to begin with; without a `interpolant` all within and beside those worth halving are decoded. `on_cells`
     is shown the cells that the sums are made of.
     """
     count, level = len(images), 0
@@ -145,7 +145,7 @@ def integrate(
         left = pairs.select(going & ~refined)
         settled = torch.logaddexp(settled, log_sums(left, count).logsumexp(1) + lattice.log_area(level))
         level += 1
-        pairs = _halved(joint, images, lattice, pairs.select(refined), level, best, guess, progress)
+        pairs = _halved(log_joint, images, lattice, pairs.select(refined), level, best, interpolant, progress)
 
 
 def _depth(excess: Tensor) -> Tensor:
@@ -203,34 +203,34 @@ def _cells(lattice: Lattice, pairs: Pairs, level: int) -> Cells:
 
 
 def _halved(
-    joint: Joint,
+    log_joint: LogJoint,
     images: Tensor,
     lattice: Lattice,
     pairs: Pairs,
     level: int,
     best: Tensor,
-    guess: Guess | None,
+    interpolant: LatticeInterpolant | None,
     progress: Callable[[Iterable], Iterable],
 ) -> Pairs:
     """The pairs of the next level: each block's four, decoded once for all the images that need them.
 
-    Where a guess says that a block is far below an image's best cell, the guess is its value.
+    Where the interpolant says that a block is far below an image's best cell, the interpolant is its value.
     """
     quarters = torch.tensor([[0, 0], [1, 0], [0, 1], [1, 1]], device=pairs.block.device)
     image, block = pairs.image.repeat_interleave(4), (2 * pairs.block[:, None] + quarters).flatten(0, 1)
-    if guess is None or level > GUESSED:
-        return evaluate(joint, images, lattice, image, block, level, progress)
-    guessed = evaluate(guess, images, lattice, image, block, level)
-    values = guessed.values.amax(1).double()
-    best = best.scatter_reduce(0, guessed.image, values.nan_to_num(-math.inf), "amax")
-    low = guessed.select(values < (best - DEPTH - DOUBT)[guessed.image])
-    rest = guessed.select(~(values < (best - DEPTH - DOUBT)[guessed.image]))
-    decoded = evaluate(joint, images, lattice, rest.image, rest.block, level, progress)
+    if interpolant is None or level > INTERPOLATED:
+        return evaluate(log_joint, images, lattice, image, block, level, progress)
+    interpolated = evaluate(interpolant, images, lattice, image, block, level)
+    values = interpolated.values.amax(1).double()
+    best = best.scatter_reduce(0, interpolated.image, values.nan_to_num(-math.inf), "amax")
+    low = interpolated.select(values < (best - DEPTH - DOUBT)[interpolated.image])
+    rest = interpolated.select(~(values < (best - DEPTH - DOUBT)[interpolated.image]))
+    decoded = evaluate(log_joint, images, lattice, rest.image, rest.block, level, progress)
     return Pairs.together([low, decoded])
 
 
 def evaluate(
-    joint: Joint | Guess,
+    log_joint: LogJoint | LatticeInterpolant,
     images: Tensor,
     lattice: Lattice,
     image: Tensor,
@@ -253,8 +253,8 @@ def evaluate(
     for first, at in progress(groups):
         rows, row = torch.unique(image[at], return_inverse=True)
         together = blocks[first : first + step]
-        decoded = joint.decode(lattice.points(together, level))
-        values = joint.log_prob(decoded, images if len(rows) == len(images) else images[rows])
+        decoded = log_joint.decode(lattice.points(together, level))
+        values = log_joint.log_prob(decoded, images if len(rows) == len(images) else images[rows])
         parts.append(values.view(len(rows), len(together), 4)[row, column[at] - first])
     return Pairs(image, block, torch.cat(parts) if parts else images.new_empty(0, 4))
 
@@ -267,7 +267,7 @@ def _places(block: Tensor) -> Tensor:
 
 
 def survey(
-    joint: Joint,
+    log_joint: LogJoint,
     images: Tensor,
     blocks: Tensor,
     decoded: Decoded,
@@ -277,7 +277,7 @@ def survey(
     step = max(1, VALUES_AT_A_TIME // len(decoded.offset))
     names, order = _names(torch.zeros_like(blocks[:, 0]), blocks).sort()
     for first in progress(range(0, len(images), step)):
-        values = joint.log_prob(decoded, images[first : first + step]).view(-1, len(blocks), 4)
+        values = log_joint.log_prob(decoded, images[first : first + step]).view(-1, len(blocks), 4)
         peaks = values.amax(2)
         image, column = (peaks > peaks.amax(1, keepdim=True) - DEPTH - SLACK).nonzero().unbind(1)
         image, block = with_neighbours(image, blocks[column])

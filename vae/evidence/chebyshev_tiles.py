@@ -59,7 +59,7 @@ _DERIVATIVE = _slopes(_SIDE) @ _COEFFICIENTS
 _ALONG = torch.stack([torch.kron(_DERIVATIVE, torch.eye(NODES)), torch.kron(torch.eye(NODES).double(), _DERIVATIVE)])
 
 
-class Tiles:
+class ChebyshevTiles:
     """A decoder on the plane that remembers what it decoded.
 
     `decode` maps z (P, 2) to a likelihood's parameters (P, pixels); tiles go into `kept`, which others may share. A tile
@@ -128,8 +128,8 @@ class Tiles:
         2 pi s1 s2 / (distance of the decoded points)^2 such errors, with any sign; s1 s2 = det(I + Fisher information)^(-1/2).
         """
         natural, mean = self._likelihood.natural, self._likelihood.mean
-        guessed = _AT_CHECKS.to(values) @ values
-        square = ((natural(guessed) - natural(checked)) * (mean(guessed) - mean(checked)).flatten(1)).sum(1).mean()
+        interpolated = _AT_CHECKS.to(values) @ values
+        square = ((natural(interpolated) - natural(checked)) * (mean(interpolated) - mean(checked)).flatten(1)).sum(1).mean()
         along = 2 / width * _ALONG.to(values)
         information = torch.einsum("apx,bpx->ab", along @ natural(values), along @ mean(values).flatten(1)) / len(values)
         precision = torch.linalg.det(torch.eye(2).to(information) + (information + information.mT) / 2)

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from vae.data.inputs import as_one
 from vae.evidence.adaptive_midpoint import Lattice, evaluate, integrate
-from vae.evidence.log_joint import Joint
+from vae.evidence.log_joint import LogJoint
 from vae.evidence.plane_quadrature import PlaneQuadrature
 from vae.model.autoencoder import Posterior
 from vae.model.elbo import kl_to_prior
@@ -39,7 +39,7 @@ MOST_BLOCKS_AROUND_Q = 15
 
 
 @dataclass(frozen=True)
-class Sides:
+class ELBOIdentity:
     """The terms that depend on q, in nats: the right side's two, and `kl_to_posterior`, which saw neither them nor log p(x).
 
     Each error is what the last refinement of its rules changed; the other KL is exact.
@@ -58,40 +58,40 @@ class Sides:
 
 
 @torch.no_grad()
-def sides(quadrature: PlaneQuadrature, image: Tensor, q: Posterior) -> Sides:
+def elbo_identity(quadrature: PlaneQuadrature, image: Tensor, q: Posterior) -> ELBOIdentity:
     """The terms of one image (1, C, H, W) in [0, 1] and q (1, 2).
 
     KL(q to p(z given x)) = E_q[log q(z) - log p(x, z)] + log of the integral of p(x, z), on q's own lattice
     """
-    x = as_one(quadrature.joint.pixels(image))
+    x = as_one(quadrature.log_joint.pixels(image))
     reconstruction = reconstruction_term(quadrature.model, x, q.to(x))
     q = q.to(x.double())
-    log_ratio, change = _expected_log_ratio(quadrature.joint, x, q)
+    log_ratio, change = _expected_log_ratio(quadrature.log_joint, x, q)
     log_normaliser, last = _own_normaliser(quadrature, x, q)
     kl_to_posterior = log_ratio + log_normaliser
-    return Sides(reconstruction.value, kl_to_prior(q).item(), kl_to_posterior, reconstruction.error, change + last)
+    return ELBOIdentity(reconstruction.value, kl_to_prior(q).item(), kl_to_posterior, reconstruction.error, change + last)
 
 
-def _expected_log_ratio(joint: Joint, x: Tensor, q: Posterior) -> tuple[float, float]:
+def _expected_log_ratio(log_joint: LogJoint, x: Tensor, q: Posterior) -> tuple[float, float]:
     """E_q[log q(z) - log p(x, z)] by the trapezoidal rule over epsilon, and what the last halving of its step changed."""
     step, change = COARSEST_STEP, math.inf
-    value = _log_ratio_under_q(joint, x, q, step)
+    value = _log_ratio_under_q(log_joint, x, q, step)
     while step > FINEST_STEP and change > TOLERANCE:
         step /= 2
-        finer = _log_ratio_under_q(joint, x, q, step)
+        finer = _log_ratio_under_q(log_joint, x, q, step)
         value, change = finer, abs(finer - value)
     return value, change
 
 
-def _log_ratio_under_q(joint: Joint, x: Tensor, q: Posterior, step: float) -> float:
+def _log_ratio_under_q(log_joint: LogJoint, x: Tensor, q: Posterior, step: float) -> float:
     radius = RADIUS if q.standard_deviation.max() < WIDE else RADIUS_WHEN_WIDE
     steps = torch.arange(-round(radius / step), round(radius / step) + 1, dtype=torch.double, device=x.device) * step
     epsilon = torch.cartesian_prod(steps, steps)
     epsilon = epsilon[epsilon.norm(dim=1) <= radius]
     log_density = -epsilon.square().sum(1) / 2  # but for a constant
     log_q = log_density - q.log_variance.sum() / 2 - math.log(2 * math.pi)
-    log_joint = joint.log_prob(joint.decode(q.sample(epsilon)), x)[0].double()
-    return (log_density.softmax(0) @ (log_q - log_joint)).item()
+    values = log_joint.log_prob(log_joint.decode(q.sample(epsilon)), x)[0].double()
+    return (log_density.softmax(0) @ (log_q - values)).item()
 
 
 def _own_normaliser(quadrature: PlaneQuadrature, x: Tensor, q: Posterior) -> tuple[float, float]:
@@ -104,8 +104,8 @@ def _own_normaliser(quadrature: PlaneQuadrature, x: Tensor, q: Posterior) -> tup
     places = wide.lattice.points(wide.survey(x).block, 0)
     block = torch.cat([lattice.blocks(places), _around(q, lattice)]).unique(dim=0)
     image = torch.zeros(len(block), dtype=torch.long, device=x.device)
-    pairs = evaluate(quadrature.joint, x, lattice, image, block)
-    integral = integrate(quadrature.joint, x, lattice, pairs, TOLERANCE, FINEST, wide.guess)
+    pairs = evaluate(quadrature.log_joint, x, lattice, image, block)
+    integral = integrate(quadrature.log_joint, x, lattice, pairs, TOLERANCE, FINEST, wide.interpolant)
     return integral.value.item(), integral.change.item()
 
 

@@ -10,21 +10,21 @@ from torch import Tensor
 
 from vae.device import where_double_is
 from vae.evidence.log_joint import NOT_FINITE, EvidenceError
-from vae.evidence.posterior_modes import find_peaks, log_joint
+from vae.evidence.posterior_modes import find_posterior_modes, log_joint
 from vae.model.autoencoder import VAE, Posterior
 from vae.model.elbo import log_prior
 from vae.model.inference import BATCH
 
 Q_SCALES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
-PEAK_SCALES = (1.0, 1.5, 3.0)
+MODE_SCALES = (1.0, 1.5, 3.0)
 PRIOR_SHARE, Q_SHARE = 0.1, 0.2
 """z is drawn from the prior one time in ten, from q with its standard deviations multiplied by one of these scales two times,
-and else from Gaussians of the shapes of the posterior's peaks. q alone is often narrower than the posterior or beside it, and
+and else from Gaussians of the shapes of the posterior's modes. q alone is often narrower than the posterior or beside it, and
 the weights of z in between are then so heavy-tailed that no standard error can be trusted."""
 
 PRIOR_PILOTS, Q_PILOTS = (8, 512), (4, 128)
 FARTHEST = 2.0
-"""Draws in so many groups that find the peaks: an ascent begins at the best of each group, so not all begin at one peak. The
+"""Draws in so many groups that find the modes: an ascent begins at the best of each group, so not all begin at one mode. The
 last group from the prior is drawn twice as wide as it, for some images are explained only where it is thin."""
 
 EVEN_SHARE = 0.2
@@ -90,9 +90,9 @@ def _check_gaussian(posterior: Posterior) -> None:
 def importance_log_evidence(model: VAE, images: Tensor, samples: int, generator: torch.Generator) -> ImportanceEstimate:
     """Estimates for images (N, C, H, W) in [0, 1] from `samples` draws of z for each.
 
-    log p(x) ~ log of 1/K sum over k of p(x given z_k) p(z_k) / r(z_k),  z_k from r = 0.1 p(z) + 0.2 q, scaled + 0.7 peaks
+    log p(x) ~ log of 1/K sum over k of p(x given z_k) p(z_k) / r(z_k),  z_k from r = 0.1 p(z) + 0.2 q, scaled + 0.7 modes
 
-    The standard error is that of the mean weight over the mean weight (the delta method). It knows nothing of a peak that no
+    The standard error is that of the mean weight over the mean weight (the delta method). It knows nothing of a mode that no
     ascent found, which happens to badly explained images in wide latent spaces. Raises `EvidenceError` where the encoder or the
     decoder gives no finite numbers, and `InputError` on images of another shape or range.
     """
@@ -140,7 +140,7 @@ def _proposal(model: VAE, image: Tensor, begun: Tensor, generator: torch.Generat
     groups, size = Q_PILOTS
     z = q.sample(groups * size, generator)
     near = z.view(groups, size, -1)[range(groups), log_joint(model, image, z).view(groups, size).argmax(1)]
-    found = find_peaks(model, image, torch.cat([encoded.mean, near, begun]))
+    found = find_posterior_modes(model, image, torch.cat([encoded.mean, near, begun]))
     share = (1 - EVEN_SHARE) * found.log_mass.softmax(0) + EVEN_SHARE / len(found.z)
-    peaks = Mixture(share, found.z, found.root).scaled(PEAK_SCALES)
-    return _mixed((PRIOR_SHARE, Q_SHARE, 1 - PRIOR_SHARE - Q_SHARE), (prior, q, peaks))
+    modes = Mixture(share, found.z, found.root).scaled(MODE_SCALES)
+    return _mixed((PRIOR_SHARE, Q_SHARE, 1 - PRIOR_SHARE - Q_SHARE), (prior, q, modes))

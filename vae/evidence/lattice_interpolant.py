@@ -5,19 +5,19 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vae.evidence.log_joint import Decoded, Joint
+from vae.evidence.log_joint import Decoded, LogJoint
 from vae.model.elbo import log_prior
 
 
-class Guess:
+class LatticeInterpolant:
     """log p(x, z) with natural parameters between those of the four nearest points of a decoded lattice.
 
     `z` (P, 2) are its points, `spacing` apart along both axes and at odd multiples of half of that from `origin` (2,);
     `natural` (P, pixels) are the natural parameters there.
     """
 
-    def __init__(self, joint: Joint, origin: Tensor, spacing: float, z: Tensor, natural: Tensor) -> None:
-        self._joint, self._origin, self._spacing, self._natural = joint, origin, spacing, natural
+    def __init__(self, log_joint: LogJoint, origin: Tensor, spacing: float, z: Tensor, natural: Tensor) -> None:
+        self._log_joint, self._origin, self._spacing, self._natural = log_joint, origin, spacing, natural
         cells = self._cells(z).round().long()
         self._least = cells.amin(0)
         self._row = cells.new_full((cells.amax(0) - self._least + 1).tolist(), -1)
@@ -35,12 +35,12 @@ class Guess:
             known &= row >= 0
             weight = (along if right else 1 - along) * (up if above else 1 - up)
             natural = natural + weight[:, None] * self._natural[row]
-        offset = log_prior(z.to(natural)) - self._joint.likelihood.log_normaliser_of(natural)
+        offset = log_prior(z.to(natural)) - self._log_joint.likelihood.log_normaliser_of(natural)
         return Decoded(natural, offset.where(known, torch.nan))
 
     def log_prob(self, decoded: Decoded, images: Tensor) -> Tensor:
         """(N, P) in nats; NaN where the lattice does not reach."""
-        return self._joint.log_prob(decoded, images)
+        return self._log_joint.log_prob(decoded, images)
 
     def _cells(self, z: Tensor) -> Tensor:
         """z (P, 2) in units of the spacing, the lattice's points at whole numbers."""

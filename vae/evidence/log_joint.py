@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vae.bounded_cache import Kept
 from vae.errors import ExplorerError
-from vae.evidence.chebyshev_tiles import Tiles
+from vae.evidence.chebyshev_tiles import ChebyshevTiles
 from vae.model.autoencoder import VAE
 from vae.model.elbo import log_prior
 from vae.model.inference import with_channels_last
@@ -24,7 +24,7 @@ class EvidenceError(ExplorerError):
     """The evidence of an image cannot be computed."""
 
 
-class Joint:
+class LogJoint:
     """log p(x, z) = log p(x given z) + log p(z), in nats, of images (N, C, H, W) in [0, 1] at any points of the plane."""
 
     def __init__(self, model: VAE, kept: Kept | None = None) -> None:
@@ -33,7 +33,7 @@ class Joint:
         self.like = weight.new_empty(0)
         self.likelihood = model.likelihood
         self.model = with_channels_last(model)
-        self.tiles = Tiles(self._parameters, model.likelihood, kept) if kept else None
+        self.tiles = ChebyshevTiles(self._parameters, model.likelihood, kept) if kept else None
 
     def pixels(self, images: Tensor) -> Tensor:
         """The images in the model's precision, where the model is. Raises `InputError` on other shapes and ranges."""

@@ -17,7 +17,7 @@ NARROW, WIDE = -12.0, -4.0
 
 
 @dataclass(frozen=True)
-class BestGaussian:
+class OptimalGaussian:
     """The diagonal Gaussian (1, D) with the highest ELBO found, in nats, and the start's ELBO by the same evaluation.
 
     `elbo - start_elbo` is what amortisation loses when the start is the encoder's q, log p(x) - `elbo` what the Gaussian
@@ -30,9 +30,9 @@ class BestGaussian:
     steps: int
 
 
-def best_gaussian(
+def optimal_gaussian(
     model: VAE, x: Tensor, start: Posterior, means: Tensor | None = None, steps: int = 24, seed: int = 0
-) -> BestGaussian:
+) -> OptimalGaussian:
     """The diagonal Gaussian that maximises this image's ELBO, sought from `start` (1, D) and from further `means` (S, D).
 
     An ascent finds the mode it begins at, which for one MNIST image in ten is not the highest, at a cost of up to 24 nats;
@@ -53,7 +53,7 @@ def best_gaussian(
     with torch.no_grad():
         elbos = [_elbo_at(model, x, candidate, fine).item() for candidate in candidates]
     best = max(range(len(elbos)), key=elbos.__getitem__)
-    return BestGaussian(candidates[best], elbos[best], elbos[0], sum(taken for _, taken in ascents))
+    return OptimalGaussian(candidates[best], elbos[best], elbos[0], sum(taken for _, taken in ascents))
 
 
 def _elbo_at(model: VAE, x: Tensor, posterior: Posterior, epsilon: Tensor) -> Tensor:

@@ -17,8 +17,8 @@ from vae.bounded_cache import Kept
 from vae.data.inputs import as_one
 from vae.device import where_double_is
 from vae.evidence.adaptive_midpoint import Cells, Integral, Lattice, Pairs, integrate, log_sums, survey
-from vae.evidence.lattice_interpolant import Guess
-from vae.evidence.log_joint import Decoded, EvidenceError, Joint
+from vae.evidence.lattice_interpolant import LatticeInterpolant
+from vae.evidence.log_joint import Decoded, EvidenceError, LogJoint
 from vae.model.autoencoder import VAE
 from vae.model.inference import BATCH
 
@@ -96,18 +96,18 @@ class PlaneQuadrature:
     ) -> None:
         check_plane(model)
         self.model, self._kept = where_double_is(model), Kept(KEPT) if kept is None else kept
-        self.joint = Joint(self.model, self._kept if tiles else None)
+        self.log_joint = LogJoint(self.model, self._kept if tiles else None)
         self._lay_out(spacing, extent, offset)
 
     def _lay_out(self, spacing: float, extent: float, offset: tuple[float, float]) -> None:
         self.extent = extent
-        origin = torch.tensor(offset, dtype=torch.double, device=self.joint.like.device)
+        origin = torch.tensor(offset, dtype=torch.double, device=self.log_joint.like.device)
         self.lattice = Lattice(origin, torch.full_like(origin, spacing))
         reach = math.ceil(extent / (2 * spacing)) + 1
         steps = torch.arange(-reach, reach, device=origin.device)
         blocks = torch.cartesian_prod(steps, steps)
         self.blocks = blocks[self._radius(blocks) < extent]
-        self._name = (self.joint, spacing, extent, offset)
+        self._name = (self.log_joint, spacing, extent, offset)
 
     def prepare(self) -> PlaneQuadrature:
         """Decode the coarsest lattice now, and not at the first question."""
@@ -120,18 +120,18 @@ class PlaneQuadrature:
         return self._coarsest()[0]
 
     @property
-    def guess(self) -> Guess:
+    def interpolant(self) -> LatticeInterpolant:
         """What these say of places in between."""
         return self._coarsest()[1]
 
-    def _coarsest(self) -> tuple[Decoded, Guess]:
+    def _coarsest(self) -> tuple[Decoded, LatticeInterpolant]:
         """As it was kept, or decoded by the first of the threads that ask."""
         return self._kept.get_or_make(self._name, self._decode, lambda made: made[0].natural.nbytes)
 
-    def _decode(self) -> tuple[Decoded, Guess]:
+    def _decode(self) -> tuple[Decoded, LatticeInterpolant]:
         points, spacing = self.lattice.points(self.blocks, 0), self.lattice.spacing[0].item()
-        decoded = self.joint.decode(points, exactly=True)
-        return decoded, Guess(self.joint, self.lattice.origin, spacing, points, decoded.natural)
+        decoded = self.log_joint.decode(points, exactly=True)
+        return decoded, LatticeInterpolant(self.log_joint, self.lattice.origin, spacing, points, decoded.natural)
 
     @property
     def wider(self) -> PlaneQuadrature:
@@ -156,11 +156,11 @@ class PlaneQuadrature:
         It is halved `finest` times at most; what was reached is in the result. `progress` wraps the batches of each
         halving, and `on_cells` is shown the cells that the sums were made of.
         """
-        images = self.joint.pixels(images)
+        images = self.log_joint.pixels(images)
         pairs = self.survey(images, progress)
         far = self._is_too_small(images, pairs)
         near = pairs.select(~far[pairs.image])
-        found = integrate(self.joint, images, self.lattice, near, tolerance, finest, self.guess, on_cells, progress)
+        found = integrate(self.log_joint, images, self.lattice, near, tolerance, finest, self.interpolant, on_cells, progress)
         evidence = self._evidence(found)
         if not far.any():
             return evidence
@@ -169,12 +169,12 @@ class PlaneQuadrature:
 
     def wide_enough(self, image: Tensor) -> PlaneQuadrature:
         """This quadrature, or the wider one that an image (1, C, H, W) far from zero needs."""
-        image = self.joint.pixels(image)
+        image = self.log_joint.pixels(image)
         return self.wider.wide_enough(image) if self._is_too_small(image, self.survey(image)).any() else self
 
     def survey(self, images: Tensor, progress: Callable[[Iterable], Iterable] = iter) -> Pairs:
-        """Where on the coarsest lattice the mass of images may lie that `joint.pixels` gave: near their best, or beside."""
-        return Pairs.together(survey(self.joint, images, self.blocks, self.decoded, progress))
+        """Where on the coarsest lattice the mass of images may lie that `log_joint.pixels` gave: near their best, or beside."""
+        return Pairs.together(survey(self.log_joint, images, self.blocks, self.decoded, progress))
 
     @torch.no_grad()
     def true_posterior(
@@ -184,7 +184,7 @@ class PlaneQuadrature:
 
         Without a window it is the rectangle that leaves out a 10,000th of the mass to each side, and a little more.
         """
-        image, cells = as_one(self.joint.pixels(image)), []
+        image, cells = as_one(self.log_joint.pixels(image)), []
         evidence = self.log_evidence(image, tolerance, finest, on_cells=cells.append).log_evidence.item()
         z, shares = torch.cat([part.z for part in cells]), torch.cat([part.log_mass for part in cells]).softmax(0)
         mean = shares @ z
@@ -193,7 +193,7 @@ class PlaneQuadrature:
         steps = (torch.arange(size, device=z.device) + 0.5) / size
         z1, z2 = (lower[axis] + (upper - lower)[axis] * steps for axis in (0, 1))
         points = torch.cartesian_prod(z2, z1).flip(1)
-        log_density = self.joint.log_prob(self.joint.decode(points), image)[0].double() - evidence
+        log_density = self.log_joint.log_prob(self.log_joint.decode(points), image)[0].double() - evidence
         spacing = (upper - lower) / size
         density = log_density.exp().view(size, size)
         mass = (density.sum() * spacing.prod()).item()

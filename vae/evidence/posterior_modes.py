@@ -1,4 +1,4 @@
-"""Where one image's posterior p(z given x) has its mass: its peaks, for a latent space of any size."""
+"""Where one image's posterior p(z given x) has its mass: its modes, for a latent space of any size."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PATIENCE, HOPELESS = 2, 30.0
 
 
 @dataclass(frozen=True)
-class Peaks:
+class PosteriorModes:
     """Places z (S, D) of high log p(x, z) and its values there (S,), in nats.
 
     `root` (S, D, D) is the lower Cholesky factor of the precision of the Gaussian that has the peak's shape.
@@ -34,13 +34,13 @@ class Peaks:
 
     @property
     def log_mass(self) -> Tensor:
-        """log of the integral of p(x, z) over each peak by Laplace's method, (S,), less D log(2 pi) / 2."""
+        """log of the integral of p(x, z) over each mode by Laplace's method, (S,), less D log(2 pi) / 2."""
         return self.log_joint - self.root.diagonal(dim1=1, dim2=2).log().sum(1)
 
 
 @torch.no_grad()
-def find_peaks(model: VAE, image: Tensor, starts: Tensor) -> Peaks:
-    """The peaks of p(x, z) that ascents from `starts` (N, D) end at, the highest of them, for one image (1, C, H, W) in [0, 1].
+def find_posterior_modes(model: VAE, image: Tensor, starts: Tensor) -> PosteriorModes:
+    """The modes of p(x, z) that ascents from `starts` (N, D) end at, the highest of them, for one image (1, C, H, W) in [0, 1].
 
     A whole step is Fisher scoring for an exponential family with natural parameters n(z) and mean pixels m(z):
 
@@ -63,7 +63,7 @@ def find_peaks(model: VAE, image: Tensor, starts: Tensor) -> Peaks:
             break
         if step_number >= PATIENCE:
             z = z[values.amax(0) > values.max() - HOPELESS]
-    return Peaks(z, log_joint(model, image, z), _slope_and_shape(model, image, z)[1])
+    return PosteriorModes(z, log_joint(model, image, z), _slope_and_shape(model, image, z)[1])
 
 
 def log_joint(model: VAE, image: Tensor, z: Tensor) -> Tensor:

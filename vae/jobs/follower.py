@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from vae.jobs.training_job import Leader
+from vae.jobs.training_job import TrainingJob
 from vae.runs.status import Status
 from vae.training.report import Report
 from vae.training.trainer import Trainer
 
 
-class Follower(Leader):
+class Follower(TrainingJob):
     """Every rank but the first. It takes the same steps and decisions, and leaves the folder alone."""
 
     def _read_status(self) -> Status:
@@ -18,9 +18,9 @@ class Follower(Leader):
 
     def _forget_requests(self) -> None: ...
 
-    def _forget_steering(self) -> None: ...
+    def _forget_control(self) -> None: ...
 
-    def _read_steering(self) -> None: ...
+    def _read_control(self) -> None: ...
 
     def _rewrite_config(self) -> None: ...
 

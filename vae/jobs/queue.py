@@ -28,7 +28,7 @@ class Ahead:
     status: Status
 
 
-def take_turn(folder: RunFolder, status: Status, take: Callable[[], None]) -> bool:
+def start_when_first(folder: RunFolder, status: Status, take: Callable[[], None]) -> bool:
     """`take()` the turn if no run beside this one is running and none asked earlier; whether it was taken.
 
     No other process can take its turn meanwhile; while one is about to, this one's has not come.

@@ -15,11 +15,11 @@ from vae.data import datasets
 from vae.data.datasets import Dataset
 from vae.device import choose_device, refusals, tune_process
 from vae.errors import RunError, TrainingError, describe
-from vae.jobs.queue import take_turn
+from vae.jobs.queue import start_when_first
 from vae.runs import snapshots
 from vae.runs.folder import RunFolder
 from vae.runs.status import Status
-from vae.training.control import Steering
+from vae.training.control import ControlRequest
 from vae.training.distributed import Ranks, device_of_rank
 from vae.training.report import Report
 from vae.training.trainer import Trainer
@@ -29,7 +29,7 @@ SECONDS_BETWEEN_TRAINER_STATES = 5.0
 SECONDS_BETWEEN_LOOKS, SECONDS_BETWEEN_HEARTBEATS = 0.1, 2.0
 
 
-class Leader:
+class TrainingJob:
     """Trains a run and keeps its folder up to date: the process that leads, or the only one."""
 
     def __init__(
@@ -46,9 +46,9 @@ class Leader:
         self.about_device = " ".join(refusals()) if device == "auto" else ""
         tune_process(config.training.precision, self.device)
         self.on_report, self.asked_by_caller = on_report, should_stop
-        self.steering = Steering()
+        self.control = ControlRequest()
         self.last_status = self.last_trainer_state = self.last_look = -math.inf
-        self.settled_step, self.settled_steering = -1, self.steering
+        self.checkpoint_step, self.checkpoint_control = -1, self.control
         before = self._read_status()
         self.was_queued = before.state == "queued"
         where, host = ranks.where(self.device), socket.gethostname()
@@ -70,13 +70,13 @@ class Leader:
         except BaseException as error:
             with contextlib.suppress(Exception):  # a full disk or memory is the very reason, perhaps
                 self._end("failed", describe(error))
-                self._forget_steering()  # what was set by hand may be the reason too
+                self._forget_control()  # what was set by hand may be the reason too
             raise
 
     def _wait_for_turn(self) -> bool:
         """Wait until no run beside this one is running and none asked earlier; False when asked to stop meanwhile."""
         while not self._stop_is_asked():
-            if self.ranks.told(self.ranks.led(lambda: take_turn(self.folder, self.status, self._start))):
+            if self.ranks.broadcast(self.ranks.run_on_rank_zero(lambda: start_when_first(self.folder, self.status, self._start))):
                 return True
             time.sleep(0.3)
         return False
@@ -89,7 +89,7 @@ class Leader:
         name, held_out, ranks = self.config.dataset, self.config.held_out, self.ranks
         self._start()
         with self._heartbeat():
-            dataset = ranks.led(lambda: datasets.load(name, held_out, download=True))
+            dataset = ranks.run_on_rank_zero(lambda: datasets.load(name, held_out, download=True))
             return dataset or datasets.load(name, held_out, download=ranks.first_here)
 
     def _train(self, trainer: Trainer) -> Status:
@@ -100,14 +100,14 @@ class Leader:
             if trainer.finished:
                 self._look_at_once()  # it may have been lengthened while it was evaluated and saved
             stop = self._stop_is_asked()
-            self._obey(trainer)
+            self._apply_control(trainer)
             if trainer.finished:
                 return self._end("finished", "", trainer)
             if stop:
                 break
             if self._pause_is_asked(trainer):
                 self._pause(trainer)
-        self._settle(trainer)
+        self._checkpoint(trainer)
         return self._end(
             "stopped", f"Stopped after step {trainer.step:,} of {trainer.total_steps:,}; resume it to go on.", trainer
         )
@@ -128,14 +128,14 @@ class Leader:
         self.on_report(report)
 
     def _restore(self, trainer: Trainer) -> None:
-        tensors, numbers = self.ranks.led(self._read_trainer) or ({}, None)
-        numbers, tensors = self.ranks.told(numbers), self.ranks.told_tensors(tensors)
+        tensors, numbers = self.ranks.run_on_rank_zero(self._read_trainer) or ({}, None)
+        numbers, tensors = self.ranks.broadcast(numbers), self.ranks.broadcast_tensors(tensors)
         if numbers is not None:
             trainer.restore(tensors, numbers)
-            self.steering = trainer.steering
+            self.control = trainer.control
         elif self.config.training.start_from:
-            weights = self.ranks.led(lambda: self.folder.read_model(self.config)[0].state_dict())
-            trainer.model.load_state_dict(self.ranks.told_tensors(weights or {}))
+            weights = self.ranks.run_on_rank_zero(lambda: self.folder.read_model(self.config)[0].state_dict())
+            trainer.model.load_state_dict(self.ranks.broadcast_tensors(weights or {}))
         self._go_on_from(trainer)
 
     def _read_trainer(self) -> tuple[dict, dict] | None:
@@ -145,12 +145,12 @@ class Leader:
         return state
 
     def _go_on_from(self, trainer: Trainer) -> None:
-        """Take the folder back to where the trainer is: first the weights, as theirs may be a frame that is then deleted."""
+        """Take the folder back to where the trainer is: first the weights, as theirs may be a snapshot that is then deleted."""
         if trainer.step == 0 or not self._weights_are_of(trainer.step):
             self._save_as_it_is(trainer)
-        self.folder.steer_where_unasked(**self.steering.by_hand())
+        self.folder.steer_where_unasked(**self.control.by_hand())
         self.folder.keep_metrics_until(trainer.step)
-        self.folder.keep_frames_until(trainer.step)
+        self.folder.keep_snapshots_until(trainer.step)
 
     def _weights_are_of(self, step: int) -> bool:
         """Whether those in the folder are; a training that was killed may have saved them after its trainer's state."""
@@ -160,9 +160,9 @@ class Leader:
             return False
 
     def _save(self, trainer: Trainer, whole: bool = False) -> None:
-        """Frame first, weights last: weights on disk always have their frame beside them."""
+        """Frame first, weights last: weights on disk always have their snapshot beside them."""
         epoch = math.ceil(trainer.step / trainer.steps_per_epoch)
-        self.folder.write_frame(snapshots.make(trainer.model, trainer.codes, trainer.held_out.labels, epoch, trainer.step))
+        self.folder.write_snapshot(snapshots.make(trainer.model, trainer.codes, trainer.held_out.labels, epoch, trainer.step))
         if whole or trainer.finished or time.monotonic() - self.last_trainer_state > SECONDS_BETWEEN_TRAINER_STATES:
             self._save_trainer(trainer)
         self.folder.write_model(trainer.model, trainer.step)
@@ -179,15 +179,15 @@ class Leader:
 
     def _look(self) -> None:
         """Learn what is asked for; all ranks learn it at the same step."""
-        self._read_steering()
+        self._read_control()
         if self.ranks.size > 1:
-            self.steering = Steering.from_dict(self.ranks.told(self.steering.to_dict()))
+            self.control = ControlRequest.from_dict(self.ranks.broadcast(self.control.to_dict()))
 
     def _look_at_once(self) -> None:
         self.last_look = -math.inf
         self._look()
 
-    def _read_steering(self) -> None:
+    def _read_control(self) -> None:
         """Read what is asked for, a few times a second, and let nobody doubt that this goes on where reports are rare."""
         if time.monotonic() - self.last_look < SECONDS_BETWEEN_LOOKS:
             return
@@ -195,7 +195,7 @@ class Leader:
             self._note()
         self.last_look = time.monotonic()
         try:
-            self.steering, notice = self.folder.read_steering(), self.about_device
+            self.control, notice = self.folder.read_control(), self.about_device
         except RunError as error:
             notice = str(error)
         if notice != self.status.notice:
@@ -203,19 +203,19 @@ class Leader:
 
     def _stop_is_asked(self) -> bool:
         self._look()
-        return self.ranks.any(self.steering.stop or self.asked_by_caller())
+        return self.ranks.any(self.control.stop or self.asked_by_caller())
 
     def _pause_is_asked(self, trainer: Trainer) -> bool:
-        return self.steering.pause_at is not None and trainer.step >= self.steering.pause_at
+        return self.control.pause_at is not None and trainer.step >= self.control.pause_at
 
     def _should_leave(self, trainer: Trainer) -> bool:
         if trainer.step % self.ranks.steps_between_talks:
             return self._pause_is_asked(trainer)
-        return self._stop_is_asked() or self._pause_is_asked(trainer) or self.steering != trainer.steering
+        return self._stop_is_asked() or self._pause_is_asked(trainer) or self.control != trainer.control
 
-    def _obey(self, trainer: Trainer) -> None:
+    def _apply_control(self, trainer: Trainer) -> None:
         """Let the trainer take what is asked for, and write down what it is about to do differently."""
-        report = trainer.steer(self.steering)
+        report = trainer.steer(self.control)
         if report is not None:
             self._publish(report)
         if trainer.config != self.config:
@@ -232,22 +232,22 @@ class Leader:
         if report is not None:
             self._publish(report)  # who steps batch by batch wants to see each on the curves
         self._note(state="paused", **_progress(trainer, self.status.images_per_second))
-        self._settle(trainer)
+        self._checkpoint(trainer)
         while self._pause_is_asked(trainer) and not self._stop_is_asked():
             time.sleep(SECONDS_BETWEEN_LOOKS)
-            if self.steering != trainer.steering:
-                self._obey(trainer)
-                self._settle(trainer)
+            if self.control != trainer.control:
+                self._apply_control(trainer)
+                self._checkpoint(trainer)
         self._note(state="running")
 
-    def _settle(self, trainer: Trainer) -> None:
-        """A frame, weights and all that resuming needs, as of the step the trainer is at and of what is set by hand."""
-        if self.settled_step != trainer.step:
+    def _checkpoint(self, trainer: Trainer) -> None:
+        """A snapshot, weights and all that resuming needs, as of the step the trainer is at and of what is set by hand."""
+        if self.checkpoint_step != trainer.step:
             trainer.check_weights()
             self._save_as_it_is(trainer)
-        elif trainer.steering.words(self.settled_steering):
+        elif trainer.control.words(self.checkpoint_control):
             self._save_trainer(trainer)
-        self.settled_step, self.settled_steering = trainer.step, trainer.steering
+        self.checkpoint_step, self.checkpoint_control = trainer.step, trainer.control
 
     def _note(self, **changes: object) -> None:
         self.status = dataclasses.replace(self.status, **changes)
@@ -269,8 +269,8 @@ class Leader:
     def _forget_requests(self) -> None:
         self.folder.forget_requests()
 
-    def _forget_steering(self) -> None:
-        self.folder.forget_steering()
+    def _forget_control(self) -> None:
+        self.folder.forget_control()
 
     @contextlib.contextmanager
     def _heartbeat(self) -> Iterator[None]:

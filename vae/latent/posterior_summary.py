@@ -17,7 +17,7 @@ from vae.model.reconstruction import error_of_one_sample, reconstruction_term
 
 
 @dataclass(frozen=True)
-class Story:
+class PosteriorSummary:
     """The posterior of one image, (1, D) each, and its terms in nats.
 
     The KL is exact. `samples` draws of z estimate the reconstruction and `error` is its standard error; without any it is an
@@ -51,20 +51,20 @@ class Samples:
 
 
 @torch.no_grad()
-def story_of(model: VAE, image: Tensor) -> Story:
-    """The story of one uint8 image (1, C, H, W); its terms are those of `vae.evidence.elbo_identity` where the latent space is a plane.
+def summarise_posterior(model: VAE, image: Tensor) -> PosteriorSummary:
+    """The summary of one uint8 image (1, C, H, W); its terms are those of `vae.evidence.elbo_identity` where the latent space is a plane.
 
     Raises `InputError` on others.
     """
     x = pixels(as_one(as_stored(image))).to(model.device)
     posterior = model.encode(x)
     term = reconstruction_term(model, x, posterior)
-    return Story(posterior.on_cpu, term.value, kl_to_prior(posterior).item(), term.error, term.samples)
+    return PosteriorSummary(posterior.on_cpu, term.value, kl_to_prior(posterior).item(), term.error, term.samples)
 
 
-def story_of_code(model: VAE, posterior: Posterior, reconstruction: float) -> Story:
-    """The story of an image that is not at hand, from its posterior (1, D) and one sample's reconstruction term."""
-    return Story(posterior, reconstruction, kl_to_prior(posterior).item(), error_of_one_sample(model, posterior), 1)
+def summarise_code(model: VAE, posterior: Posterior, reconstruction: float) -> PosteriorSummary:
+    """The summary of an image that is not at hand, from its posterior (1, D) and one sample's reconstruction term."""
+    return PosteriorSummary(posterior, reconstruction, kl_to_prior(posterior).item(), error_of_one_sample(model, posterior), 1)
 
 
 @torch.no_grad()

@@ -16,7 +16,7 @@ from vae.config import ModelConfig
 from vae.data.inputs import IMAGE_SHAPE, as_codes, as_pixels
 from vae.device import moved
 from vae.errors import ConfigError
-from vae.model.lattice_encoder import Lookup
+from vae.model.lattice_encoder import LatticeEncoder
 from vae.model.likelihood import likelihood_of
 
 MOST_PARAMETERS = 100_000_000
@@ -81,7 +81,7 @@ def _convolutions(config: ModelConfig, channels: tuple[int, ...]) -> list[nn.Mod
     return layers
 
 
-def _mlp_encoder(config: ModelConfig, lookup: Lookup | None) -> tuple[nn.Module, int]:
+def _mlp_encoder(config: ModelConfig, lookup: LatticeEncoder | None) -> tuple[nn.Module, int]:
     if lookup is not None:
         return nn.Sequential(*_dense_layers(config, lookup.inputs, config.encoder_widths)), config.encoder_widths[-1]
     channels = config.encoder_channels or ()
@@ -143,7 +143,7 @@ class VAE(nn.Module):
         inputs = config.latent * (1 + 2 * config.fourier_features)
         self.lookup = None
         if config.encoder_lattice is not None:
-            self.lookup = Lookup(config.encoder_lattice, features)
+            self.lookup = LatticeEncoder(config.encoder_lattice, features)
         conv = config.architecture == "conv"
         self.encoder, width = _conv_encoder(config) if conv else _mlp_encoder(config, self.lookup)
         self.mean_head = nn.Linear(width, config.latent)
@@ -206,7 +206,7 @@ class VAE(nn.Module):
         z = as_codes(z, self.config.latent, self.mean_head.weight)
         return self.likelihood.mean(self.decode_parameters(z))
 
-    def begin_with(self, other: VAE) -> None:
+    def init_from(self, other: VAE) -> None:
         """Take over another model's weights: all of one of the same shape, the decoder's where the encoders differ.
 
         Raises `ConfigError` where the models differ in anything else.

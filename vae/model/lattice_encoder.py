@@ -53,7 +53,7 @@ class Found:
     seen: Tensor
 
 
-class Lookup(nn.Module):
+class LatticeEncoder(nn.Module):
     """The decoder's images on a lattice, and at which of `side` x `side` points of it other images are found.
 
     What is kept of the decoder is no weight: no optimiser moves it and no file holds it, but `refresh` makes it anew. With a
@@ -75,9 +75,9 @@ class Lookup(nn.Module):
         self.register_buffer("log_normaliser", torch.empty(0), persistent=False)
         self.fresh = False
 
-    def __deepcopy__(self, memo: dict) -> Lookup:
+    def __deepcopy__(self, memo: dict) -> LatticeEncoder:
         """The same with nothing kept: most copies of a model only decode."""
-        copy = Lookup(self.side, self.features).to(self.line)
+        copy = LatticeEncoder(self.side, self.features).to(self.line)
         copy.set_beta(self.beta)
         return copy
 

@@ -15,12 +15,12 @@ STATES = 4
 
 
 def bytes_on_disk(config: RunConfig) -> int:
-    """About how many bytes a run's folder has when it is trained to its end: a frame for each epoch and one before it."""
-    return (config.training.epochs + 1) * frame_bytes(config) + STATES * FLOAT * parameters_of(config.model)
+    """About how many bytes a run's folder has when it is trained to its end: a snapshot for each epoch and one before it."""
+    return (config.training.epochs + 1) * snapshot_bytes(config) + STATES * FLOAT * parameters_of(config.model)
 
 
-def frame_bytes(config: RunConfig) -> int:
-    """About how many bytes one frame has: of each image its posterior, its reconstruction term and its label, and the grid."""
+def snapshot_bytes(config: RunConfig) -> int:
+    """About how many bytes one snapshot has: of each image its posterior, its reconstruction term and its label, and the grid."""
     train, test = SIZES[config.dataset]
     images = min(train // ONE_IN_VALIDATION if config.held_out == "validation" else test, PROBES)
     latent = config.model.latent

@@ -27,9 +27,9 @@ from vae.errors import ConfigError, RunError, telling_of_memory
 from vae.model.autoencoder import VAE, build_model, parameters_of
 from vae.paths import folder_of
 from vae.runs import atomic_files, metrics_log, snapshots
-from vae.runs.control_file import SteeredFolder
+from vae.runs.control_file import ControlledFolder
 from vae.runs.metrics_log import MetricsFollower
-from vae.runs.snapshots import Frame
+from vae.runs.snapshots import Snapshot
 from vae.runs.status import Status
 from vae.training.control import BY_HAND
 from vae.training.report import Report
@@ -90,7 +90,7 @@ def check_name(name: str) -> str:
     return name
 
 
-class RunFolder(SteeredFolder):
+class RunFolder(ControlledFolder):
     """A handle on one run's files. It holds no state: every call looks at the disk."""
 
     # What was asked
@@ -107,7 +107,7 @@ class RunFolder(SteeredFolder):
         check_name(path.name)
         model = build_model(config.model, config.training.seed)
         if config.training.start_from:
-            model.begin_with(load_run(config.training.start_from).model)
+            model.init_from(load_run(config.training.start_from).model)
         try:
             place = Path(os.path.realpath(path))  # a link may lead to another disk, and nothing is moved from one to another
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -169,7 +169,7 @@ class RunFolder(SteeredFolder):
         message = f"Lengthened to {epochs} epochs."
         # The status first: a run that is longer and finished could neither go on nor be lengthened again.
         self.write_status(dataclasses.replace(status, state="stopped", total_steps=steps, message=message))
-        self.rewrite_config(config.lasting(epochs))
+        self.rewrite_config(config.with_epochs(epochs))
 
     # What was measured
 
@@ -207,57 +207,57 @@ class RunFolder(SteeredFolder):
         model.load_state_dict(tensors)
         return model.eval(), int(numbers.get("step", 0))
 
-    def frame_paths(self) -> list[Path]:
-        """The frames there are, by epoch."""
+    def snapshot_paths(self) -> list[Path]:
+        """The snapshots there are, by epoch."""
         return snapshots.paths_in(self.path / "frames")
 
-    def write_frame(self, frame: Frame) -> None:
-        """Write a frame, in place of an earlier one of the same epoch."""
-        snapshots.write(self.path / "frames" / snapshots.name_of(frame.epoch), frame)
+    def write_snapshot(self, snapshot: Snapshot) -> None:
+        """Write a snapshot, in place of an earlier one of the same epoch."""
+        snapshots.write(self.path / "frames" / snapshots.name_of(snapshot.epoch), snapshot)
 
-    def read_frame(self, path: Path) -> Frame:
-        """One of `frame_paths`. Raises `RunError` when it is damaged or of another run."""
+    def read_snapshot(self, path: Path) -> Snapshot:
+        """One of `snapshot_paths`. Raises `RunError` when it is damaged or of another run."""
         config, class_names = self.read_config()
-        frame = snapshots.read(path)
-        known = all(0 <= label < len(class_names) for label in frame.labels.unique().tolist())
-        if frame.codes.posterior.mean.shape[1] != config.model.latent or not known:
+        snapshot = snapshots.read(path)
+        known = all(0 <= label < len(class_names) for label in snapshot.labels.unique().tolist())
+        if snapshot.codes.posterior.mean.shape[1] != config.model.latent or not known:
             raise RunError(f"{path} does not fit run.json; delete it or copy the run again, all files together.")
-        return frame
+        return snapshot
 
-    def frame_of_step(self, step: int) -> Frame | None:
-        """The frame made with the weights of `step`, if there is one. Raises `RunError` where a damaged one may be it."""
+    def snapshot_of_step(self, step: int) -> Snapshot | None:
+        """The snapshot made with the weights of `step`, if there is one. Raises `RunError` where a damaged one may be it."""
         damage = None
-        for path in reversed(self.frame_paths()):
+        for path in reversed(self.snapshot_paths()):
             try:
-                frame = self.read_frame(path)
+                snapshot = self.read_snapshot(path)
             except RunError as error:
                 damage = damage or error
                 continue
-            if frame.step == step:
-                return frame
-            if frame.step < step:
+            if snapshot.step == step:
+                return snapshot
+            if snapshot.step < step:
                 break
         if damage is not None:
             raise damage
         return None
 
-    def keep_frames_until(self, step: int) -> None:
-        """Delete the frames after `step`, which a resumed training is about to make again."""
-        for path in self.frame_paths():
+    def keep_snapshots_until(self, step: int) -> None:
+        """Delete the snapshots after `step`, which a resumed training is about to make again."""
+        for path in self.snapshot_paths():
             with contextlib.suppress(RunError):  # a damaged one is left, and told when it is looked at
                 if snapshots.read(path).step > step:
                     path.unlink()
 
-    def thin(self, frames: int) -> None:
-        """Make an ended run small enough to share: keep `frames` frames, and no trainer's state.
+    def thin(self, snapshots: int) -> None:
+        """Make an ended run small enough to share: keep `snapshots` snapshots, and no trainer's state.
 
-        The last frame is among them, which is that of the weights, and of two or more the first. Raises `RunError` while the
+        The last snapshot is among them, which is that of the weights, and of two or more the first. Raises `RunError` while the
         run is being trained.
         """
         if self.read_status().active:
             raise RunError(f"{self.path} is being trained; stop it or wait for its end before thinning it.")
-        paths = self.frame_paths()[::-1]
-        kept = {round(index * (len(paths) - 1) / max(frames - 1, 1)) for index in range(frames)}
+        paths = self.snapshot_paths()[::-1]
+        kept = {round(index * (len(paths) - 1) / max(snapshots - 1, 1)) for index in range(snapshots)}
         for index, path in enumerate(paths):
             if index not in kept:
                 path.unlink()
@@ -281,7 +281,7 @@ class RunFolder(SteeredFolder):
         largest = BYTES_BESIDE_WEIGHTS + 16 * parameters_of(self.read_config()[0].model)  # each has two means besides, by Adam
         return atomic_files.read_tensors(self.path / "trainer.safetensors", largest=largest)
 
-    def forget_steering(self) -> None:
+    def forget_control(self) -> None:
         """Let a resumed training follow its schedules, whatever was set by hand."""
         state = self.read_trainer()
         if state is not None:

@@ -17,7 +17,7 @@ from vae.model.inference import Codes, decode_points
 from vae.runs import atomic_files
 
 PROBES = 10_000
-"""How many held-out images a frame holds at most."""
+"""How many held-out images a snapshot holds at most."""
 
 GRID_SIZE = 20
 MOST_STEPS = 2**53
@@ -25,7 +25,7 @@ DIGITS = re.compile("[0-9]{4,9}")  # str.isdigit has more of them
 
 
 @dataclass(frozen=True)
-class Frame:
+class Snapshot:
     """What the plane looked like after one epoch.
 
     Probe i is held-out image i. `grid` is the manifold, decoded images (rows * columns, 1, H, W) as uint8 on the linear
@@ -39,38 +39,38 @@ class Frame:
     grid: Tensor | None
 
 
-def make(model: VAE, codes: Codes, labels: Tensor, epoch: int, step: int) -> Frame:
+def make(model: VAE, codes: Codes, labels: Tensor, epoch: int, step: int) -> Snapshot:
     """What the plane looks like by the first of a model's held-out `codes` and their `labels`, and its manifold."""
     grid = decode_points(model, make_grid(GRID_SIZE).points()) if model.config.latent == 2 else None
-    return Frame(epoch, step, codes.first(PROBES), labels[:PROBES], grid)
+    return Snapshot(epoch, step, codes.first(PROBES), labels[:PROBES], grid)
 
 
 def name_of(epoch: int) -> str:
-    """What the file of an epoch's frame is called."""
+    """What the file of an epoch's snapshot is called."""
     return f"{epoch:04d}.safetensors"
 
 
 def paths_in(folder: Path) -> list[Path]:
-    """The files in a folder that are called as frames are, by epoch."""
+    """The files in a folder that are called as snapshots are, by epoch."""
     numbered = [path for path in folder.glob("*.safetensors") if DIGITS.fullmatch(path.stem)]
     return sorted((path for path in numbered if path.name == name_of(int(path.stem))), key=lambda path: int(path.stem))
 
 
-def write(path: Path, frame: Frame) -> None:
-    """Replace `path` by a frame."""
+def write(path: Path, snapshot: Snapshot) -> None:
+    """Replace `path` by a snapshot."""
     tensors = {
-        "mean": frame.codes.posterior.mean,
-        "log_variance": frame.codes.posterior.log_variance,
-        "reconstruction": frame.codes.terms.reconstruction,
-        "labels": frame.labels.to(torch.uint8),
+        "mean": snapshot.codes.posterior.mean,
+        "log_variance": snapshot.codes.posterior.log_variance,
+        "reconstruction": snapshot.codes.terms.reconstruction,
+        "labels": snapshot.labels.to(torch.uint8),
     }
-    if frame.grid is not None:
-        tensors["grid"] = frame.grid
-    atomic_files.write_tensors(path, tensors, {"epoch": frame.epoch, "step": frame.step})
+    if snapshot.grid is not None:
+        tensors["grid"] = snapshot.grid
+    atomic_files.write_tensors(path, tensors, {"epoch": snapshot.epoch, "step": snapshot.step})
 
 
-def read(path: Path) -> Frame:
-    """The frame in a file. Raises `RunError` when it is damaged."""
+def read(path: Path) -> Snapshot:
+    """The snapshot in a file. Raises `RunError` when it is damaged."""
     tensors, numbers = atomic_files.read_tensors(path)
     try:
         mean, log_variance = tensors["mean"], tensors["log_variance"]
@@ -86,4 +86,4 @@ def read(path: Path) -> Frame:
     if not fits or not atomic_files.all_finite({"m": mean, "v": log_variance, "r": reconstruction}):
         raise RunError(f"{path} holds no frame of this run; delete it or copy the run again.")
     posterior = Posterior(mean, log_variance)
-    return Frame(epoch, step, Codes(posterior, Terms(reconstruction, kl_to_prior(posterior))), labels.long(), grid)
+    return Snapshot(epoch, step, Codes(posterior, Terms(reconstruction, kl_to_prior(posterior))), labels.long(), grid)

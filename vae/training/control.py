@@ -13,7 +13,7 @@ BY_HAND = ("beta", "learning_rate")
 
 
 @dataclass(frozen=True)
-class Steering:
+class ControlRequest:
     """What a watcher wants of a training from its next step on: a wish that holds until it is changed, not a command.
 
     `beta` and `learning_rate` take the place of their schedules; None leaves it to them. The training pauses when it has
@@ -46,7 +46,7 @@ class Steering:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_dict(cls, fields: dict) -> Steering:
+    def from_dict(cls, fields: dict) -> ControlRequest:
         """What `to_dict` gave; what is missing is not asked for. Raises `ConfigError`."""
         unknown = set(fields) - {field.name for field in dataclasses.fields(cls)}
         if unknown:
@@ -57,7 +57,7 @@ class Steering:
         """What takes the place of a schedule, by name."""
         return {name: value for name in BY_HAND if (value := getattr(self, name)) is not None}
 
-    def words(self, before: Steering) -> str:
+    def words(self, before: ControlRequest) -> str:
         """What is new beside an earlier wish for beta and the learning rate, in words for the curves."""
         changes = []
         for name in BY_HAND:

@@ -81,10 +81,10 @@ class Ranks:
         """Rank 0's value, as JSON can carry it, on every rank; what the others pass is passed over."""
         if self.size == 1:
             return value
-        content = bytearray(json.dumps(value).encode()) if self.leads else bytearray()
+        content = bytearray(json.dumps(value).encode()) if self.is_rank_zero else bytearray()
         length = torch.tensor(len(content))
         dist.broadcast(length, 0)
-        letter = torch.frombuffer(content, dtype=torch.uint8) if self.leads else torch.empty(int(length), dtype=torch.uint8)
+        letter = torch.frombuffer(content, dtype=torch.uint8) if self.is_rank_zero else torch.empty(int(length), dtype=torch.uint8)
         dist.broadcast(letter, 0)
         return json.loads(letter.numpy().tobytes())
 
@@ -93,11 +93,11 @@ class Ranks:
         if self.size == 1:
             return ask()
         try:
-            answer = ask() if self.leads else None
+            answer = ask() if self.is_rank_zero else None
         except BaseException:
-            self.told(False)
+            self.broadcast(False)
             raise
-        if not self.told(True):
+        if not self.broadcast(True):
             raise SystemExit(2)
         return answer
 
@@ -105,11 +105,11 @@ class Ranks:
         """Rank 0's tensors by name, on every rank, on the CPU."""
         if self.size == 1:
             return tensors
-        layout = self.told({name: [list(value.shape), _name_of(value.dtype)] for name, value in (tensors or {}).items()})
+        layout = self.broadcast({name: [list(value.shape), _name_of(value.dtype)] for name, value in (tensors or {}).items()})
         heard = {}
         for name, (shape, dtype) in layout.items():
             mine = torch.empty(shape, dtype=getattr(torch, dtype))
-            heard[name] = tensors[name].cpu().contiguous() if self.leads else mine
+            heard[name] = tensors[name].cpu().contiguous() if self.is_rank_zero else mine
             dist.broadcast(heard[name], 0)
         return heard
 

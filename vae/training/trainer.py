@@ -21,7 +21,7 @@ from vae.errors import ConfigError, TrainingError
 from vae.model.autoencoder import VAE, build_model
 from vae.model.inference import Codes, encode_images
 from vae.model.lattice_encoder import refresh_is_due, refreshes_before
-from vae.training.control import BY_HAND, Steering
+from vae.training.control import BY_HAND, ControlRequest
 from vae.training.cuda_graph import stepper_for
 from vae.training.distributed import SOLO, Ranks
 from vae.training.report import Report
@@ -72,7 +72,7 @@ class Trainer:
             self.model.to(memory_format=torch.channels_last)  # about 1.5 times as fast on a CPU
         self.stepper = stepper_for(self.model, self.train_split.images, config.training, ranks)
         self.noise = torch.Generator(device=self.device).manual_seed(config.training.seed)
-        self.steering = self._told = Steering()  # what is asked for, and what of it the reports tell
+        self.control = self._told = ControlRequest()  # what is asked for, and what of it the reports tell
         self.step = 0
         self.seconds = 0.0
         self.codes: Codes | None = None
@@ -133,24 +133,24 @@ class Trainer:
             self._terms.start_epoch()
             self.check_weights()
             yield self._train_report("epoch", 0, self.steps_per_epoch, self.step, self.seconds)
-            if self.ranks.leads:
+            if self.ranks.is_rank_zero:
                 yield self.evaluate()
 
-    def steer(self, steering: Steering) -> Report | None:
+    def steer(self, control: ControlRequest) -> Report | None:
         """Take another beta or learning rate from the next step on, or another length.
 
         Returns the report on the steps since the last one, so that no report mixes what was before and after.
         """
-        report = self.report_so_far() if steering.words(self.steering) else None
-        self.steering = steering
-        if steering.epochs is not None:
-            self.lengthen(steering.epochs)
+        report = self.report_so_far() if control.words(self.control) else None
+        self.control = control
+        if control.epochs is not None:
+            self.lengthen(control.epochs)
         return report
 
     def lengthen(self, epochs: int) -> None:
         """Train for `epochs` in all, where that is longer; schedules are stretched over the new length."""
         if epochs > self.config.training.epochs:
-            self.config = self.config.lasting(epochs)
+            self.config = self.config.with_epochs(epochs)
 
     def evaluate(self) -> Report:
         """Encode the held-out images, keep their `codes` and report their terms. Not counted in `seconds`."""
@@ -199,11 +199,11 @@ class Trainer:
         self.step += 1
 
     def _beta(self, step: int) -> float:
-        by_hand = self.steering.beta
+        by_hand = self.control.beta
         return beta_at(step, self.total_steps, self.config.training) if by_hand is None else by_hand
 
     def _learning_rate(self, step: int) -> float:
-        by_hand = self.steering.learning_rate
+        by_hand = self.control.learning_rate
         return learning_rate_at(step, self.total_steps, self.config.training) if by_hand is None else by_hand
 
     def _ends_report(self, last: int) -> bool:
@@ -244,8 +244,8 @@ class Trainer:
 
     def _steps_report(self, last: int, step: int, seconds: float) -> Report:
         report = self._train_report("steps", self._reported, last, step, seconds)
-        report = dataclasses.replace(report, steered=self.steering.words(self._told))
-        self._reported, self._told = last, self.steering
+        report = dataclasses.replace(report, steered=self.control.words(self._told))
+        self._reported, self._told = last, self.control
         return report
 
     def _train_report(self, scope: str, first: int, last: int, step: int, seconds: float) -> Report:
@@ -267,7 +267,7 @@ class Trainer:
         if self.model.lookup is not None:
             tensors |= {f"lookup.{name}": value for name, value in self.model.lookup.state().items()}
         tensors |= {"noise": self.noise.get_state(), "terms": self._terms.rows}
-        by_hand = self.steering.by_hand() | {TOLD + name: value for name, value in self._told.by_hand().items()}
+        by_hand = self.control.by_hand() | {TOLD + name: value for name, value in self._told.by_hand().items()}
         return tensors, by_hand | {"step": self.step, "reported": self._reported, "seconds": self.seconds}
 
     def restore(self, tensors: dict[str, Tensor], numbers: dict[str, float]) -> None:
@@ -289,7 +289,7 @@ class Trainer:
             place = self.step % self.steps_per_epoch
             self._terms.restore(tensors["terms"], place)
             self._reported = int(numbers.get("reported", place - place % self.report_every))
-            self.steering, self._told = (_steering(_under(prefix, numbers)) for prefix in ("", TOLD))
+            self.control, self._told = (_control(_under(prefix, numbers)) for prefix in ("", TOLD))
         except (KeyError, ValueError, RuntimeError, TypeError, ConfigError) as error:
             raise TrainingError("The trainer's state does not fit this model and data set; start a new run.") from error
 
@@ -306,9 +306,9 @@ def order_of_epoch(images: int, seed: int, epoch: int) -> Tensor:
     return torch.randperm(images, generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch))
 
 
-def _steering(numbers: dict[str, float]) -> Steering:
+def _control(numbers: dict[str, float]) -> ControlRequest:
     """From what is set by hand, by name."""
-    return Steering(**{name: numbers.get(name) for name in BY_HAND})
+    return ControlRequest(**{name: numbers.get(name) for name in BY_HAND})
 
 
 def _under(prefix: str, values: dict) -> dict:

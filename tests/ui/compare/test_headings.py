@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import small_config
 from ui.compare import headings, metrics_table
-from ui.compare.compared_runs import Column, Known
+from ui.compare.compared_runs import ComparedRun, Loaded
 from ui.compare.plane_panels import Window
 from vae.evaluation.comparison import Figures
 from vae.latent.plane import plane_of_axes
@@ -19,14 +19,14 @@ from vae.training.report import Report
 FIGURES = Figures(364, -150.25, 5.5, 2, 2, 0.875, 12_345, 61.4)
 
 
-def column(name: str, figures: Figures | None = FIGURES, state: str = "finished", **changes: object) -> Column:
+def column(name: str, figures: Figures | None = FIGURES, state: str = "finished", **changes: object) -> ComparedRun:
     config = small_config(**changes)
     plane, status = plane_of_axes(config.model.latent), Status(state, 1)
-    known = Known(config, ("0", "1"), status, None, plane, (0.0, 0.0), Window(), None, None, figures, ())
-    return Column(name, known, None)
+    loaded = Loaded(config, ("0", "1"), status, None, plane, (0.0, 0.0), Window(), None, None, figures, ())
+    return ComparedRun(name, loaded, None)
 
 
-BROKEN = Column("<broken>", None, "It is broken.")
+BROKEN = ComparedRun("<broken>", None, "It is broken.")
 
 
 @pytest.mark.parametrize(
@@ -53,13 +53,13 @@ def test_what_was_steered_is_told_and_its_beta_takes_the_place_of_the_one_asked_
     back = dataclasses.replace(asked, epoch=5, steered="beta as scheduled")
     runs = [column("a", beta=0.0), BROKEN, column("b"), column("c")]
     for place, reports in ((2, (asked, changed)), (3, (asked, changed, back))):
-        runs[place] = dataclasses.replace(runs[place], known=dataclasses.replace(runs[place].known, reports=reports))
+        runs[place] = dataclasses.replace(runs[place], loaded=dataclasses.replace(runs[place].loaded, reports=reports))
     html = headings.headings(runs, (3, 1))
     assert "<span>beta 0</span>" in html and "<span>beta 4 by hand</span>" in html and "<span>beta 1</span>" in html
     (row,) = [row for row in metrics_table.rows(runs) if row.name == "changed by hand"]
     first = "beta 4, learning rate 0.01 in epoch 3"
     assert row.values == (None, None, first, f"{first}; beta as scheduled in epoch 5")
-    configs = [runs[2].known.config] * 2
+    configs = [runs[2].loaded.config] * 2
     assert "chance" in headings.lead(configs) and "<b>changed by hand</b>" in headings.lead(configs, steered=True)
 
 

@@ -8,12 +8,12 @@ import torch
 
 from ui.charts.markup import estimated, percent, signed
 from ui.elbo import derivation
-from ui.elbo.identity_figure import Numbers, axis_range, balance, posterior_plane
+from ui.elbo.identity_figure import IdentityTerms, axis_range, balance, posterior_plane
 from vae.model import elbo
 from vae.model.elbo import kl_to_prior
 from vae.model.likelihood import Bernoulli, Gaussian
 
-NUMBERS = Numbers(-100.0, 2.5, -95.0, 7.5)
+NUMBERS = IdentityTerms(-100.0, 2.5, -95.0, 7.5)
 
 
 def columns(figure) -> dict[float, list[tuple[float, float]]]:
@@ -33,14 +33,14 @@ def test_each_column_is_what_stays_below_what_is_taken_off():
 
 
 def test_sides_that_differ_are_drawn_at_different_heights():
-    found = columns(balance(Numbers(-100.0, 2.5, -95.0, 9.5)))
+    found = columns(balance(IdentityTerms(-100.0, 2.5, -95.0, 9.5)))
     assert found[0.0][0][1] != found[1.0][0][1]
 
 
 @pytest.mark.parametrize("gap", [0.0, 0.4, 3.0, 40.0, 5_000.0, 1e7])
 @pytest.mark.parametrize("kl", [0.0, 8.0, 60.0])
 def test_the_axis_shows_all_there_is(gap, kl):
-    numbers = Numbers(-100.0, gap, -100.0 - gap + kl, kl)
+    numbers = IdentityTerms(-100.0, gap, -100.0 - gap + kl, kl)
     low, high = axis_range(numbers)
     top = max(numbers.log_evidence, numbers.reconstruction)
     assert low < numbers.left and high - top >= 0.04 * (high - low)  # the label above the higher column too
@@ -70,7 +70,7 @@ def test_none_and_all_are_said_only_where_it_is_so(share, words):
 
 
 def test_the_axis_stands_still_for_small_moves_of_q():
-    assert axis_range(NUMBERS) == axis_range(Numbers(-100.0, 2.6, -95.2, 7.4))
+    assert axis_range(NUMBERS) == axis_range(IdentityTerms(-100.0, 2.6, -95.2, 7.4))
 
 
 def test_the_plane_near_the_posterior_is_at_true_scale_and_holds_q():

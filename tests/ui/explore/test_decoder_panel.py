@@ -24,8 +24,8 @@ def wide_run():
 
 
 def described(scene) -> dict:
-    story = scene.story()
-    return decoder_panel._described(scene, "data:,", story, samples_of(scene, story) if story else None)
+    summary = scene.summary()
+    return decoder_panel._described(scene, "data:,", summary, samples_of(scene, summary) if summary else None)
 
 
 def components(codes: np.ndarray) -> np.ndarray:
@@ -36,7 +36,7 @@ def components(codes: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("probe", [0, 5, 17])
 def test_on_a_plane_the_ellipse_is_the_posteriors(digits_run, probe):
-    posterior = runs.frame_of(digits_run).codes.posterior
+    posterior = runs.snapshot_of(digits_run).codes.posterior
     told = described(scene_of(digits_run, probe=probe, z=tuple(posterior.mean[probe].tolist())))["posterior"]
     np.testing.assert_allclose(told["mean"], posterior.mean[probe], atol=1e-4)
     np.testing.assert_allclose(told["covariance"], np.diag(posterior.log_variance[probe].exp()), rtol=1e-3, atol=1e-9)
@@ -44,7 +44,7 @@ def test_on_a_plane_the_ellipse_is_the_posteriors(digits_run, probe):
 
 @pytest.mark.parametrize(("axes", "chosen"), [("1,2", (0, 1)), ("7,3", (6, 2))])
 def test_on_a_slice_of_axes_the_ellipse_is_these_dimensions(wide_run, axes, chosen):
-    posterior = runs.frame_of(wide_run).codes.posterior
+    posterior = runs.snapshot_of(wide_run).codes.posterior
     told = described(scene_of(wide_run, probe=5, z=tuple(posterior.mean[5].tolist()), axes=axes))
     np.testing.assert_allclose(told["posterior"]["mean"], posterior.mean[5, list(chosen)], atol=1e-4)
     variance = posterior.log_variance[5, list(chosen)].exp()
@@ -55,7 +55,7 @@ def test_on_a_slice_of_axes_the_ellipse_is_these_dimensions(wide_run, axes, chos
 @pytest.mark.parametrize("probe", [5, 88])
 def test_on_principal_components_the_ellipse_is_the_projected_gaussian(wide_run, probe):
     """u^T Sigma u, by another way than the plane's; correlated, for Sigma is diagonal in other directions."""
-    posterior = runs.frame_of(wide_run).codes.posterior
+    posterior = runs.snapshot_of(wide_run).codes.posterior
     codes = posterior.mean.double().numpy()
     u = components(codes)
     told = described(scene_of(wide_run, probe=probe, z=tuple(posterior.mean[probe].tolist()), axes="pca"))
@@ -69,8 +69,8 @@ def test_on_principal_components_the_ellipse_is_the_projected_gaussian(wide_run,
 @pytest.mark.parametrize("axes", ["1,2", "5,2", "pca"])
 def test_samples_on_the_plane_are_those_in_the_table(wide_run, axes):
     scene = scene_of(wide_run, probe=5, axes=axes, epsilon=3)
-    samples = samples_of(scene, scene.story())
-    codes = runs.frame_of(wide_run).codes.posterior.mean.double().numpy()
+    samples = samples_of(scene, scene.summary())
+    codes = runs.snapshot_of(wide_run).codes.posterior.mean.double().numpy()
     if axes == "pca":
         expected = (samples.z.numpy() - codes.mean(0)) @ components(codes)
     else:
@@ -80,13 +80,13 @@ def test_samples_on_the_plane_are_those_in_the_table(wide_run, axes):
 
 def test_nobodys_point_has_no_posterior(digits_run):
     told = described(scene_of(digits_run, z=(0.5, -1.25)))
-    assert told["posterior"] is None and told["place"] == [0.5, -1.25] and told["centre"] == [0, 0] and told["road"] == []
+    assert told["posterior"] is None and told["place"] == [0.5, -1.25] and told["centre"] == [0, 0] and told["interpolation"] == []
 
 
 def test_the_road_is_told_in_the_planes_coordinates(wide_run):
     start, end = (1.0, 2, 3, 4, 5, 6, 7, 8), (0.0,) * 8
-    assert described(scene_of(wide_run, start=start, end=end, axes="8,2"))["road"] == [[8, 2], [0, 0]]
-    assert described(scene_of(wide_run, start=start, axes="8,2"))["road"] == [[8, 2]]
+    assert described(scene_of(wide_run, start=start, end=end, axes="8,2"))["interpolation"] == [[8, 2], [0, 0]]
+    assert described(scene_of(wide_run, start=start, axes="8,2"))["interpolation"] == [[8, 2]]
 
 
 def test_fields_are_made_only_where_they_are_on(digits_run):
@@ -99,7 +99,7 @@ def test_fields_are_made_only_where_they_are_on(digits_run):
 def test_a_clicked_code_pins_that_image_with_its_exact_code(looking_at, digits_run):
     looking_at(source="draw")
     decoder_panel._pin(settle(digits_run), Pick((0.0, 0.0), 7))
-    code = tuple(runs.frame_of(digits_run).codes.posterior.mean[7].tolist())
+    code = tuple(runs.snapshot_of(digits_run).codes.posterior.mean[7].tolist())
     assert (session.view().z, session.view().probe) == (code, 7)
 
 
@@ -162,7 +162,7 @@ def test_the_nearest_codes_are_the_nearest(digits_run, digits, monkeypatch):
     monkeypatch.setattr(decoder_panel.st, "html", told.append)
     scene = scene_of(digits_run, z=(0.5, 0.25))
     decoder_panel.show_neighbours(scene)
-    far = np.linalg.norm(scene.frame.codes.posterior.mean.numpy() - [0.5, 0.25], axis=1)
+    far = np.linalg.norm(scene.snapshot.codes.posterior.mean.numpy() - [0.5, 0.25], axis=1)
     expected = np.argsort(far, kind="stable")[: decoder_panel.NEIGHBOURS]
     places = [told[0].index(f"Image {probe}, {digits.held_out.labels[probe]}") for probe in expected]
     assert places == sorted(places) and told[0].count("<li>") == decoder_panel.NEIGHBOURS
@@ -171,12 +171,12 @@ def test_the_nearest_codes_are_the_nearest(digits_run, digits, monkeypatch):
 def test_a_pinned_image_is_no_neighbour_of_its_own(digits_run, monkeypatch):
     told = []
     monkeypatch.setattr(decoder_panel.st, "html", told.append)
-    codes = runs.frame_of(digits_run).codes.posterior.mean
+    codes = runs.snapshot_of(digits_run).codes.posterior.mean
     decoder_panel.show_neighbours(scene_of(digits_run, z=tuple(codes[5].tolist()), probe=5))
     assert 'alt="Image 5,' not in told[0] and told[0].count("<li>") == decoder_panel.NEIGHBOURS
 
 
 def test_what_is_pinned_is_told_as_what_it_is(digits_run):
-    codes = runs.frame_of(digits_run).codes.posterior.mean
+    codes = runs.snapshot_of(digits_run).codes.posterior.mean
     assert described(scene_of(digits_run, z=tuple(codes[5].tolist()), probe=5))["pinned"] == "pinned: the reconstruction"
     assert described(scene_of(digits_run, z=(0.5, 0.25)))["pinned"] == "pinned"

@@ -71,7 +71,7 @@ def test_the_scales_differ(digits_run):
 
 
 def test_the_manifold_of_a_slice_keeps_the_pinned_points_other_coordinates(wide_run):
-    z = [float(value) for value in scene_of(wide_run).frame.codes.posterior.mean[3]]
+    z = [float(value) for value in scene_of(wide_run).snapshot.codes.posterior.mean[3]]
     scene = scene_of(wide_run, z=tuple(z), axes="6,3", cells=5)
     content = downloads.manifold_png(scene)
     for row, column in ((0, 0), (1, 4), (2, 2)):
@@ -92,11 +92,11 @@ def test_the_manifold_of_a_strip_is_one_row(tmp_path):
 @pytest.mark.parametrize(("name", "latent"), [("digits", 2), ("mnist-8d", 8)])
 def test_the_codes_are_the_frames(name, latent):
     scene = scene_of(version_of(name))
-    table, codes = rows(scene), scene.frame.codes
+    table, codes = rows(scene), scene.snapshot.codes
     numbers = [f"mean_{n}" for n in range(1, latent + 1)], [f"sigma_{n}" for n in range(1, latent + 1)]
     assert list(table[0]) == ["image", "class", *numbers[0], *numbers[1], "reconstruction", "kl", "elbo"]
-    assert [int(row["image"]) for row in table] == list(range(len(scene.frame.labels)))
-    assert [row["class"] for row in table] == [scene.run.class_names[label] for label in scene.frame.labels]
+    assert [int(row["image"]) for row in table] == list(range(len(scene.snapshot.labels)))
+    assert [row["class"] for row in table] == [scene.run.class_names[label] for label in scene.snapshot.labels]
     columns = {
         **{key: codes.posterior.mean[:, n] for n, key in enumerate(numbers[0])},
         **{key: (codes.posterior.log_variance[:, n] / 2).exp() for n, key in enumerate(numbers[1])},

@@ -17,7 +17,7 @@ from ui.state import session
 from ui.state.url_state import View
 from vae.jobs.train_run import train_run
 from vae.latent.plane import plane_extent
-from vae.latent.posterior_summary import story_of
+from vae.latent.posterior_summary import summarise_posterior
 from vae.runs.folder import RunFolder
 
 
@@ -39,7 +39,7 @@ def strip_run(tmp_path_factory) -> RunVersion:
 
 
 def code(version: RunVersion, probe: int) -> tuple[float, ...]:
-    return tuple(runs.frame_of(version).codes.posterior.mean[probe].tolist())
+    return tuple(runs.snapshot_of(version).codes.posterior.mean[probe].tolist())
 
 
 def test_a_view_that_fits_stays_as_it_is(looking_at, digits_run):
@@ -91,10 +91,10 @@ def test_a_plane_has_no_other_axes(looking_at, digits_run, strip_run, axes):
 
 
 def test_without_codes_there_are_no_principal_components(looking_at, wide_run, monkeypatch):
-    monkeypatch.setattr(runs, "frame_of", lambda version: None)
+    monkeypatch.setattr(runs, "snapshot_of", lambda version: None)
     looking_at(axes="pca", probe=3)
     scene = settle(wide_run)
-    assert scene.view.axes == "1,2" and scene.view.probe is None and scene.story() is None
+    assert scene.view.axes == "1,2" and scene.view.probe is None and scene.summary() is None
 
 
 def test_the_place_is_the_points_coordinates(wide_run, digits_run, strip_run):
@@ -122,21 +122,21 @@ def test_a_whole_plane_has_no_rest(digits_run, strip_run):
 
 
 def test_the_story_is_that_of_the_image(digits_run, digits):
-    assert scene_of(digits_run).story() is None
+    assert scene_of(digits_run).summary() is None
     for scene in (scene_of(digits_run, probe=4), scene_of(digits_run, own=digits.held_out.images[4].numpy().tobytes())):
-        story = scene.story()
-        expected = story_of(scene.run.model, digits.held_out.images[4:5])
-        assert (story.kl, story.reconstruction) == pytest.approx((expected.kl, expected.reconstruction))
-        assert story.posterior.mean[0].tolist() == pytest.approx(code(digits_run, 4), abs=1e-4)
+        summary = scene.summary()
+        expected = summarise_posterior(scene.run.model, digits.held_out.images[4:5])
+        assert (summary.kl, summary.reconstruction) == pytest.approx((expected.kl, expected.reconstruction))
+        assert summary.posterior.mean[0].tolist() == pytest.approx(code(digits_run, 4), abs=1e-4)
 
 
 def test_without_the_data_set_an_images_story_is_the_frames(digits_run, monkeypatch):
     monkeypatch.setattr(runs, "held_out", lambda config: None)
     scene = scene_of(digits_run, probe=4)
     assert scene.image() is None
-    story, codes = scene.story(), scene.frame.codes
-    assert story.samples == 1 and 0.1 < story.error < 10 and story.posterior.mean[0].tolist() == list(code(digits_run, 4))
-    assert (story.kl, story.reconstruction) == pytest.approx((codes.terms.kl[4].item(), codes.terms.reconstruction[4].item()))
+    summary, codes = scene.summary(), scene.snapshot.codes
+    assert summary.samples == 1 and 0.1 < summary.error < 10 and summary.posterior.mean[0].tolist() == list(code(digits_run, 4))
+    assert (summary.kl, summary.reconstruction) == pytest.approx((codes.terms.kl[4].item(), codes.terms.reconstruction[4].item()))
 
 
 def test_an_own_image_is_read_row_by_row():
@@ -148,9 +148,9 @@ def test_codes_appear_once_the_data_set_is_there(tmp_path, monkeypatch):
     folder = RunFolder.create(tmp_path / "bare", small_config())
     version, there = RunVersion.now(folder), runs.held_out
     monkeypatch.setattr(runs, "held_out", lambda config: None)
-    assert runs.frame_of(version) is None and runs.extent(version, "1,2") == 3
+    assert runs.snapshot_of(version) is None and runs.extent(version, "1,2") == 3
     monkeypatch.setattr(runs, "held_out", there)
-    assert len(runs.frame_of(version).labels) == 364
+    assert len(runs.snapshot_of(version).labels) == 364
     assert runs.extent(version, "1,2") == plane_extent(runs.places(version, "1,2"))
 
 

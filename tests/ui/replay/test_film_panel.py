@@ -17,23 +17,23 @@ from tests.conftest import ROOT
 from ui.components import answers
 from ui.components.replay_player import replay_player
 from ui.replay import film_panel, gif_export, packed_frames
-from ui.replay.packed_frames import Film, Packed, join, pack, stride, thin, unpack
+from ui.replay.packed_frames import PackedFilm, Packed, join, pack, stride, thin, unpack
 from vae.latent.grid import tile
 from vae.latent.plane import plane_of_axes
 from vae.model.autoencoder import Posterior
 from vae.model.elbo import Terms
 from vae.model.inference import Codes
-from vae.runs.snapshots import Frame
+from vae.runs.snapshots import Snapshot
 from vae.training.trainer import Report
 
 NAMES = ("zero", "one", "two")
 
 
-def frame_of(mean: torch.Tensor, epoch: int = 1, grid: torch.Tensor | None = None) -> Frame:
+def snapshot_of(mean: torch.Tensor, epoch: int = 1, grid: torch.Tensor | None = None) -> Snapshot:
     count = len(mean)
     posterior = Posterior(mean, torch.zeros_like(mean))
     terms = Terms(torch.full((count,), -100.0), torch.full((count,), 5.0))
-    return Frame(epoch, 10 * epoch, Codes(posterior, terms), torch.arange(count) % len(NAMES), grid)
+    return Snapshot(epoch, 10 * epoch, Codes(posterior, terms), torch.arange(count) % len(NAMES), grid)
 
 
 def some(count: int = 300, latent: int = 2, scale: float = 1.0) -> torch.Tensor:
@@ -48,7 +48,7 @@ def grid(cells: int = 5) -> torch.Tensor:
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e5])
 @pytest.mark.parametrize("count", [1, 300, 10_000])
 def test_packing_keeps_places_to_the_stated_precision_and_the_manifold_exactly(scale, count):
-    frame = frame_of(some(count, scale=scale), grid=grid())
+    frame = snapshot_of(some(count, scale=scale), grid=grid())
     packed = pack(frame, plane_of_axes(2))
     places, mosaic = unpack(packed)
     assert packed.reach == pytest.approx(frame.codes.posterior.mean.abs().max().item())
@@ -59,29 +59,29 @@ def test_packing_keeps_places_to_the_stated_precision_and_the_manifold_exactly(s
 
 
 def test_thirty_frames_of_ten_thousand_points_without_manifold_are_about_a_megabyte():
-    assert 30 * len(pack(frame_of(some(10_000)), plane_of_axes(2)).picture) < 1_300_000
+    assert 30 * len(pack(snapshot_of(some(10_000)), plane_of_axes(2)).picture) < 1_300_000
 
 
 def test_without_a_square_grid_there_is_no_manifold():
     for no_grid in (None, grid()[:7], grid()[:0]):
-        packed = pack(frame_of(some(), grid=no_grid), plane_of_axes(2))
+        packed = pack(snapshot_of(some(), grid=no_grid), plane_of_axes(2))
         assert packed.cells == 0 and unpack(packed)[1] is None
 
 
 def test_a_frame_without_codes_is_packed_too():
-    places, _ = unpack(pack(frame_of(torch.zeros(0, 2)), plane_of_axes(2)))
+    places, _ = unpack(pack(snapshot_of(torch.zeros(0, 2)), plane_of_axes(2)))
     assert places.shape == (0, 2)
 
 
 def test_one_latent_dimension_has_a_row_for_each_class():
-    frame = frame_of(some(latent=1))
+    frame = snapshot_of(some(latent=1))
     places, _ = unpack(pack(frame, plane_of_axes(1)))
     assert places[:, 0] == pytest.approx(frame.codes.posterior.mean[:, 0].numpy(), abs=1e-3)
     np.testing.assert_array_equal(np.rint(places[:, 1]), frame.labels.numpy())
 
 
 def test_more_latent_dimensions_are_projected():
-    frame = frame_of(some(latent=5))
+    frame = snapshot_of(some(latent=5))
     places, _ = unpack(pack(frame, plane_of_axes(5, 3, 1)))
     assert places == pytest.approx(frame.codes.posterior.mean[:, [3, 1]].numpy(), abs=1e-3)
 
@@ -106,7 +106,7 @@ def test_a_run_that_grows_gets_its_new_frames_alone():
 
 
 def packed_of(mean: torch.Tensor, epoch: int) -> Packed:
-    return pack(frame_of(mean, epoch), plane_of_axes(2))
+    return pack(snapshot_of(mean, epoch), plane_of_axes(2))
 
 
 def test_one_extent_holds_the_codes_of_every_frame():
@@ -119,7 +119,7 @@ def test_damaged_frames_and_frames_of_other_images_are_left_out():
     good = [packed_of(some(), epoch) for epoch in (3, 1, 2)]
     joined = join([("c", good[0]), ("a", good[1]), ("broken", None), ("b", good[2]), ("other", packed_of(some(17), 4))])
     assert [frame.epoch for frame in joined.frames] == [1, 2, 3] and joined.left_out == ("broken", "other")
-    assert join([]) == Film((), ()) and join([("broken", None)]).left_out == ("broken",)
+    assert join([]) == PackedFilm((), ()) and join([("broken", None)]).left_out == ("broken",)
 
 
 # What the projector is told
@@ -128,26 +128,26 @@ def test_damaged_frames_and_frames_of_other_images_are_left_out():
 @pytest.mark.parametrize("name", ["mnist", "mnist-conv", "digits", "mnist-8d"])
 def test_every_shipped_run_can_be_described(looking_at, name):
     folder = vae.RunFolder(ROOT / "checkpoints" / name)
-    reel = film_panel.reel_of(folder, "1,2")
-    told = json.loads(json.dumps(film_panel.described(reel, folder.read_metrics())))
-    last = folder.read_frame(folder.frame_paths()[-1])
+    film = film_panel.reel_of(folder, "1,2")
+    told = json.loads(json.dumps(film_panel.described(film, folder.read_metrics())))
+    last = folder.read_snapshot(folder.snapshot_paths()[-1])
     assert len(told["frames"]) == 10 and told["frames"][-1]["epoch"] == last.epoch == told["epochs"]
-    assert [frame["word"] for frame in told["frames"]] == [str(frame.epoch) for frame in reel.film.frames]
+    assert [frame["word"] for frame in told["frames"]] == [str(frame.epoch) for frame in film.film.frames]
     assert told["frames"][-1]["elbo"] == pytest.approx(last.codes.terms.elbo.mean().item(), abs=1e-3)
     assert told["range"] == [told["frames"][0]["at"], told["frames"][-1]["at"]] == [0, pytest.approx(told["epochs"])]
-    assert told["manifold"] is (name != "mnist-8d") and not reel.film.left_out
+    assert told["manifold"] is (name != "mnist-8d") and not film.film.left_out
     assert [curve["name"] for curve in told["curves"]] == ["ELBO", "reconstruction", "KL"]
     assert all(curve["train"][0] and curve["held_out"][0] for curve in told["curves"])
 
 
 def test_the_principal_components_are_one_plane_for_all_frames():
-    reel = film_panel.reel_of(vae.RunFolder(ROOT / "checkpoints" / "mnist-8d"), "pca")
-    assert reel.plane.names == ("PC1", "PC2") and len({frame.step for frame in reel.film.frames}) == 10
-    means = vae.RunFolder(ROOT / "checkpoints" / "mnist-8d").read_frame(
-        vae.RunFolder(ROOT / "checkpoints" / "mnist-8d").frame_paths()[3]
+    film = film_panel.reel_of(vae.RunFolder(ROOT / "checkpoints" / "mnist-8d"), "pca")
+    assert film.plane.names == ("PC1", "PC2") and len({frame.step for frame in film.film.frames}) == 10
+    means = vae.RunFolder(ROOT / "checkpoints" / "mnist-8d").read_snapshot(
+        vae.RunFolder(ROOT / "checkpoints" / "mnist-8d").snapshot_paths()[3]
     )
-    projected = reel.plane.project(means.codes.posterior.mean).numpy()
-    assert unpack(reel.film.frames[3])[0] == pytest.approx(projected, abs=1e-3)
+    projected = film.plane.project(means.codes.posterior.mean).numpy()
+    assert unpack(film.film.frames[3])[0] == pytest.approx(projected, abs=1e-3)
 
 
 @pytest.mark.parametrize("axes", ["7,2", "pca"])
@@ -159,13 +159,13 @@ def test_axes_of_another_run_fall_back(axes):
     ("step", "word"), [(0, "0"), (1, "0.1"), (16, "1.3"), (12, "1"), (13, "1.1"), (23, "1.9"), (24, "2"), (12_000, "1000")]
 )
 def test_a_frame_within_an_epoch_is_never_called_by_a_whole_number(looking_at, step, word):
-    reel = film_panel.reel_of(vae.RunFolder(ROOT / "checkpoints" / "digits"), "1,2")
-    frame = dataclasses.replace(reel.film.frames[0], epoch=-(-step // 12), step=step)
-    asked = reel.config.training.epochs
+    film = film_panel.reel_of(vae.RunFolder(ROOT / "checkpoints" / "digits"), "1,2")
+    frame = dataclasses.replace(film.film.frames[0], epoch=-(-step // 12), step=step)
+    asked = film.config.training.epochs
     for total_steps in (12 * asked, 0):  # where the status does not say, whole epochs of the film do
-        status = dataclasses.replace(reel.status, total_steps=total_steps)
+        status = dataclasses.replace(film.status, total_steps=total_steps)
         whole = dataclasses.replace(frame, epoch=1, step=12)
-        told = dataclasses.replace(reel, status=status, film=Film((whole, frame), ()))
+        told = dataclasses.replace(film, status=status, film=PackedFilm((whole, frame), ()))
         assert told.word(frame) == word
         assert film_panel.described(told, [])["frames"][1]["word"] == word
 
@@ -184,9 +184,9 @@ def test_curves_are_thinned_and_stand_on_the_axis_of_epochs():
 
 
 def test_a_thinned_film_says_so():
-    reel = film_panel.reel_of(vae.RunFolder(ROOT / "checkpoints" / "digits"), "1,2")
-    assert not any("too many" in note for note in film_panel.notes(reel, True))
-    many = dataclasses.replace(reel, files=1600)
+    film = film_panel.reel_of(vae.RunFolder(ROOT / "checkpoints" / "digits"), "1,2")
+    assert not any("too many" in note for note in film_panel.notes(film, True))
+    many = dataclasses.replace(film, files=1600)
     assert any(
         "1,600 frames are too many to hold: every 32nd is played, and the last" in note for note in film_panel.notes(many, True)
     )
@@ -205,9 +205,9 @@ def test_anything_else_from_the_browser_is_none(answer):
 # The GIF
 
 
-def film_of(count: int, cells: int = 0) -> Film:
+def film_of(count: int, cells: int = 0) -> PackedFilm:
     frames = [
-        pack(frame_of(some(scale=0.2 + epoch), epoch, grid(cells) if cells else None), plane_of_axes(2))
+        pack(snapshot_of(some(scale=0.2 + epoch), epoch, grid(cells) if cells else None), plane_of_axes(2))
         for epoch in range(count)
     ]
     return join([(str(frame.epoch), frame) for frame in frames])

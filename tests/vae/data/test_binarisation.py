@@ -113,7 +113,7 @@ def test_a_run_and_whoever_looks_at_it_see_the_same_held_out_pixels(tmp_path, bi
     held_out = datasets.held_out_of(run.config)
     assert set(held_out.images.unique().tolist()) == {0, 255}
     means = run.model.encode(held_out.images / 255).mean
-    frame = run.folder.frame_of_step(run.step)
+    frame = run.folder.snapshot_of_step(run.step)
     torch.testing.assert_close(frame.codes.posterior.mean, means)
     sets = codes_of(run)
     torch.testing.assert_close(sets.held_out.posterior.mean, means)

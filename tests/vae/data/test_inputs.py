@@ -18,11 +18,11 @@ from vae.data.inputs import InputError, as_pixels
 from vae.data.nearest_images import PixelNeighbours
 from vae.errors import DataError
 from vae.evidence import monte_carlo
-from vae.evidence.elbo_identity import sides
+from vae.evidence.elbo_identity import elbo_identity
 from vae.evidence.importance_sampling import importance_log_evidence
-from vae.evidence.optimal_gaussian import best_gaussian
+from vae.evidence.optimal_gaussian import optimal_gaussian
 from vae.evidence.plane_quadrature import PlaneQuadrature
-from vae.latent.posterior_summary import story_of
+from vae.latent.posterior_summary import summarise_posterior
 from vae.model import reconstruction
 from vae.model.autoencoder import VAE, Posterior, build_model
 from vae.model.inference import decode_points, encode_images
@@ -56,8 +56,8 @@ OF_MANY: dict[str, Callable] = {
 }
 OF_ONE: dict[str, Callable] = {
     "true_posterior": lambda model, quadrature, x: quadrature.true_posterior(x, 8).mean,
-    "sides": lambda model, quadrature, x: sides(quadrature, x, Q).elbo,
-    "best_gaussian": lambda model, quadrature, x: best_gaussian(model, x, Q, steps=2).elbo,
+    "sides": lambda model, quadrature, x: elbo_identity(quadrature, x, Q).elbo,
+    "best_gaussian": lambda model, quadrature, x: optimal_gaussian(model, x, Q, steps=2).elbo,
     "reconstruction term": lambda model, quadrature, x: reconstruction_term(model, x, Q).value,
     "reconstruction": lambda model, quadrature, x: reconstruction.reconstruction_draws(model, x, Q, 4, generator()),
     "estimates": lambda model, quadrature, x: monte_carlo.reconstruction_estimates(model, x, Q, 2, 2, generator()),
@@ -159,7 +159,7 @@ OF_STORED: dict[str, Callable[[VAE, object], object]] = {
     "encode_images": lambda model, images: encode_images(model, images),
     "neighbours": lambda model, images: PixelNeighbours(images, LABELS),
     "their images": lambda model, images: PixelNeighbours(STORED, LABELS).agreement(images, 2),
-    "story_of": lambda model, images: story_of(model, images),
+    "story_of": lambda model, images: summarise_posterior(model, images),
 }
 
 

@@ -99,16 +99,16 @@ def test_without_its_images_it_learns_the_codes_of_the_frame(small_run, monkeypa
 
     monkeypatch.setattr(datasets, "load", absent)
     folder, status = train_prior(small_run, QUICK, device="cpu")
-    prior, frame = folder.read(), small_run.read_frame(small_run.frame_paths()[-1])
-    assert status.state == "finished" and prior.description.from_frame
-    assert len(prior.codes.train) + len(prior.codes.held_out) == len(frame.labels)
-    assert torch.equal(prior.codes.held_out.posterior.mean, frame.codes.posterior.mean[5::6])
+    prior, snapshot = folder.read(), small_run.read_snapshot(small_run.snapshot_paths()[-1])
+    assert status.state == "finished" and prior.description.from_snapshot
+    assert len(prior.codes.train) + len(prior.codes.held_out) == len(snapshot.labels)
+    assert torch.equal(prior.codes.held_out.posterior.mean, snapshot.codes.posterior.mean[5::6])
     assert folder.read_figures().sure is None
 
 
 def test_a_run_without_images_and_frames_is_one_sentence(small_run, monkeypatch):
     monkeypatch.setattr(datasets, "load", lambda *arguments, **options: (_ for _ in ()).throw(datasets.DataError("not here")))
-    for path in small_run.frame_paths():
+    for path in small_run.snapshot_paths():
         path.unlink()
     with pytest.raises(DiffusionError, match="of its images: not here"):
         train_prior(small_run, QUICK)

@@ -24,16 +24,16 @@ from vae.latent.plane import plane_of_axes, plane_of_principal_components
 from vae.model.autoencoder import Posterior
 from vae.model.elbo import Terms, kl_to_prior
 from vae.model.inference import Codes
-from vae.runs.snapshots import Frame
+from vae.runs.snapshots import Snapshot
 
 
 def settings(*configs: RunConfig) -> dict[str, tuple[str, ...]]:
     return {setting.name: setting.values for setting in differing_settings(configs)}
 
 
-def frame_of(means: torch.Tensor, log_variances: torch.Tensor, labels: torch.Tensor, reconstruction: torch.Tensor) -> Frame:
+def snapshot_of(means: torch.Tensor, log_variances: torch.Tensor, labels: torch.Tensor, reconstruction: torch.Tensor) -> Snapshot:
     posterior = Posterior(means, log_variances)
-    return Frame(1, 10, Codes(posterior, Terms(reconstruction, kl_to_prior(posterior))), labels, None)
+    return Snapshot(1, 10, Codes(posterior, Terms(reconstruction, kl_to_prior(posterior))), labels, None)
 
 
 # Settings
@@ -183,8 +183,8 @@ def test_few_codes_and_far_codes_are_no_trouble():
 
 def test_figures_are_the_frames_means():
     means, log_variances = torch.tensor([[0.0, 3.0], [4.0, 3.0]]), torch.zeros(2, 2)
-    frame = frame_of(means, log_variances, torch.tensor([0, 1]), torch.tensor([-100.0, -90.0]))
-    figures = figures_of(frame, plane_of_axes(2), parameters=12, seconds=3.5)
+    snapshot = snapshot_of(means, log_variances, torch.tensor([0, 1]), torch.tensor([-100.0, -90.0]))
+    figures = figures_of(snapshot, plane_of_axes(2), parameters=12, seconds=3.5)
     assert (figures.images, figures.latent, figures.active_units) == (2, 2, 1)
     assert figures.reconstruction == -95
     assert figures.kl == pytest.approx((4.5 + 12.5) / 2)  # half the squared distance from zero, for variances of one
@@ -196,8 +196,8 @@ def test_an_autoencoders_figures_stay_finite():
     """With beta 0 posteriors collapse to points, far from zero."""
     generator = torch.Generator().manual_seed(0)
     means = 60 * torch.randn(50, 2, generator=generator)
-    frame = frame_of(means, torch.full((50, 2), -300.0), torch.randint(3, (50,)), torch.full((50,), -120.0))
-    figures = figures_of(frame, plane_of_axes(2), 1, 1.0)
+    snapshot = snapshot_of(means, torch.full((50, 2), -300.0), torch.randint(3, (50,)), torch.full((50,), -120.0))
+    figures = figures_of(snapshot, plane_of_axes(2), 1, 1.0)
     assert all(math.isfinite(value) for value in (*dataclasses.astuple(figures), figures.elbo))
     assert figures.kl > 300 and figures.active_units == 2
 
@@ -207,6 +207,6 @@ def test_neighbours_of_another_latent_size_are_sought_on_the_plane(latent):
     generator = torch.Generator().manual_seed(2)
     means, labels = torch.randn(80, latent, generator=generator), torch.randint(3, (80,), generator=generator)
     plane = plane_of_axes(1) if latent == 1 else plane_of_principal_components(means)
-    figures = figures_of(frame_of(means, torch.zeros_like(means), labels, torch.zeros(80)), plane, 1, 1.0)
+    figures = figures_of(snapshot_of(means, torch.zeros_like(means), labels, torch.zeros(80)), plane, 1, 1.0)
     assert figures.neighbour_accuracy == pytest.approx(brute_force(plane.project(means), labels, 5))
     assert figures.latent == figures.active_units == latent

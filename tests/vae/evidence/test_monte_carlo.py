@@ -19,7 +19,7 @@ from vae.evidence.monte_carlo import (
     score_function_gradients,
     summarise_gradients,
 )
-from vae.evidence.optimal_gaussian import best_gaussian, even_draws
+from vae.evidence.optimal_gaussian import optimal_gaussian, even_draws
 from vae.model.autoencoder import VAE, Posterior, build_model
 from vae.model.elbo import kl_to_prior
 from vae.model.reconstruction import log_likelihood, reconstruction_draws
@@ -295,7 +295,7 @@ def test_a_summary_of_gradients_is_that_of_each_column():
 @pytest.mark.parametrize("size", [1, 2, 8])
 def test_the_best_gaussian_is_the_posterior_where_that_is_diagonal(size):
     model, x, start = linear(size, orthogonal=True)
-    best = best_gaussian(model, x, start)
+    best = optimal_gaussian(model, x, start)
     variance = 1 / model.precision().diagonal()
     torch.testing.assert_close(best.posterior.mean[0], model.posterior_mean(x), rtol=0, atol=2e-3)
     torch.testing.assert_close(best.posterior.log_variance[0], variance.log(), rtol=0, atol=1e-2)
@@ -307,7 +307,7 @@ def test_the_best_gaussian_falls_short_of_the_evidence_by_the_correlation_it_can
     """The best diagonal q of a Gaussian posterior has its mean and the diagonal of its precision (Bishop 2006, 10.1.2)."""
     model, x, start = linear(2)
     model.weight.data[:, 1] += model.weight.data[:, 0]
-    best, precision = best_gaussian(model, x, start), model.precision()
+    best, precision = optimal_gaussian(model, x, start), model.precision()
     torch.testing.assert_close(best.posterior.mean[0], model.posterior_mean(x), rtol=0, atol=2e-3)
     gap = (precision.diagonal().log().sum() - precision.logdet()) / 2
     assert gap > 0.1
@@ -318,10 +318,10 @@ def test_the_best_gaussian_falls_short_of_the_evidence_by_the_correlation_it_can
 def test_the_best_gaussian_is_never_worse_than_its_start(trained, log_variance):
     model, x, posterior = trained
     for mean in (posterior.mean, torch.tensor([[3.0, -3.0]])):
-        best = best_gaussian(model, x, Posterior(mean, torch.full((1, 2), log_variance)))
+        best = optimal_gaussian(model, x, Posterior(mean, torch.full((1, 2), log_variance)))
         assert best.elbo >= best.start_elbo
         start = Posterior(best.posterior.mean, best.posterior.log_variance)
-        again = best_gaussian(model, x, start)
+        again = optimal_gaussian(model, x, start)
         assert again.start_elbo == pytest.approx(best.elbo)
         assert again.elbo >= best.elbo
         assert again.elbo - best.elbo < 0.01  # there was nothing left to climb
@@ -338,14 +338,14 @@ def test_further_means_find_a_higher_mode():
     model = TwoModes(torch.full((784, 1), 0.2, dtype=torch.float64)).double()
     x = model.decode_parameters(torch.tensor([[1.0]], dtype=torch.float64)).detach()
     start = Posterior(torch.tensor([[-1.4]]).double(), torch.tensor([[-4.0]]).double())
-    alone, further = (best_gaussian(model, x, start, means) for means in (None, torch.tensor([[0.8], [-0.5]])))
+    alone, further = (optimal_gaussian(model, x, start, means) for means in (None, torch.tensor([[0.8], [-0.5]])))
     assert alone.posterior.mean < 0 < further.posterior.mean
     assert further.elbo > alone.elbo + 0.5
     assert further.start_elbo == alone.start_elbo
 
 
 def test_the_same_seed_finds_the_same_gaussian(trained):
-    first, second = (best_gaussian(*trained, seed=3) for _ in range(2))
+    first, second = (optimal_gaussian(*trained, seed=3) for _ in range(2))
     assert first.elbo == second.elbo
     assert torch.equal(first.posterior.mean, second.posterior.mean)
 
@@ -365,7 +365,7 @@ def test_everything_stays_finite_at_the_ends(size, likelihood, log_variance):
     x, posterior = torch.zeros(1, 1, 28, 28), Posterior(torch.full((1, size), 3.0), torch.full((1, size), log_variance))
     estimates = running_kl(posterior, 50, seeded())
     comparison, _ = compare_gradients(model, x, posterior, 50, seeded())
-    best = best_gaussian(model, x, posterior)
+    best = optimal_gaussian(model, x, posterior)
     numbers = [kl_pieces(posterior).total, estimates.mean, estimates.standard_error[1:], comparison.variance_ratio]
     numbers += [comparison.ratio_with_baseline, comparison.constant_share]
     numbers += [reconstruction_estimates(model, x, posterior, 5, 10, seeded()), comparison.score_function.mean]

@@ -17,11 +17,11 @@ from tests.conftest import small_config
 from vae.bounded_cache import Kept
 from vae.config import ModelConfig
 from vae.evidence.adaptive_midpoint import Integral
-from vae.evidence.elbo_identity import sides
+from vae.evidence.elbo_identity import elbo_identity
 from vae.evidence.importance_sampling import Mixture, importance_log_evidence
-from vae.evidence.log_joint import Decoded, Joint
+from vae.evidence.log_joint import Decoded, LogJoint
 from vae.evidence.plane_quadrature import EvidenceError, PlaneQuadrature, log_evidence
-from vae.evidence.posterior_modes import find_peaks
+from vae.evidence.posterior_modes import find_posterior_modes
 from vae.model.autoencoder import Posterior, build_model
 from vae.model.elbo import kl_to_prior
 from vae.model.inference import with_channels_last
@@ -116,7 +116,7 @@ def test_both_sides_of_a_linear_decoder_match_their_closed_forms(strength, move)
         mean + torch.tensor([move[:2]]),
         (covariance.diagonal().sqrt() * torch.tensor(move[2:], dtype=torch.float64)).square().log()[None],
     )
-    terms = sides(PlaneQuadrature(model), x, q)
+    terms = elbo_identity(PlaneQuadrature(model), x, q)
     exact = torch.distributions.kl_divergence(
         MultivariateNormal(q.mean[0], torch.diag(q.log_variance[0].exp())), MultivariateNormal(mean[0], covariance)
     ).item()
@@ -132,8 +132,8 @@ def brute_force(model: vae.VAE, images: torch.Tensor, spacing: float, extent: fl
     decoder = with_channels_last(model)
     with torch.no_grad():
         parts = [model.likelihood.log_prob_of_each(decoder.decode_parameters(part), images) for part in z.split(64)]
-    joint = torch.cat(parts, 1).double() - z.square().sum(1) / 2 - math.log(2 * math.pi)
-    return joint.logsumexp(1) + 2 * math.log(spacing)
+    log_joint = torch.cat(parts, 1).double() - z.square().sum(1) / 2 - math.log(2 * math.pi)
+    return log_joint.logsumexp(1) + 2 * math.log(spacing)
 
 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
@@ -155,7 +155,7 @@ def test_both_sides_agree_for_a_trained_run_and_any_q(small_run, digits):
         with torch.no_grad():
             q = run.model.encode(x)
         for other in (q, Posterior(q.mean + 0.3, q.log_variance + 1), Posterior(q.mean * 0, q.log_variance * 0 - 9)):
-            terms = sides(quadrature, x, other)
+            terms = elbo_identity(quadrature, x, other)
             assert evidence - terms.kl_to_posterior == pytest.approx(terms.elbo, abs=0.01)
         assert log_evidence(run.model, x).item() == pytest.approx(evidence, abs=1e-3)
 
@@ -195,7 +195,7 @@ def test_mass_behind_a_valley_is_found_where_the_encoder_points_there():
     assert evidence == pytest.approx(expected, abs=1e-3)
     assert quadrature.true_posterior(x).mean.tolist() == pytest.approx((log_joint.softmax(0) @ places).tolist(), abs=1e-3)
     for q in (model.encode(x), Posterior(torch.zeros(1, 2).double(), torch.full((1, 2), -2.0).double())):
-        terms = sides(quadrature, x, q)
+        terms = elbo_identity(quadrature, x, q)
         assert evidence - terms.kl_to_posterior == pytest.approx(terms.elbo, abs=0.01)
 
 
@@ -224,13 +224,13 @@ def test_threads_that_need_a_wider_lattice_at_once_get_one_and_equal_figures():
     model = Linear(1.0)
     images = images_of_codes(model, 10)
     quadrature, decoded = PlaneQuadrature(model, spacing=0.2, tiles=False), []
-    decode = quadrature.joint.decode
+    decode = quadrature.log_joint.decode
 
     def counted(z: torch.Tensor, exactly: bool = False) -> Decoded:
         decoded.append(len(z)) if exactly else None
         return decode(z, exactly)
 
-    quadrature.joint.decode = counted
+    quadrature.log_joint.decode = counted
     waiting, found = threading.Barrier(2), []
 
     def ask() -> None:
@@ -253,7 +253,7 @@ def test_the_check_can_fail(small_run, digits):
     q = Posterior(torch.zeros(1, 2), torch.full((1, 2), -4.0))
     quadrature.survey = lambda images: type(quadrature).survey(quadrature, images).select(torch.zeros(0, dtype=torch.long))
     quadrature.wide_enough = lambda image: quadrature
-    terms = sides(quadrature, x, q)
+    terms = elbo_identity(quadrature, x, q)
     assert abs(PlaneQuadrature(run.model).log_evidence(x).log_evidence.item() - terms.kl_to_posterior - terms.elbo) > 0.01
 
 
@@ -267,7 +267,7 @@ def coarse(digits) -> tuple[PlaneQuadrature, torch.Tensor, Posterior]:
 
 def difference(quadrature: PlaneQuadrature, x: torch.Tensor, q: Posterior) -> float:
     """What the page shows: the left side less the right one."""
-    terms = sides(quadrature, x, q)
+    terms = elbo_identity(quadrature, x, q)
     return quadrature.log_evidence(x).log_evidence.item() - terms.kl_to_posterior - terms.elbo
 
 
@@ -281,7 +281,7 @@ def greater(result: Integral | torch.Tensor | float, nats: float) -> Integral | 
     (vae.evidence.elbo_identity, "_log_ratio_under_q", -1),  # and its average under q
     (Bernoulli, "log_prob", -1),  # E_q[log p(x given z)]
     (vae.evidence.elbo_identity, "kl_to_prior", 1),  # KL(q to p(z))
-    (Joint, "log_prob", 1),  # all values of log p(x, z) on the left, of which KL(q to p(z given x)) does not depend
+    (LogJoint, "log_prob", 1),  # all values of log p(x, z) on the left, of which KL(q to p(z given x)) does not depend
 ])  # fmt: skip
 def test_an_error_in_any_quantity_shows_in_the_difference(coarse, monkeypatch, where, name, moves):
     assert abs(difference(*coarse)) < 1e-3
@@ -294,10 +294,10 @@ def test_the_sides_meet_at_no_place(coarse, monkeypatch):
     """Where the right side decodes under q, the left side does not."""
     quadrature, x, q = coarse
     right, left = [], []
-    asked, decode = vae.model.reconstruction.log_likelihood, quadrature.joint.decode
+    asked, decode = vae.model.reconstruction.log_likelihood, quadrature.log_joint.decode
     monkeypatch.setattr(vae.model.reconstruction, "log_likelihood", lambda model, x, z: (right.append(z), asked(model, x, z))[1])
-    monkeypatch.setattr(quadrature.joint, "decode", lambda z: (left.append(z.float()), decode(z))[1])
-    sides(quadrature, x, q)
+    monkeypatch.setattr(quadrature.log_joint, "decode", lambda z: (left.append(z.float()), decode(z))[1])
+    elbo_identity(quadrature, x, q)
     places = [set(map(tuple, torch.cat(side).tolist())) for side in (right, left)]
     assert min(map(len, places)) > 100 and not places[0] & places[1]
 
@@ -306,7 +306,7 @@ def test_extremes_stay_finite(small_run):
     quadrature = PlaneQuadrature(load_run(small_run.path).model)
     x = torch.zeros(1, 1, 28, 28)
     for mean, log_variance in ((0.0, -20.0), (0.0, 2.2), (5.0, 0.0)):
-        terms = sides(quadrature, x, Posterior(torch.full((1, 2), mean), torch.full((1, 2), log_variance)))
+        terms = elbo_identity(quadrature, x, Posterior(torch.full((1, 2), mean), torch.full((1, 2), log_variance)))
         assert all(map(math.isfinite, (terms.reconstruction, terms.kl_to_prior, terms.kl_to_posterior)))
 
 
@@ -314,7 +314,7 @@ def test_peaks_of_a_linear_decoder_are_its_posterior():
     for latent in (1, 2, 8):
         model, x = Linear(1.0, latent), some_images(1)
         mean, covariance = model.posterior(x)
-        found = find_peaks(model, x, torch.zeros(3, latent, dtype=torch.float64) + torch.tensor([[-3.0], [0.0], [2.0]]))
+        found = find_posterior_modes(model, x, torch.zeros(3, latent, dtype=torch.float64) + torch.tensor([[-3.0], [0.0], [2.0]]))
         assert torch.allclose(found.z, mean.expand(3, -1), atol=1e-6)
         assert torch.allclose(found.root @ found.root.mT, torch.linalg.inv(covariance).expand(3, -1, -1))
         log_evidence = found.log_mass + latent * math.log(2 * math.pi) / 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from tests.conftest import small_config, wait_until
-from vae.jobs.queue import runs_ahead, take_turn
+from vae.jobs.queue import runs_ahead, start_when_first
 from vae.jobs.train_run import start_process
 from vae.runs.folder import RunFolder
 from vae.runs.status import Status
@@ -38,9 +38,9 @@ def test_a_run_waits_for_those_that_run_and_then_for_those_that_asked_earlier(tm
 def test_a_paused_run_gives_up_its_turn(tmp_path):
     waiting, taken = standing(tmp_path, "waiting", "queued", asked=time.time()), []
     other = standing(tmp_path, "other", "running")
-    assert not take_turn(waiting, waiting.read_status(), lambda: taken.append(1)) and not taken
+    assert not start_when_first(waiting, waiting.read_status(), lambda: taken.append(1)) and not taken
     other.write_status(Status("paused", host="another"))
-    assert take_turn(waiting, waiting.read_status(), lambda: taken.append(1)) and taken
+    assert start_when_first(waiting, waiting.read_status(), lambda: taken.append(1)) and taken
 
 
 def test_a_run_that_was_paused_goes_on_at_once_beside_the_one_that_had_its_turn(tmp_path):

@@ -37,16 +37,16 @@ def step_of(folder: RunFolder) -> int:
 def test_a_training_writes_the_whole_folder(small_run):
     names = {path.name for path in small_run.path.iterdir()}
     assert {"run.json", "status.json", "metrics.jsonl", "model.safetensors", "trainer.safetensors", "frames"} <= names
-    assert [path.stem for path in small_run.frame_paths()] == ["0000", "0001", "0002"]
+    assert [path.stem for path in small_run.snapshot_paths()] == ["0000", "0001", "0002"]
     status = small_run.read_status()
     assert (status.state, status.epoch, status.step, status.total_steps) == ("finished", 2, 24, 24)
     run = load_run(small_run.path)
-    frame = small_run.frame_of_step(run.step)
+    snapshot = small_run.snapshot_of_step(run.step)
     held_out = vae.data.datasets.load("digits").held_out
-    assert torch.equal(frame.labels, held_out.labels)
-    torch.testing.assert_close(frame.codes.posterior.mean, run.model.encode(held_out.images / 255).mean, rtol=1e-4, atol=1e-4)
+    assert torch.equal(snapshot.labels, held_out.labels)
+    torch.testing.assert_close(snapshot.codes.posterior.mean, run.model.encode(held_out.images / 255).mean, rtol=1e-4, atol=1e-4)
     last = [report for report in small_run.read_metrics() if report.split == "held_out"][-1]
-    assert last.elbo == pytest.approx(frame.codes.terms.elbo.mean().item(), rel=1e-5)
+    assert last.elbo == pytest.approx(snapshot.codes.terms.elbo.mean().item(), rel=1e-5)
 
 
 @pytest.mark.parametrize("model", [{}, {"architecture": "conv"}, {"encoder_channels": (4, 6)}, {"encoder_lattice": 24}])
@@ -58,19 +58,19 @@ def test_stopped_and_resumed_is_as_if_never_stopped(model, tmp_path):
     for stop_at in (5, 12, 30, 1000):
         status = train_run(parts, device="cpu", should_stop=lambda limit=stop_at: step_of_last_report(parts) >= limit)
         load_run(parts.path)
-        assert parts.frame_of_step(load_run(parts.path).step) is not None
+        assert parts.snapshot_of_step(load_run(parts.path).step) is not None
     assert status.state == "finished"
     assert curve(parts) == curve(whole)
     for name, weights in load_file(whole.path / "model.safetensors").items():
         assert torch.equal(load_file(parts.path / "model.safetensors")[name], weights)
-    assert [path.name for path in parts.frame_paths()] == [path.name for path in whole.frame_paths()]
+    assert [path.name for path in parts.snapshot_paths()] == [path.name for path in whole.snapshot_paths()]
 
 
 def test_a_run_starts_from_another_and_leaves_a_frozen_decoder_as_it_is(small_run, tmp_path):
     more = {"start_from": str(small_run.path), "freeze_decoder": True, "warped": 0.5}
     folder = RunFolder.create(tmp_path / "next", small_config(**more))
     train_run(folder, device="cpu", should_stop=lambda: True)
-    first, last = folder.read_frame(folder.frame_paths()[0]), small_run.read_frame(small_run.frame_paths()[-1])
+    first, last = folder.read_snapshot(folder.snapshot_paths()[0]), small_run.read_snapshot(small_run.snapshot_paths()[-1])
     assert torch.equal(first.codes.posterior.mean, last.codes.posterior.mean)
     train_run(folder, device="cpu")
     before, after = load_run(small_run.path).model, load_run(folder.path).model
@@ -116,7 +116,7 @@ def test_a_loss_that_blows_up_fails_the_run_and_keeps_the_last_good_weights(tmp_
     status = folder.read_status()
     assert status.state == "failed" and "step" in status.message
     run = load_run(folder.path)  # would refuse weights that are not finite
-    assert folder.frame_of_step(run.step) is not None
+    assert folder.snapshot_of_step(run.step) is not None
 
 
 def test_too_little_memory_on_a_gpu_is_one_sentence_and_keeps_the_last_good_weights(tmp_path):
@@ -190,8 +190,8 @@ def test_killed_at_any_moment_it_loads_and_resumes(tmp_path):
         process.communicate()
         run = load_run(folder.path)
         assert run.model.decode(torch.zeros(1, 2)).isfinite().all()
-        frame = folder.frame_of_step(run.step)
-        assert frame is not None or run.step == 0
+        snapshot = folder.snapshot_of_step(run.step)
+        assert snapshot is not None or run.step == 0
         folder.read_metrics()
     process = start(folder)
     before = step_of(folder)
@@ -222,8 +222,8 @@ def test_weights_saved_after_the_trainers_state_are_taken_back_with_their_frame(
     assert (load_run(folder.path).step, folder.read_trainer()[1]["step"]) == (48, 24)
     end_at(0)
     assert (load_run(folder.path).step, folder.read_trainer()[1]["step"]) == (24, 24)
-    assert folder.frame_of_step(24) is not None
-    assert [path.stem for path in folder.frame_paths()] == ["0000", "0001", "0002"]
+    assert folder.snapshot_of_step(24) is not None
+    assert [path.stem for path in folder.snapshot_paths()] == ["0000", "0001", "0002"]
 
 
 def test_weights_that_are_gone_are_written_anew_by_going_on(small_run):
@@ -232,7 +232,7 @@ def test_weights_that_are_gone_are_written_anew_by_going_on(small_run):
     (small_run.path / "model.safetensors").unlink()
     train_run(small_run, device="cpu", should_stop=lambda: True)
     assert load_run(small_run.path).step == 24
-    assert small_run.frame_of_step(24) is not None
+    assert small_run.snapshot_of_step(24) is not None
 
 
 def test_two_started_at_once_are_trained_one_after_the_other(tmp_path):

@@ -49,7 +49,7 @@ def lively(**changes: object) -> VAE:
 
 
 def codes_of(run: vae.Run) -> torch.Tensor:
-    return run.folder.frame_of_step(run.step).codes.posterior.mean
+    return run.folder.snapshot_of_step(run.step).codes.posterior.mean
 
 
 @pytest.fixture(scope="module", params=["mnist", "mnist-conv", "digits"])

@@ -6,7 +6,7 @@ import torch
 from PIL import Image, ImageSequence
 
 from tests.conftest import small_config
-from vae.latent.interpolation import ROW_GAP, TILE_GAP, Road, gif, make_road, png, strip
+from vae.latent.interpolation import ROW_GAP, TILE_GAP, Interpolation, gif, interpolate, png, strip
 from vae.model.autoencoder import build_model
 from vae.model.inference import decode_points
 
@@ -22,50 +22,50 @@ def model():
 def noise():
     """A road of five places, no two images of which are alike."""
     images = torch.randint(0, 256, (2, 5, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    return Road(torch.zeros(5, 2), *images)
+    return Interpolation(torch.zeros(5, 2), *images)
 
 
 @pytest.mark.parametrize("steps", [2, 3, 49])
 def test_the_line_is_straight_from_start_to_end(model, steps):
-    z = make_road(model, START, END, steps).z
+    z = interpolate(model, START, END, steps).z
     assert torch.equal(z[0], START) and torch.equal(z[-1], END)
     torch.testing.assert_close(z.diff(dim=0), ((END - START) / (steps - 1)).expand(steps - 1, 2), atol=1e-6, rtol=0)
 
 
 def test_the_images_are_decoded_along_the_line(model):
-    road = make_road(model, START, END)
-    assert road.decoded.shape == road.faded.shape == (49, 1, 28, 28)
-    assert (road.decoded.int() - decode_points(model, road.z).int()).abs().max() <= 1
+    interpolation = interpolate(model, START, END)
+    assert interpolation.decoded.shape == interpolation.faded.shape == (49, 1, 28, 28)
+    assert (interpolation.decoded.int() - decode_points(model, interpolation.z).int()).abs().max() <= 1
 
 
 def test_both_kinds_agree_at_the_ends(model):
-    road = make_road(model, START, END)
-    assert torch.equal(road.decoded[0], road.faded[0])
-    assert torch.equal(road.decoded[-1], road.faded[-1])
+    interpolation = interpolate(model, START, END)
+    assert torch.equal(interpolation.decoded[0], interpolation.faded[0])
+    assert torch.equal(interpolation.decoded[-1], interpolation.faded[-1])
 
 
 def test_half_way_the_cross_fade_is_the_mean_of_the_ends(model):
-    road = make_road(model, 40 * START, 40 * END)  # far apart, where an untrained decoder draws different images
-    mean = (road.decoded[0].float() + road.decoded[-1].float()) / 2
-    assert (road.faded[24] - mean).abs().max() <= 1
-    assert (road.decoded[24] - mean).abs().max() > 1
+    interpolation = interpolate(model, 40 * START, 40 * END)  # far apart, where an untrained decoder draws different images
+    mean = (interpolation.decoded[0].float() + interpolation.decoded[-1].float()) / 2
+    assert (interpolation.faded[24] - mean).abs().max() <= 1
+    assert (interpolation.decoded[24] - mean).abs().max() > 1
 
 
 def test_a_road_to_where_one_stands_does_not_change(model):
-    road = make_road(model, START, START, 4)
-    assert torch.equal(road.z, START.expand(4, 2))
-    assert (road.decoded == road.decoded[0]).all() and (road.faded == road.decoded[0]).all()
-    assert Image.open(io.BytesIO(gif(road))).size == Image.open(io.BytesIO(gif(make_road(model, START, END, 4)))).size
+    interpolation = interpolate(model, START, START, 4)
+    assert torch.equal(interpolation.z, START.expand(4, 2))
+    assert (interpolation.decoded == interpolation.decoded[0]).all() and (interpolation.faded == interpolation.decoded[0]).all()
+    assert Image.open(io.BytesIO(gif(interpolation))).size == Image.open(io.BytesIO(gif(interpolate(model, START, END, 4)))).size
 
 
 def test_a_road_without_two_ends_is_refused(model):
     with pytest.raises(ValueError, match="steps is 1"):
-        make_road(model, START, END, 1)
+        interpolate(model, START, END, 1)
 
 
 def test_any_number_of_latent_dimensions_will_do():
     model = build_model(small_config(latent=5).model)
-    assert make_road(model, torch.zeros(5), torch.ones(5), 3).z.shape == (3, 5)
+    assert interpolate(model, torch.zeros(5), torch.ones(5), 3).z.shape == (3, 5)
 
 
 def test_the_strip_has_the_line_above_the_cross_fade(noise):

@@ -5,9 +5,9 @@ import torch
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
 from tests.conftest import small_config
-from vae.evidence.elbo_identity import sides
+from vae.evidence.elbo_identity import elbo_identity
 from vae.evidence.plane_quadrature import PlaneQuadrature
-from vae.latent.posterior_summary import draw_samples, story_of, story_of_code
+from vae.latent.posterior_summary import draw_samples, summarise_posterior, summarise_code
 from vae.model.autoencoder import VAE, Posterior, build_model
 from vae.model.inference import encode_images
 
@@ -32,7 +32,7 @@ def posterior(mean: list[float], deviation: list[float]) -> Posterior:
 
 @pytest.mark.parametrize("seed", [0, 1, 17])
 def test_z_is_mean_plus_sigma_times_its_epsilon_and_the_image_is_that_zs(model, image, seed):
-    q = story_of(model, image).posterior
+    q = summarise_posterior(model, image).posterior
     samples = draw_samples(model, q, 6, seed)
     assert samples.epsilon.shape == samples.z.shape == (6, 3)
     assert torch.equal(samples.z, q.mean + (q.log_variance / 2).exp() * samples.epsilon)
@@ -67,9 +67,9 @@ def test_other_random_numbers_are_left_alone(model):
 
 
 def test_the_kl_is_that_of_torch(model, image):
-    story = story_of(model, image)
-    q = Normal(story.posterior.mean, (story.posterior.log_variance / 2).exp())
-    assert story.kl == pytest.approx(kl_divergence(q, Normal(0.0, 1.0)).sum().item(), rel=1e-5)
+    summary = summarise_posterior(model, image)
+    q = Normal(summary.posterior.mean, (summary.posterior.log_variance / 2).exp())
+    assert summary.kl == pytest.approx(kl_divergence(q, Normal(0.0, 1.0)).sum().item(), rel=1e-5)
 
 
 @pytest.mark.parametrize("latent", [1, 2, 3])
@@ -77,8 +77,8 @@ def test_the_kl_is_that_of_torch(model, image):
 def test_the_reconstruction_is_the_mean_over_q(image, latent, likelihood):
     """Against draws of our own, within five standard errors of both."""
     model = build_model(small_config(likelihood=likelihood, latent=latent).model, seed=2)
-    story = story_of(model, image)
-    q = Normal(story.posterior.mean[0], (story.posterior.log_variance[0] / 2).exp())
+    summary = summarise_posterior(model, image)
+    q = Normal(summary.posterior.mean[0], (summary.posterior.log_variance[0] / 2).exp())
     torch.manual_seed(1)
     x = image.flatten().float() / 255
     with torch.no_grad():
@@ -86,34 +86,34 @@ def test_the_reconstruction_is_the_mean_over_q(image, latent, likelihood):
     given_z = Bernoulli(pixels, validate_args=False) if likelihood == "bernoulli" else Normal(pixels, 0.2)
     draws = given_z.log_prob(x).sum(1)
     error = draws.std().item() / math.sqrt(20_000)
-    assert abs(story.reconstruction - draws.mean().item()) < 5 * math.hypot(error, story.error)
-    assert story.elbo == story.reconstruction - story.kl and draws.std() > 0
+    assert abs(summary.reconstruction - draws.mean().item()) < 5 * math.hypot(error, summary.error)
+    assert summary.elbo == summary.reconstruction - summary.kl and draws.std() > 0
     if latent == 3:
-        assert story.samples == 500 and story.error == pytest.approx(draws.std().item() / math.sqrt(500), rel=0.2)
+        assert summary.samples == 500 and summary.error == pytest.approx(draws.std().item() / math.sqrt(500), rel=0.2)
     else:
-        assert story.samples == 0 and story.error < error
+        assert summary.samples == 0 and summary.error < error
 
 
 def test_on_a_plane_the_story_has_the_right_side_of_the_equation(image):
     model = build_model(small_config().model, seed=2)
-    story = story_of(model, image)
-    terms = sides(PlaneQuadrature(model, spacing=0.1), image / 255, story.posterior)
-    assert (story.reconstruction, story.kl) == pytest.approx((terms.reconstruction, terms.kl_to_prior), abs=1e-4)
+    summary = summarise_posterior(model, image)
+    terms = elbo_identity(PlaneQuadrature(model, spacing=0.1), image / 255, summary.posterior)
+    assert (summary.reconstruction, summary.kl) == pytest.approx((terms.reconstruction, terms.kl_to_prior), abs=1e-4)
 
 
 def test_an_image_that_is_not_at_hand_keeps_its_posterior_and_terms(model, digits):
     codes = encode_images(model, digits.held_out.images[:4])
     q = Posterior(codes.posterior.mean[2:3], codes.posterior.log_variance[2:3])
-    story = story_of_code(model, q, codes.terms.reconstruction[2].item())
-    assert story.samples == 1 and story.posterior is q
-    assert story.reconstruction == pytest.approx(codes.terms.reconstruction[2].item())
-    assert story.kl == pytest.approx(codes.terms.kl[2].item(), rel=1e-5)
-    assert story.kl == pytest.approx(story_of(model, digits.held_out.images[2:3]).kl, rel=1e-4)
+    summary = summarise_code(model, q, codes.terms.reconstruction[2].item())
+    assert summary.samples == 1 and summary.posterior is q
+    assert summary.reconstruction == pytest.approx(codes.terms.reconstruction[2].item())
+    assert summary.kl == pytest.approx(codes.terms.kl[2].item(), rel=1e-5)
+    assert summary.kl == pytest.approx(summarise_posterior(model, digits.held_out.images[2:3]).kl, rel=1e-4)
 
 
 def test_the_error_of_one_sample_is_that_of_images_which_the_decoder_draws(model, image):
     """Against the spread of log p(x given z) over q, image by image, from draws of our own."""
-    q = story_of(model, image).posterior
+    q = summarise_posterior(model, image).posterior
     torch.manual_seed(1)
     z = q.sample(torch.randn(2000, 3))
     with torch.no_grad():
@@ -123,4 +123,4 @@ def test_the_error_of_one_sample_is_that_of_images_which_the_decoder_draws(model
     given_z = Bernoulli(pixels, validate_args=False) if bernoulli else Normal(pixels, 0.2)
     variances = [given_z.log_prob(x).flatten(1).sum(1).var() for x in images]
     expected = torch.stack(variances).mean().sqrt().item()
-    assert story_of_code(model, q, -100.0).error == pytest.approx(expected, rel=0.35)
+    assert summarise_code(model, q, -100.0).error == pytest.approx(expected, rel=0.35)

@@ -63,7 +63,7 @@ def test_a_model_begins_with_all_of_its_like_and_with_the_decoder_of_another():
     images, z = torch.rand(5, 1, 28, 28), torch.randn(5, 2)
     codes = other.encode(images).mean
     for model in (like, other):
-        model.begin_with(first)
+        model.init_from(first)
         assert torch.equal(model.decode(z), first.decode(z))
     assert torch.equal(like.encode(images).mean, first.encode(images).mean)
     assert torch.equal(other.encode(images).mean, codes)
@@ -71,7 +71,7 @@ def test_a_model_begins_with_all_of_its_like_and_with_the_decoder_of_another():
 
 def test_a_model_of_another_decoder_is_nothing_to_begin_with():
     with pytest.raises(ConfigError, match="ask for the same decoder"):
-        build_model(ModelConfig("mlp", activation="silu")).begin_with(build_model(ModelConfig("mlp")))
+        build_model(ModelConfig("mlp", activation="silu")).init_from(build_model(ModelConfig("mlp")))
 
 
 def test_posterior_sample_is_mean_plus_deviation_times_epsilon():

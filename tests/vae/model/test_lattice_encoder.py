@@ -154,7 +154,7 @@ def test_a_finished_run_encodes_as_its_trainer_did(tmp_path, digits):
     train_run(folder, device="cpu")
     run = load_run(folder.path)
     assert run.model.lookup.beta == 2.0
-    codes = folder.read_frame(folder.frame_paths()[-1]).codes
+    codes = folder.read_snapshot(folder.snapshot_paths()[-1]).codes
     posterior = run.model.encode(digits.held_out.images.float() / 255)
     torch.testing.assert_close(posterior.mean, codes.posterior.mean, rtol=1e-4, atol=1e-4)
     trainer = Trainer(run.config, digits)

@@ -49,7 +49,7 @@ def test_requests_that_are_being_read_are_taken_back_a_moment_later(small_run, m
     small_run.steer(beta=2.0)
     request.getfixturevalue("refused")
     small_run.forget_requests()
-    assert small_run.read_steering().beta is None
+    assert small_run.read_control().beta is None
 
 
 def test_replacing_beside_readers_loses_nothing(tmp_path):

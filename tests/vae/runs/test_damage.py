@@ -32,10 +32,10 @@ READERS = {
     "run.json": RunFolder.read_config,
     "status.json": RunFolder.read_status,
     "metrics.jsonl": RunFolder.read_metrics,
-    "control.json": RunFolder.read_steering,
+    "control.json": RunFolder.read_control,
     "model.safetensors": lambda folder: load_run(folder.path),
     "trainer.safetensors": RunFolder.read_trainer,
-    "frames/0002.safetensors": lambda folder: folder.frame_of_step(24),
+    "frames/0002.safetensors": lambda folder: folder.snapshot_of_step(24),
 }
 
 
@@ -98,22 +98,22 @@ def test_a_report_whose_fields_are_of_another_kind_is_told(small_run, name, valu
 
 @pytest.mark.parametrize("stem", ["²", "①", "٣٣٣٣", "0001 ", "00001", "1", "+001", "1_000", "9" * 60])
 def test_what_is_not_called_as_a_frame_is_none(small_run, stem):
-    expected = small_run.frame_paths()
+    expected = small_run.snapshot_paths()
     (small_run.path / "frames" / f"{stem}.safetensors").write_bytes(expected[0].read_bytes())
-    assert small_run.frame_paths() == expected
+    assert small_run.snapshot_paths() == expected
     assert [path.name for path in expected] == [snapshots.name_of(epoch) for epoch in range(3)]
 
 
 def test_a_damaged_frame_takes_no_other_with_it(small_run):
-    first, second, last = small_run.frame_paths()
+    first, second, last = small_run.snapshot_paths()
     last.rename(last.with_name(snapshots.name_of(3)))
     last.write_bytes(b"junk")  # epoch 2; the frame of the weights is that of epoch 3
     second.write_bytes(b"junk")
-    assert small_run.frame_of_step(24).step == 24
+    assert small_run.snapshot_of_step(24).step == 24
     with pytest.raises(RunError, match=r"0002.safetensors is cut off"):
-        small_run.frame_of_step(12)
-    small_run.keep_frames_until(0)
-    assert [path.name for path in small_run.frame_paths()] == [first.name, second.name, last.name]
+        small_run.snapshot_of_step(12)
+    small_run.keep_snapshots_until(0)
+    assert [path.name for path in small_run.snapshot_paths()] == [first.name, second.name, last.name]
 
 
 @pytest.mark.parametrize("length", [10**7, 10**15, 2**64 - 1])
@@ -137,7 +137,7 @@ print(float(frame.codes.posterior.mean.sum()))
 
 def test_a_file_that_is_cut_off_while_it_is_in_use_ends_nobody(small_run):
     """As by copying another one over it; tensors that were left on the disk would end the process by a bus error."""
-    words = [sys.executable, "-c", CUT_OFF_WHILE_IN_USE, str(small_run.frame_paths()[-1])]
+    words = [sys.executable, "-c", CUT_OFF_WHILE_IN_USE, str(small_run.snapshot_paths()[-1])]
     result = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0 and float(result.stdout) != 0, result.stderr
 

@@ -17,7 +17,7 @@ from vae.errors import ConfigError, RunError
 from vae.runs import snapshots
 from vae.runs.folder import FORMAT, RunFolder, Status, check_name, list_runs, load_run
 from vae.runs.metrics_log import MetricsFollower
-from vae.runs.snapshots import Frame
+from vae.runs.snapshots import Snapshot
 from vae.training.report import Report
 
 
@@ -34,7 +34,7 @@ def test_a_new_run_is_queued_and_loads_untrained(tmp_path):
     assert (folder.read_status().state, run.step) == ("queued", 0)
     assert run.config == small_config()
     assert run.class_names == tuple("0123456789")
-    assert folder.read_metrics() == [] and folder.frame_paths() == []
+    assert folder.read_metrics() == [] and folder.snapshot_paths() == []
     assert run.model.decode(torch.zeros(1, 2)).shape == (1, 1, 28, 28)
 
 
@@ -63,20 +63,20 @@ def test_weights_come_back_to_the_pixel(small_run):
 
 def test_a_frame_comes_back(small_run):
     run = load_run(small_run.path)
-    frame = small_run.frame_of_step(run.step)
-    copy = dataclasses.replace(frame, epoch=9, step=99)
-    small_run.write_frame(copy)
-    again = snapshots.read(small_run.frame_paths()[-1])
+    snapshot = small_run.snapshot_of_step(run.step)
+    copy = dataclasses.replace(snapshot, epoch=9, step=99)
+    small_run.write_snapshot(copy)
+    again = snapshots.read(small_run.snapshot_paths()[-1])
     assert (again.epoch, again.step) == (9, 99)
-    assert torch.equal(again.codes.posterior.mean, frame.codes.posterior.mean)
-    assert torch.equal(again.codes.terms.elbo, frame.codes.terms.elbo)
-    assert torch.equal(again.labels, frame.labels) and torch.equal(again.grid, frame.grid)
+    assert torch.equal(again.codes.posterior.mean, snapshot.codes.posterior.mean)
+    assert torch.equal(again.codes.terms.elbo, snapshot.codes.terms.elbo)
+    assert torch.equal(again.labels, snapshot.labels) and torch.equal(again.grid, snapshot.grid)
 
 
 def test_the_frame_belongs_to_the_weights_or_is_none(small_run):
     run = load_run(small_run.path)
-    assert small_run.frame_of_step(run.step).step == run.step
-    assert small_run.frame_of_step(run.step + 1) is None
+    assert small_run.snapshot_of_step(run.step).step == run.step
+    assert small_run.snapshot_of_step(run.step + 1) is None
 
 
 def test_visitors_who_share_a_follower_read_no_line_twice(small_run, monkeypatch):
@@ -232,7 +232,7 @@ def test_weights_that_are_not_finite_or_of_another_kind_are_told(small_run):
     lambda tensors: tensors.update(mean=tensors["mean"].double()),
 ])  # fmt: skip
 def test_a_spoilt_frame_is_told(small_run, spoil):
-    path = small_run.frame_paths()[-1]
+    path = small_run.snapshot_paths()[-1]
     tensors = load_file(path)
     spoil(tensors)
     save_file(tensors, path, {"epoch": "2", "step": "24"})
@@ -241,7 +241,7 @@ def test_a_spoilt_frame_is_told(small_run, spoil):
 
 
 def test_a_frame_whose_numbers_have_no_end_is_told(small_run):
-    path = small_run.frame_paths()[-1]
+    path = small_run.snapshot_paths()[-1]
     save_file(load_file(path), path, {"epoch": "9" * 400, "step": "24"})
     with pytest.raises(RunError):
         snapshots.read(path)
@@ -250,7 +250,7 @@ def test_a_frame_whose_numbers_have_no_end_is_told(small_run):
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
 @pytest.mark.parametrize("name", ["epoch", "step"])
 def test_a_frame_whose_numbers_are_not_finite_is_told(name, number, small_run):
-    path = small_run.frame_paths()[-1]
+    path = small_run.snapshot_paths()[-1]
     save_file(load_file(path), path, {"epoch": "2", "step": "24"} | {name: number})
     with pytest.raises(RunError, match="not finite"):
         snapshots.read(path)
@@ -261,12 +261,12 @@ def test_a_frame_whose_numbers_are_not_finite_is_told(name, number, small_run):
     lambda tensors: tensors.update({name: tensors[name][:, :1].contiguous() for name in ("mean", "log_variance")}),
 ])  # fmt: skip
 def test_a_frame_of_another_run_is_told(small_run, spoil):
-    path = small_run.frame_paths()[-1]
+    path = small_run.snapshot_paths()[-1]
     tensors = load_file(path)
     spoil(tensors)
     save_file(tensors, path, {"epoch": "2", "step": "24"})
     with pytest.raises(RunError, match=r"does not fit run\.json"):
-        small_run.frame_of_step(24)
+        small_run.snapshot_of_step(24)
 
 
 def test_a_damaged_run_leaves_the_others_usable(small_run):
@@ -300,24 +300,24 @@ def test_listing_passes_over_a_folder_that_cannot_be_looked_into(small_run, monk
 
 def test_thinning_keeps_the_first_and_the_last_frame_and_drops_the_trainer(small_run):
     run = load_run(small_run.path)
-    last = small_run.frame_of_step(run.step)
+    last = small_run.snapshot_of_step(run.step)
     for epoch in range(3, 12):
-        small_run.write_frame(dataclasses.replace(last, epoch=epoch, step=last.step + epoch))
+        small_run.write_snapshot(dataclasses.replace(last, epoch=epoch, step=last.step + epoch))
     small_run.thin(4)
-    assert [path.stem for path in small_run.frame_paths()] == ["0000", "0004", "0007", "0011"]
+    assert [path.stem for path in small_run.snapshot_paths()] == ["0000", "0004", "0007", "0011"]
     assert not list(small_run.path.glob("trainer.*"))
     load_run(small_run.path)
 
 
 def test_frames_are_in_the_order_of_their_epochs_and_the_last_one_is_always_kept(small_run):
     run = load_run(small_run.path)
-    last = small_run.frame_of_step(run.step)
+    last = small_run.snapshot_of_step(run.step)
     for epoch in (9_999, 10_000):
-        small_run.write_frame(dataclasses.replace(last, epoch=epoch, step=epoch))
-    assert [path.stem for path in small_run.frame_paths()] == ["0000", "0001", "0002", "9999", "10000"]
-    assert small_run.frame_of_step(10_000).epoch == 10_000
+        small_run.write_snapshot(dataclasses.replace(last, epoch=epoch, step=epoch))
+    assert [path.stem for path in small_run.snapshot_paths()] == ["0000", "0001", "0002", "9999", "10000"]
+    assert small_run.snapshot_of_step(10_000).epoch == 10_000
     small_run.thin(1)
-    assert [path.stem for path in small_run.frame_paths()] == ["10000"]
+    assert [path.stem for path in small_run.snapshot_paths()] == ["10000"]
 
 
 def test_a_run_in_training_is_not_thinned(small_run):
@@ -348,9 +348,9 @@ def test_a_full_disk_is_told_and_leaves_the_old_file(small_run, monkeypatch):
 def test_wide_runs_have_frames_without_a_grid(tmp_path, digits):
     folder = RunFolder.create(tmp_path / "wide", small_config(latent=5, epochs=1))
     vae.train_run(folder)
-    frame = snapshots.read(folder.frame_paths()[-1])
-    assert isinstance(frame, Frame) and frame.grid is None
-    assert frame.codes.posterior.mean.shape == (len(digits.held_out), 5)
+    snapshot = snapshots.read(folder.snapshot_paths()[-1])
+    assert isinstance(snapshot, Snapshot) and snapshot.grid is None
+    assert snapshot.codes.posterior.mean.shape == (len(digits.held_out), 5)
 
 
 def test_a_training_that_ends_between_two_looks_is_not_taken_for_killed(small_run, monkeypatch):

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.conftest import small_config
-from vae.jobs.queue import take_turn
+from vae.jobs.queue import start_when_first
 from vae.jobs.train_run import train_run
 from vae.runs import heartbeat, watched_folder
 from vae.runs.folder import RunFolder
@@ -64,10 +64,10 @@ def test_a_dead_run_from_the_future_blocks_nobody_for_long(tmp_path, clocks, mon
     host = "far-away" if state == "running" else socket.gethostname()
     tell(dead, monkeypatch, clocks.wall + 2 * HOURS, state, host)
     asked = Status("queued", asked=clocks.wall + 3 * HOURS)
-    assert not take_turn(waits, asked, lambda: None) and dead.read_status().state == state
+    assert not start_when_first(waits, asked, lambda: None) and dead.read_status().state == state
     clocks.wait(61)
     assert dead.read_status().state == "stopped"
-    assert take_turn(waits, asked, lambda: None)
+    assert start_when_first(waits, asked, lambda: None)
 
 
 def test_one_on_this_machine_is_seen_to_be_dead_at_once(tmp_path, clocks, monkeypatch):

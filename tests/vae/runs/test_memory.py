@@ -66,7 +66,7 @@ def test_other_errors_are_left_as_they_are():
 
 def test_a_run_that_memory_ended_says_so_though_there_is_none_left_for_more(tmp_path, monkeypatch):
     def fill_up(report):
-        monkeypatch.setattr(RunFolder, "forget_steering", fill_up)
+        monkeypatch.setattr(RunFolder, "forget_control", fill_up)
         raise MemoryError
 
     folder = RunFolder.create(tmp_path / "run", small_config())

@@ -16,7 +16,7 @@ from vae.errors import ConfigError, RunError, TrainingError
 from vae.jobs.train_run import start_process, train_run
 from vae.runs import atomic_files, locks
 from vae.runs.folder import RunFolder, load_run
-from vae.training.control import Steering
+from vae.training.control import ControlRequest
 from vae.training.trainer import Trainer
 
 
@@ -84,7 +84,7 @@ def test_pause_steps_and_going_on(training):
     folder.steer(pause_at=0)
     paused = training.until("paused")
     wait_until(lambda: load_run(folder.path).step == paused.step, "the weights of the paused step")
-    assert folder.frame_of_step(paused.step) is not None
+    assert folder.snapshot_of_step(paused.step) is not None
     folder.steer(pause_at=paused.step + 1)
     wait_until(lambda: load_run(folder.path).step == paused.step + 1, "one step")
     assert training.until("paused").step == paused.step + 1
@@ -108,7 +108,7 @@ def test_a_paused_training_can_be_stopped_and_goes_on_with_what_was_set_by_hand(
     again = Training(folder)
     at = folder.read_status(as_written=True).step
     again.until_step(at + 8)
-    assert folder.read_steering().beta == 2.5
+    assert folder.read_control().beta == 2.5
     again.end()
     assert {report.beta for report in steps(folder) if report.step > at} == {2.5}
 
@@ -216,7 +216,7 @@ def test_it_is_lengthened_while_it_runs_and_after_its_end(tmp_path):
     status = folder.read_status()
     assert (status.state, status.step, status.total_steps) == ("stopped", 36, 48)
     assert train_run(folder, device="cpu").epoch == 4
-    assert [path.stem for path in folder.frame_paths()] == ["0000", "0001", "0002", "0003", "0004"]
+    assert [path.stem for path in folder.snapshot_paths()] == ["0000", "0001", "0002", "0003", "0004"]
     folder.thin(2)
     with pytest.raises(RunError, match="thinned"):
         folder.lengthen(5)
@@ -256,7 +256,7 @@ def test_a_run_whose_lengthening_was_interrupted_can_be_lengthened_again(written
 )
 def test_a_wish_that_cannot_be_is_one_sentence(wish, words):
     with pytest.raises(ConfigError, match=words):
-        Steering.from_dict(wish)
+        ControlRequest.from_dict(wish)
 
 
 def test_of_many_who_steer_at_once_nobody_undoes_what_another_asked(tmp_path):
@@ -265,14 +265,14 @@ def test_of_many_who_steer_at_once_nobody_undoes_what_another_asked(tmp_path):
 
     def ask(name: str, value: object) -> None:
         for turn in range(20):
-            folder.steer(**{name: value if turn % 2 else getattr(Steering(), name)})
+            folder.steer(**{name: value if turn % 2 else getattr(ControlRequest(), name)})
 
     threads = [threading.Thread(target=ask, args=wish) for wish in wishes.items()]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert folder.read_steering() == Steering(**wishes)
+    assert folder.read_control() == ControlRequest(**wishes)
 
 
 def test_what_is_asked_while_a_run_is_queued_again_counts_more_than_what_it_was_trained_with(tmp_path):
@@ -286,7 +286,7 @@ def test_what_is_asked_while_a_run_is_queued_again_counts_more_than_what_it_was_
     folder.steer(beta=4.0)
     again = Training(folder)
     wait_until(lambda: any(report.beta == 4 for report in steps(folder)), "the newer wish")
-    assert folder.read_steering() == Steering(beta=4.0, learning_rate=1e-4)
+    assert folder.read_control() == ControlRequest(beta=4.0, learning_rate=1e-4)
     again.end()
     assert steps(folder)[-1].learning_rate == 1e-4
 
@@ -307,7 +307,7 @@ def test_a_training_says_what_it_does_not_obey_and_goes_on(training):
     training.until_step(step + 8)
     folder.steer(beta=2.0)
     wait_until(lambda: folder.read_status(as_written=True).notice == "", "the end of the sentence")
-    assert folder.read_steering() == Steering(beta=2.0)
+    assert folder.read_control() == ControlRequest(beta=2.0)
 
 
 def test_a_learning_rate_that_blows_up_fails_and_going_on_starts_from_the_last_good_weights(tmp_path):
@@ -321,7 +321,7 @@ def test_a_learning_rate_that_blows_up_fails_and_going_on_starts_from_the_last_g
     status = folder.read_status()
     assert status.state == "failed" and "not finite" in status.message
     run = load_run(folder.path)  # would refuse weights that are not finite
-    assert folder.frame_of_step(run.step) is not None
+    assert folder.snapshot_of_step(run.step) is not None
     again = Training(folder)
     again.until_step(run.step + 12)
     again.end()
@@ -334,7 +334,7 @@ def test_the_command_line_steers(training):
     said = command("steer", folder.path, "--beta", 3, "--pause")
     assert said.returncode == 0 and "beta = 3.0, pause_at = 0" in said.stdout
     training.until("paused")
-    assert folder.read_steering() == Steering(beta=3.0, pause_at=0)
+    assert folder.read_control() == ControlRequest(beta=3.0, pause_at=0)
     assert command("steer", folder.path, "--beta", "-1").returncode == 2
     no_longer = command("steer", folder.path, "--epochs", 5000)
     assert no_longer.returncode == 2 and "5000 epochs already" in no_longer.stderr
@@ -382,9 +382,9 @@ def test_a_lock_that_somebody_keeps_is_waited_for_a_while_and_then_told(tmp_path
     with locks.acquire(folder.path / "control.lock", 0):
         with pytest.raises(RunError, match=r"has held .*control.lock"):
             folder.steer(beta=2.0)
-        assert folder.read_steering() == Steering()
+        assert folder.read_control() == ControlRequest()
     folder.steer(beta=2.0)
-    assert folder.read_steering().beta == 2.0
+    assert folder.read_control().beta == 2.0
 
 
 def test_whoever_waits_for_a_turn_can_be_stopped_while_the_queue_is_kept_from_it(tmp_path, monkeypatch):

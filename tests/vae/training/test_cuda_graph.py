@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.conftest import small_config
-from vae.training.control import Steering
+from vae.training.control import ControlRequest
 from vae.training.cuda_graph import GraphStepper, leaving_no_trace, stepper_for
 from vae.training.step import Stepper
 from vae.training.trainer import Trainer
@@ -144,7 +144,7 @@ def test_recorded_steps_are_steered(digits):
     curves = []
     for stepper in (GraphStepper, Stepper):
         trainer, reports = trained_with(stepper, small_config(**CONFIG), digits, "cuda", epochs=1)
-        trainer.steer(Steering(beta=4.0, learning_rate=1e-4))
+        trainer.steer(ControlRequest(beta=4.0, learning_rate=1e-4))
         curves.append(reports + list(trainer.reports()))
     assert_the_same_curve(*curves, rel=1e-3)
     assert curves[0][-1].beta == 4.0

@@ -130,11 +130,11 @@ def test_a_termination_of_one_process_stops_all(tmp_path):
 
 def test_what_the_first_process_cannot_do_ends_the_others_without_a_word(monkeypatch):
     heard = []
-    monkeypatch.setattr(Ranks, "told", lambda ranks, value: heard.append(value) or False)
+    monkeypatch.setattr(Ranks, "broadcast", lambda ranks, value: heard.append(value) or False)
     with pytest.raises(SystemExit):
-        Ranks(1, 2).led(lambda: pytest.fail("only the first process asks"))
+        Ranks(1, 2).run_on_rank_zero(lambda: pytest.fail("only the first process asks"))
     with pytest.raises(ZeroDivisionError):
-        Ranks(0, 2).led(lambda: 1 / 0)
+        Ranks(0, 2).run_on_rank_zero(lambda: 1 / 0)
     assert heard[-1] is False
 
 
@@ -147,8 +147,8 @@ def test_shares_make_up_the_batch():
 
 
 def test_alone_nothing_is_exchanged():
-    assert SOLO.told({"beta": 2}) == {"beta": 2} and SOLO.any(True) and not SOLO.any(False)
-    assert SOLO.led(lambda: 3) == 3 and SOLO.steps_between_talks == 1
+    assert SOLO.broadcast({"beta": 2}) == {"beta": 2} and SOLO.any(True) and not SOLO.any(False)
+    assert SOLO.run_on_rank_zero(lambda: 3) == 3 and SOLO.steps_between_talks == 1
     with pytest.raises(RuntimeError, match="gloo"), SOLO.noticing_losses():
         raise RuntimeError("gloo")
 

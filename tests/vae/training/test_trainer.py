@@ -15,7 +15,7 @@ from vae.device import choose_device, in_single_precision, tune_process, uses_bf
 from vae.errors import ConfigError, TrainingError
 from vae.model.autoencoder import build_model
 from vae.model.elbo import one_sample_terms
-from vae.training.control import Steering
+from vae.training.control import ControlRequest
 from vae.training.schedules import beta_at, learning_rate_at
 from vae.training.step import OneSampleTerms
 from vae.training.trainer import Trainer
@@ -157,7 +157,7 @@ def test_reading_back_late_changes_no_report(seconds_between_reads, digits):
     for seconds in (0.0, seconds_between_reads):
         first = Trainer(config, digits, seconds_between_reads=seconds)
         reports = list(first.reports(lambda first=first: first.step >= 8))
-        reports.append(first.steer(Steering(beta=4.0)))
+        reports.append(first.steer(ControlRequest(beta=4.0)))
         reports += first.reports(lambda first=first: first.step >= 22)
         second = Trainer(config, digits, seconds_between_reads=seconds)
         tensors, numbers = first.state()
@@ -320,7 +320,7 @@ def test_beta_rises_once_or_in_cycles():
 def test_steering_holds_from_the_next_step_and_no_report_mixes_before_and_after(digits):
     trainer = Trainer(small_config(epochs=2, report_every=5), digits)
     reports = list(trainer.reports(lambda: trainer.step >= 7))
-    reports.append(trainer.steer(Steering(beta=4.0, learning_rate=1e-4)))
+    reports.append(trainer.steer(ControlRequest(beta=4.0, learning_rate=1e-4)))
     reports += trainer.reports()
     steps = [report for report in reports if report.scope == "steps"]
     assert [report.step for report in steps[:4]] == [5, 7, 10, 12]
@@ -334,7 +334,7 @@ def test_a_step_after_steering_is_one_of_a_run_that_was_asked_for_that_beta(digi
     list(steered.reports(lambda: steered.step >= 3))
     tensors, numbers = steered.state()
     asked.restore({name: tensor.clone() for name, tensor in tensors.items()}, numbers)
-    steered.steer(Steering(beta=4.0))
+    steered.steer(ControlRequest(beta=4.0))
     for trainer in (steered, asked):
         list(trainer.reports(lambda trainer=trainer: trainer.step >= 6))
     for ours, expected in zip(steered.model.parameters(), asked.model.parameters(), strict=True):
@@ -345,15 +345,15 @@ def test_what_was_set_by_hand_is_resumed_with_the_rest(digits):
     config = small_config(epochs=2, report_every=5)
     first = Trainer(config, digits)
     list(first.reports(lambda: first.step >= 7))
-    first.steer(Steering(beta=2.0))
+    first.steer(ControlRequest(beta=2.0))
     expected = without_seconds(first.reports(lambda: first.step >= 16))
     second = Trainer(config, digits)
     list(second.reports(lambda: second.step >= 7))
-    second.steer(Steering(beta=2.0))
+    second.steer(ControlRequest(beta=2.0))
     third = Trainer(config, digits)
     tensors, numbers = second.state()
     third.restore({name: tensor.clone() for name, tensor in tensors.items()}, numbers)
-    assert third.steering == Steering(beta=2.0)
+    assert third.control == ControlRequest(beta=2.0)
     resumed = without_seconds(third.reports(lambda: third.step >= 16))
     assert resumed == expected
 
@@ -361,12 +361,12 @@ def test_what_was_set_by_hand_is_resumed_with_the_rest(digits):
 def test_a_longer_run_stretches_its_schedules(digits):
     trainer = Trainer(small_config(epochs=2, schedule="one-cycle"), digits)
     list(trainer.reports(lambda: trainer.step >= 20))
-    trainer.steer(Steering(epochs=5))
+    trainer.steer(ControlRequest(epochs=5))
     reports = list(trainer.reports())
     assert (trainer.step, reports[-1].epoch) == (60, 5)
     expected = learning_rate_at(35, 60, trainer.config.training)
     assert next(report for report in reports if report.step == 36 and report.scope == "steps").learning_rate == expected
-    trainer.steer(Steering(epochs=1))
+    trainer.steer(ControlRequest(epochs=1))
     assert trainer.total_steps == 60  # never shorter
 
 

@@ -1,4 +1,4 @@
-// Plays a road between two latent points, there and back, and tells the page where it is.
+// Plays an interpolation between two latent points, there and back, and tells the page where it is.
 //
 // The frames come as one picture for each canvas, side by side. Only decoded frames are shown, none are blended, and the
 // place told is the one of the frame that is shown.
@@ -23,11 +23,11 @@ const makePlayer = (root) => {
   const button = root.querySelector('button');
   const slider = root.querySelector('input');
   // The way goes from 0 (A) over 1 (B) to 2 (A again).
-  const player = { way: 0, frame: null, road: null, received: null, request: null, before: null };
+  const player = { way: 0, frame: null, interpolation: null, received: null, request: null, before: null };
   const share = () => 1 - Math.abs(1 - player.way);
 
   const draw = (moved) => {
-    const { rows, count, ends } = player.road;
+    const { rows, count, ends } = player.interpolation;
     const frame = Math.round(share() * (count - 1));
     if (frame === player.frame) return;
     player.frame = frame;
@@ -70,7 +70,7 @@ const makePlayer = (root) => {
     player.received = received;
     const rows = await Promise.all([load(data.along), load(data.faded)]);
     if (received !== player.received) return;
-    player.road = { rows, count: data.count, ends: data.ends };
+    player.interpolation = { rows, count: data.count, ends: data.ends };
     player.frame = null;
     slider.max = data.count - 1;
     draw(false);
@@ -78,11 +78,11 @@ const makePlayer = (root) => {
 
   button.onclick = () => {
     if (player.request !== null) player.pause();
-    else if (player.road) play();
+    else if (player.interpolation) play();
   };
   slider.oninput = () => {
     player.pause();
-    if (!player.road) return;
+    if (!player.interpolation) return;
     player.way = slider.value / slider.max;
     draw(true);
   };
@@ -92,10 +92,10 @@ const makePlayer = (root) => {
 export default function (component) {
   const { data, parentElement } = component;
   const host = parentElement.host ?? parentElement;
-  host.road ??= makePlayer(parentElement);
-  host.road.receive(data);
-  return endedByLatest(host, 'road', (road) => {
-    road.pause();
-    road.received = null;
+  host.interpolation ??= makePlayer(parentElement);
+  host.interpolation.receive(data);
+  return endedByLatest(host, 'interpolation', (interpolation) => {
+    interpolation.pause();
+    interpolation.received = null;
   });
 }

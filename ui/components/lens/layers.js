@@ -6,7 +6,7 @@ import { SCALES } from './chart_coordinates.js';
 const HALO = '#000000';
 const INK = '#ffffff';
 const PRIOR = '#7d8794';
-const ROAD = '#e8b000';
+const INTERPOLATION = '#e8b000';
 
 // A canvas of the plot's own size and place, made anew where Plotly threw it away.
 export const canvasOn = (view, name, below) => {
@@ -186,12 +186,12 @@ const drawCross = (context, view, place) => {
   }
 };
 
-const drawEnds = (context, view, road) => {
-  if (road.length === 2) drawLine(context, view, road, ROAD, 3.5);
+const drawEnds = (context, view, interpolation) => {
+  if (interpolation.length === 2) drawLine(context, view, interpolation, INTERPOLATION, 3.5);
   context.font = '700 17px sans-serif';
   context.textAlign = 'center';
-  road.forEach((place, index) => {
-    drawDot(context, view, place, 7, ROAD);
+  interpolation.forEach((place, index) => {
+    drawDot(context, view, place, 7, INTERPOLATION);
     const [x, y] = view.pixelOf(place);
     drawText(context, 'AB'[index], x, y - 13);
   });
@@ -208,14 +208,14 @@ export const drawUnder = (context, view, state) => {
 
 export const drawOver = (context, view, state) => {
   if (state.layers.includes('prior')) drawPrior(context, view, state.centre);
-  if (state.road.length) drawEnds(context, view, state.road);
+  if (state.interpolation.length) drawEnds(context, view, state.interpolation);
   for (const place of state.neighbours) drawDot(context, view, place, 3.5, INK);
   if (state.posterior) {
     const { mean, covariance, samples } = state.posterior;
     for (const radius of [1, 2]) drawSpread(context, view, mean, covariance, radius, INK, 2);
-    for (const place of samples) drawDot(context, view, place, 4, ROAD);
+    for (const place of samples) drawDot(context, view, place, 4, INTERPOLATION);
   }
   drawRing(context, view, state.place, state.posterior ? 12 : 9);
-  if (state.traveller) drawDot(context, view, state.traveller, 8, ROAD);
+  if (state.traveller) drawDot(context, view, state.traveller, 8, INTERPOLATION);
   if (state.cursor) drawCross(context, view, state.cursor);
 };

@@ -31,7 +31,7 @@ class Lens {
     const pictures = this.state.run === data.run ? this.state.pictures : {};
     const moved = this.state.place?.join() !== data.place.join();
     const chart = this.state.chart !== data.chart || this.state.scale !== data.scale;
-    const same = JSON.stringify(this.state.road) === JSON.stringify(data.road);
+    const same = JSON.stringify(this.state.interpolation) === JSON.stringify(data.interpolation);
     this.state = {
       ...data,
       pictures,
@@ -140,11 +140,11 @@ class Lens {
     drawOver(canvasOn(this.view, 'lens-over', false), this.view, { ...this.state, ...asked });
   }
 
-  // The player of the road says where it is.
+  // The player of the interpolation says where it is.
   travel({ place, moved }) {
     this.state.traveller = place;
     this.drawOver();
-    if (moved && !this.pointer) this.show(place, 'on the road from A to B');
+    if (moved && !this.pointer) this.show(place, 'on the interpolation from A to B');
   }
 
   drawSoon() {

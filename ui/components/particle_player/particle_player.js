@@ -6,7 +6,7 @@
 
 import { endedByLatest } from '../shared/lifecycle.js';
 import { SIDE, STEPS, blend } from '../playback/frame_decoder.js';
-import { Splats, wordOf } from '../playback/point_renderer.js';
+import { PointRenderer, wordOf } from '../playback/point_renderer.js';
 import { Layout, drawAxes, drawZeros } from '../playback/axes.js';
 import { Screen, attend, bytesOf, element } from '../playback/player_view.js';
 import { drawField } from './vector_field.js';
@@ -31,7 +31,7 @@ class Particles extends Screen {
     super();
     this.root = root;
     this.find = (selector) => root.querySelector(selector);
-    this.splats = new Splats(this.find('.points'));
+    this.splats = new PointRenderer(this.find('.points'));
     this.still = window.matchMedia('(prefers-reduced-motion: reduce)');
     this.drawn = {};
     this.listen();

@@ -28,7 +28,7 @@ export const wordOf = (colour) => {
   return (0xff000000 | (blue << 16) | (green << 8) | red) >>> 0;
 };
 
-export class Splats {
+export class PointRenderer {
   constructor(canvas) {
     this.canvas = canvas;
     this.context = canvas.getContext('2d', { alpha: false, willReadFrequently: true });

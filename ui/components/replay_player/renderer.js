@@ -4,7 +4,7 @@
 // frame that was passed last.
 
 import { blend, mosaicOf } from '../playback/frame_decoder.js';
-import { Splats } from '../playback/point_renderer.js';
+import { PointRenderer } from '../playback/point_renderer.js';
 import { Layout, drawAxes, drawMosaicUnder, drawZeros } from '../playback/axes.js';
 import { drawLeaders, part, standing } from './labels.js';
 import { drawTrail } from './trail.js';
@@ -17,14 +17,14 @@ const GRID_EXTENT = 3; // `vae.latent.grid.make_grid`
 
 const signed = (value, digits) => value.toFixed(digits).replace('-', '\u2212');
 
-export class Stage extends Screen {
+export class FilmRenderer extends Screen {
   constructor(root) {
     super();
     this.root = root;
     this.find = (selector) => root.querySelector(selector);
     this.hidden = new Set(); // classes
     this.drawn = {}; // what the screen shows of what changes rarely
-    this.splats = new Splats(this.find('.points'));
+    this.splats = new PointRenderer(this.find('.points'));
     this.still = window.matchMedia('(prefers-reduced-motion: reduce)');
   }
 

@@ -5,9 +5,9 @@ import { endedByLatest } from '../shared/lifecycle.js';
 import { wordOf } from '../playback/point_renderer.js';
 import { REACH, dotNear } from './trail.js';
 import { attend, bytesOf, element } from '../playback/player_view.js';
-import { Stage } from './renderer.js';
+import { FilmRenderer } from './renderer.js';
 
-class Replay extends Stage {
+class Replay extends FilmRenderer {
   constructor(root) {
     super(root);
     this.listen();
