@@ -9,16 +9,19 @@ import numpy as np
 
 from vae.errors import ConfigError
 
-FORMAT = 5
+FORMAT = 6
 """Of run.json."""
 
 LATER_FIELDS = {
     2: ("beta_schedule", "beta_rise", "beta_cycles", "precision"),
-    3: ("encoder_channels", "start_from", "freeze_decoder", "warped"),
+    3: ("start_from",),
     4: ("encoder_lattice",),
     5: ("binarise",),
 }
 """What each format added; earlier runs were trained by the defaults."""
+
+GONE_FIELDS = {"encoder_channels": None, "freeze_decoder": False, "warped": 0.0}
+"""What formats 3 to 5 had, and how nearly all runs were trained: without it."""
 
 DATASETS = ("mnist", "digits", "fashion-mnist", "kmnist")
 ARCHITECTURES = ("conv", "mlp")
@@ -32,7 +35,7 @@ BINARISE = ("dynamic", "static")
 
 MOST_EPOCHS = 100_000
 MLP_WIDTHS = (512, 512)
-LAYERS = ("encoder_widths", "decoder_widths", "encoder_channels")
+LAYERS = ("encoder_widths", "decoder_widths")
 
 
 def take_plain_numbers(config: object) -> None:
@@ -78,11 +81,10 @@ class ModelConfig:
     """The shape of a VAE.
 
     `encoder_widths` and `decoder_widths` are the hidden layers of an `mlp`, first to last; a `conv` has fixed layers
-    and takes none. With `encoder_channels` the encoder of an `mlp` begins with convolutions of so many channels each, of
-    which the first two halve height and width. With `encoder_lattice` its layers do not see the image but what is found
-    when it is looked up on a lattice of so many points along each axis of the plane; see `vae.model.lattice_encoder`. `fourier_features`
-    is the number of frequencies 1, 2, 4, ... at which the decoder is fed sin and cos of z besides z itself. `scale` is the
-    standard deviation of the `gaussian` likelihood, in pixel values.
+    and takes none. With `encoder_lattice` the encoder's layers do not see the image but what is found when it is looked up on a
+    lattice of so many points along each axis of the plane; see `vae.model.lattice_encoder`. `fourier_features` is the number
+    of frequencies 1, 2, 4, ... at which the decoder is fed sin and cos of z besides z itself. `scale` is the standard
+    deviation of the `gaussian` likelihood, in pixel values.
     """
 
     architecture: str = "conv"
@@ -93,7 +95,6 @@ class ModelConfig:
     decoder_widths: tuple[int, ...] | None = None
     activation: str = "relu"
     fourier_features: int = 0
-    encoder_channels: tuple[int, ...] | None = None
     encoder_lattice: int | None = None
 
     def __post_init__(self) -> None:
@@ -113,10 +114,6 @@ class ModelConfig:
         _check_integer("number of lattice points along an axis", self.encoder_lattice, 16, 256)
         if self.architecture != "mlp" or self.latent != 2:
             raise ConfigError("An encoder looks images up on a plane, so its lattice takes an mlp with 2 latent dimensions.")
-        if self.encoder_channels is not None:
-            raise ConfigError(
-                "The layers of an encoder that looks images up see no pixels, so they are no convolutions; leave one out."
-            )
 
     def _checked_layers(self, name: str) -> tuple[int, ...] | None:
         widths, words = getattr(self, name), name.replace("_", " ")
@@ -125,11 +122,11 @@ class ModelConfig:
                 raise ConfigError(f"A conv model has fixed layers and takes no {words}; leave them out or ask for an mlp.")
             return None
         if widths is None:
-            return None if name == "encoder_channels" else MLP_WIDTHS
+            return MLP_WIDTHS
         if not isinstance(widths, (tuple, list)) or not 1 <= len(widths) <= 16:
             raise ConfigError(f"The {words} are {widths!r}; expected one to sixteen whole numbers, such as 512,512.")
         for width in widths:
-            _check_integer(f"number of {words}" if name == "encoder_channels" else words.rstrip("s"), width, 1, 8192)
+            _check_integer(words.rstrip("s"), width, 1, 8192)
         return tuple(widths)
 
 
@@ -138,15 +135,13 @@ class TrainingConfig:
     """How a VAE is trained: Adam on -(reconstruction - beta * KL) per image, one sample of z per image.
 
     `weight_decay` is decoupled from the gradient (AdamW). A gradient longer than `clip_norm` is shortened to it.
-    `schedule` is the learning rate's and `beta_schedule` beta's; see `vae.training.schedules`. With `warm-up` beta rises over the
-    share `beta_rise` of the run, with `cyclical` over that share of each of `beta_cycles` cycles. `precision` is that of
+    `schedule` is the learning rate's and `beta_schedule` beta's; see `vae.training.schedules`. With `warm-up` beta rises over
+    the share `beta_rise` of the run, with `cyclical` over that share of each of `beta_cycles` cycles. `precision` is that of
     matrix products; `auto` takes bf16 where the processor multiplies in it. Every `report_every` steps the training terms
     are reported; by default a hundred times an epoch.
 
     `start_from` is the folder of a run whose weights are the initial ones; where its encoder has another shape, they are
-    the decoder's alone. With `freeze_decoder` the encoder alone is trained. With a strength `warped` the encoder learns from
-    images bent at random too (see `vae.data.augmentation`), which the decoder does not learn to draw. Where the decoder is frozen the
-    encoder learns from bent images alone, and the training terms are theirs.
+    the decoder's alone.
 
     With `binarise` every pixel is black or white, white with its grey value as the probability: drawn anew whenever an image
     is seen (`dynamic`, Salakhutdinov and Murray 2008), or once for the whole training (`static`). The held-out images are
@@ -167,8 +162,6 @@ class TrainingConfig:
     beta_cycles: int = 4
     precision: str = "auto"
     start_from: str | None = None
-    freeze_decoder: bool = False
-    warped: float = 0.0
     binarise: str | None = None
 
     def __post_init__(self) -> None:
@@ -188,18 +181,10 @@ class TrainingConfig:
         _check_integer("seed", self.seed, 0, 2**31 - 1)
         if self.report_every is not None:
             _check_integer("number of steps between reports", self.report_every, 1, 1_000_000)
-        _check_number("strength of warping", self.warped, 0, 10)
         if self.binarise is not None:
             _check_choice("way to binarise", self.binarise, BINARISE)
-        self._check_start()
-
-    def _check_start(self) -> None:
         if self.start_from is not None and not (isinstance(self.start_from, str) and self.start_from):
             raise ConfigError(f"The run to start from is {self.start_from!r}; it has to be the path of a run's folder.")
-        if not isinstance(self.freeze_decoder, bool):
-            raise ConfigError(f"Whether the decoder is frozen is {self.freeze_decoder!r}; it has to be true or false.")
-        if self.freeze_decoder and self.start_from is None:
-            raise ConfigError("A frozen decoder learns nothing, so it has to come from a trained run; name one to start from.")
 
 
 @dataclass(frozen=True)
@@ -235,12 +220,23 @@ class RunConfig:
         """
         fields = _checked_fields(cls, "configuration", fields)
         later = tuple(name for added, names in LATER_FIELDS.items() if format < added for name in names)
-        model = dict(_checked_fields(ModelConfig, "model", fields["model"], later))
+        model, training = (_without_gone_fields(fields[part]) if format < FORMAT else fields[part] for part in ("model", "training"))
+        model = dict(_checked_fields(ModelConfig, "model", model, later))
         for name in LAYERS:
             if isinstance(model.get(name), list):
                 model[name] = tuple(model[name])
-        training = _checked_fields(TrainingConfig, "training", fields["training"], later)
+        training = _checked_fields(TrainingConfig, "training", training, later)
         return cls(**{**fields, "model": ModelConfig(**model), "training": TrainingConfig(**training)})
+
+
+def _without_gone_fields(fields: object) -> object:
+    """What an earlier format says, less what there is no longer. Raises `ConfigError` where that was asked for."""
+    if not isinstance(fields, dict):
+        return fields
+    for name, usual in GONE_FIELDS.items():
+        if fields.get(name, usual) != usual:
+            raise ConfigError(f"it was trained with {name} {fields[name]!r}, which there is no longer")
+    return {name: value for name, value in fields.items() if name not in GONE_FIELDS}
 
 
 def _checked_fields(cls: type, name: str, fields: object, later: tuple[str, ...] = ()) -> dict:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.screen import snapshot_of, loaded, query
+from tests.browser.screen import loaded, query, snapshot_of
 from tests.conftest import wait_until
 from ui.compare.compared_runs import TRIO
 from vae.evaluation.comparison import figures_of

@@ -20,12 +20,12 @@ from tests.browser.screen import (
     decoded,
     expect_another_image,
     fingerprint,
-    snapshot_of,
     grey,
     new_page,
     pinned_z,
     query,
     rgba,
+    snapshot_of,
     source,
 )
 from tests.conftest import wait_until

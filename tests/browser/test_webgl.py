@@ -16,10 +16,10 @@ from tests.browser.screen import (
     decoded,
     expect_lens,
     expect_pin,
-    snapshot_of,
     new_page,
     point_at,
     rgba,
+    snapshot_of,
     zoom,
 )
 from tests.conftest import wait_until

@@ -21,7 +21,6 @@ from tests.conftest import small_config
 from tests.pretended import Pretended, a_gpu
 from vae.config import ModelConfig
 from vae.data import datasets
-from vae.data.augmentation import NUMBERS, warp
 from vae.data.binarisation import binarised, binarised_once
 from vae.data.nearest_images import PixelNeighbours
 from vae.diffusion.closed_form import gaussian_denoiser, mixture_denoiser
@@ -138,7 +137,7 @@ def place(kind: str, device: torch.device, digits: datasets.Dataset) -> Place:
 
 
 def trained(p: Place, digits: datasets.Dataset) -> list[float]:
-    config = small_config(batch_size=256, warped=0.5, clip_norm=100.0, weight_decay=0.1, encoder_lattice=16, epochs=1)
+    config = small_config(batch_size=256, binarise="dynamic", clip_norm=100.0, weight_decay=0.1, encoder_lattice=16, epochs=1)
     dataset = datasets.Dataset("digits", digits.train.select(slice(600)), digits.held_out.select(slice(50)), digits.class_names)
     trainer = Trainer(config, dataset, p.device)
     reports = list(trainer.reports())
@@ -271,7 +270,6 @@ CASES: dict[str, tuple[tuple[str, ...], Callable[[Place], object]]] = {
     "reconstruction term": (("plane", "wide"), lambda p: reconstruction_term(p.model, p.one, p.q)),
     "principal plane": (("wide",), principal_plane),
     "neighbours": (("plane",), neighbours),
-    "warped images": (("plane",), lambda p: warp(p.x, p.posteriors.mean[:, :1].T.repeat(6, 1)[:, :NUMBERS])),
     "a diffusion prior": (("plane",), prior_of),
     "its figures": (("plane",), figures_of_prior),
     "denoisers in closed form": (("plane",), exact_denoisers),

@@ -6,7 +6,7 @@ import streamlit as st
 import torch
 
 from ui.cache import run_files
-from ui.cache.runs import RunVersion, snapshot_of, load_run, plane
+from ui.cache.runs import RunVersion, load_run, plane, snapshot_of
 from ui.charts.markup import png_url
 from vae.diffusion.evaluation import Figures
 from vae.evaluation.comparison import figures_of

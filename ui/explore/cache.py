@@ -6,7 +6,7 @@ import streamlit as st
 import torch
 
 from ui.cache import memory
-from ui.cache.runs import RunVersion, extent, snapshot_of, load_run, plane
+from ui.cache.runs import RunVersion, extent, load_run, plane, snapshot_of
 from ui.explore.layers import Picture, change_picture, density_picture
 from vae.latent.atlas import Atlas, make_atlas
 from vae.latent.fields import aggregate_density, change_rate

@@ -21,7 +21,7 @@ from vae.data.datasets import to_uint8
 from vae.latent.atlas import AtlasError
 from vae.latent.fields import nearest
 from vae.latent.plane import Plane
-from vae.latent.posterior_summary import Samples, PosteriorSummary
+from vae.latent.posterior_summary import PosteriorSummary, Samples
 from vae.model.inference import decode_points
 
 CHART = "plane"

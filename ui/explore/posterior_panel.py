@@ -20,7 +20,7 @@ from ui.state import session
 from ui.text import plain
 from vae.data.picture_files import MOST_MEGABYTES, PictureError, read_picture
 from vae.data.preprocessing import to_convention
-from vae.latent.posterior_summary import Samples, PosteriorSummary, draw_samples
+from vae.latent.posterior_summary import PosteriorSummary, Samples, draw_samples
 from vae.model.autoencoder import Posterior
 
 SAMPLES = 4

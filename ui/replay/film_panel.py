@@ -18,7 +18,7 @@ from ui.charts.curves import TERMS, thin_out, y_range
 from ui.components.replay_player.replay_player import projector
 from ui.replay import cache, packed_frames
 from ui.replay.gif_export import make_gif
-from ui.replay.packed_frames import PackedFilm, Packed
+from ui.replay.packed_frames import Packed, PackedFilm
 from ui.state import session
 from ui.state.url_state import PRINCIPAL
 from ui.text import plain

@@ -48,7 +48,6 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     add("--scale", type=float, default=model.scale, help="of the Gaussian likelihood, in pixel values (default: 0.2)")
     add("--encoder-widths", type=str, metavar="W,W", help="hidden layers of an mlp's encoder (default: 512,512)")
     add("--decoder-widths", type=str, metavar="W,W", help="hidden layers of an mlp's decoder (default: 512,512)")
-    add("--encoder-channels", type=str, metavar="C,C", help="convolutions before them: channels of each (default: none)")
     add("--encoder-lattice", type=int, metavar="N", help="let the encoder look images up at N x N points of the plane")
     add("--activation", choices=ACTIVATIONS, default=model.activation)
     add("--fourier-features", type=int, default=0, metavar="N", help="feed the decoder sin and cos of z, 2z, ... (default: 0)")
@@ -66,8 +65,6 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     add("--precision", choices=PRECISIONS, default=training.precision, help="of matrix products (default: auto)")
     add("--seed", type=int, default=training.seed)
     add("--start-from", metavar="RUN", help="begin with this run's weights; only its decoder's where the encoders differ")
-    add("--freeze-decoder", action="store_true", help="train the encoder alone")
-    add("--warped", type=float, default=training.warped, metavar="S", help="train it on images bent this much too (default: 0)")
     add("--binarise", choices=BINARISE, help="black and white pixels, drawn at each look or once (default: grey ones)")
     add("--report-every", type=int, metavar="STEPS", help="(default: a hundred times an epoch)")
 
@@ -90,7 +87,6 @@ def config_from(arguments: argparse.Namespace) -> RunConfig:
         scale=arguments.scale,
         encoder_widths=widths(arguments.encoder_widths) if arguments.encoder_widths else None,
         decoder_widths=widths(arguments.decoder_widths) if arguments.decoder_widths else None,
-        encoder_channels=widths(arguments.encoder_channels) if arguments.encoder_channels else None,
         encoder_lattice=arguments.encoder_lattice,
         activation=arguments.activation,
         fourier_features=arguments.fourier_features,

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn import functional
 
 from vae.config import ModelConfig
@@ -69,26 +68,11 @@ def _dense_layers(config: ModelConfig, inputs: int, widths: tuple[int, ...]) -> 
     return layers
 
 
-def _convolutions(config: ModelConfig, channels: tuple[int, ...]) -> list[nn.Module]:
-    """Layers of 3 x 3 pixels, the first of 5 x 5; the first two leave every second row and column."""
-    layers: list[nn.Module] = []
-    inputs = IMAGE_SHAPE[0]
-    for place, count in enumerate(channels):
-        size = 5 if place == 0 else 3
-        layers.append(nn.Conv2d(inputs, count, size, stride=2 if place < 2 else 1, padding=size // 2))
-        layers.append(ACTIVATIONS[config.activation]())
-        inputs = count
-    return layers
-
-
 def _mlp_encoder(config: ModelConfig, lookup: LatticeEncoder | None) -> tuple[nn.Module, int]:
     if lookup is not None:
         return nn.Sequential(*_dense_layers(config, lookup.inputs, config.encoder_widths)), config.encoder_widths[-1]
-    channels = config.encoder_channels or ()
-    side = IMAGE_SHAPE[1] // 2 ** min(len(channels), 2)
-    inputs = (channels or IMAGE_SHAPE)[-1 if channels else 0] * side**2
-    layers = [*_convolutions(config, channels), nn.Flatten(), *_dense_layers(config, inputs, config.encoder_widths)]
-    return nn.Sequential(*layers), config.encoder_widths[-1]
+    layers = _dense_layers(config, math.prod(IMAGE_SHAPE), config.encoder_widths)
+    return nn.Sequential(nn.Flatten(), *layers), config.encoder_widths[-1]
 
 
 def _mlp_decoder(config: ModelConfig, inputs: int) -> nn.Module:
@@ -191,14 +175,8 @@ class VAE(nn.Module):
         both = both.to(dtype)  # layers may multiply in bf16, sums are never taken in it
         return Posterior(*both.chunk(2, 1))
 
-    def decode_parameters(self, z: Tensor, constant: bool = False) -> Tensor:
-        """The likelihood's parameters (Bernoulli: logits) for z (N, D), as (N, C, H, W).
-
-        A `constant` decoder passes gradients on to z and keeps none for its own weights.
-        """
-        if constant:
-            weights = {name: weight.detach() for name, weight in self.decoder.named_parameters()}
-            return functional_call(self.decoder, weights, (z,)).to(z.dtype)
+    def decode_parameters(self, z: Tensor) -> Tensor:
+        """The likelihood's parameters (Bernoulli: logits) for z (N, D), as (N, C, H, W)."""
         return self.decoder(z).to(z.dtype)
 
     def decode(self, z: Tensor | np.ndarray) -> Tensor:
@@ -211,7 +189,7 @@ class VAE(nn.Module):
 
         Raises `ConfigError` where the models differ in anything else.
         """
-        any_encoder = {"encoder_widths": None, "encoder_channels": None, "encoder_lattice": None}
+        any_encoder = {"encoder_widths": None, "encoder_lattice": None}
         ours, theirs = (dataclasses.replace(model.config, **any_encoder) for model in (self, other))
         if ours != theirs:
             raise ConfigError(f"The run to start from decodes by {theirs}, this one by {ours}; ask for the same decoder.")

@@ -53,14 +53,13 @@ def expected_log_prior(posterior: Posterior) -> Tensor:
     return -0.5 * (math.log(2 * math.pi) + posterior.mean.square() + posterior.log_variance.exp()).sum(1)
 
 
-def one_sample_terms(model: VAE, images: Tensor, epsilon: Tensor, constant_decoder: bool = False) -> Terms:
+def one_sample_terms(model: VAE, images: Tensor, epsilon: Tensor) -> Terms:
     """The terms of images (N, C, H, W) in [0, 1] with one sample of z per image, made from `epsilon` (N, D).
 
-    A step of training: what it is given is not checked, and the device not waited for. With a `constant_decoder` their
-    gradients stop at its weights.
+    A step of training: what it is given is not checked, and the device not waited for.
     """
     posterior = model.posterior_of(images)
-    parameters = model.decode_parameters(posterior.sample(epsilon), constant=constant_decoder)
+    parameters = model.decode_parameters(posterior.sample(epsilon))
     return Terms(model.likelihood.log_prob(parameters, images), kl_to_prior(posterior))
 
 

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from vae.config import TrainingConfig
-from vae.data.augmentation import NUMBERS, warp
 from vae.data.binarisation import binarised_by
 from vae.data.datasets import pixels
 from vae.device import ask_no_other_device, uses_bf16
@@ -22,16 +21,10 @@ class OneSampleTerms(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, images: Tensor, epsilon: Tensor, bent: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Reconstruction and KL, (N,) each, in nats, of images (N, C, H, W) in [0, 1] and epsilon (N, D).
-
-        Those of `bent` (N, C, H, W) come after them, (2 N,), and only the encoder learns from these.
-        """
+    def forward(self, images: Tensor, epsilon: Tensor) -> tuple[Tensor, Tensor]:
+        """Reconstruction and KL, (N,) each, in nats, of images (N, C, H, W) in [0, 1] and epsilon (N, D)."""
         terms = one_sample_terms(self.model, images, epsilon)
-        if bent is None:
-            return terms.reconstruction, terms.kl
-        of_bent = one_sample_terms(self.model, bent, epsilon, constant_decoder=True)
-        return torch.cat([terms.reconstruction, of_bent.reconstruction]), torch.cat([terms.kl, of_bent.kl])
+        return terms.reconstruction, terms.kl
 
 
 class Stepper:
@@ -39,20 +32,21 @@ class Stepper:
 
     `images` (N, 1, H, W) uint8 stay on the device, and every batch is an index into them. With several `ranks` each takes
     its share of every batch, and all end up with the same weights. `numbers` is how many standard normal numbers a step
-    takes for each image: those that z is sampled with, then those that decide how the image is warped, if it is, then those
-    that decide which pixels are white, if they are drawn anew. Unless the decoder is frozen it learns from the images as they
-    are, and the encoder from both.
+    takes for each image: those that z is sampled with, then those that decide which pixels are white, if they are drawn anew.
     """
 
     def __init__(self, model: VAE, images: Tensor, config: TrainingConfig, ranks: Ranks = SOLO) -> None:
         self.model, self.images, self.config, self.ranks = model, images, config, ranks
         self.device = model.device
         self.bf16 = uses_bf16(config.precision, self.device)
-        self._parts = (model.config.latent, NUMBERS if config.warped else 0, images[0].numel() if self._draws_pixels else 0)
+        self._parts = (model.config.latent, images[0].numel() if self._draws_pixels else 0)
         self.numbers = sum(self._parts)
         self.terms = ranks.replicate(OneSampleTerms(model))
         self.optimiser = torch.optim.AdamW(
-            model.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=self.device.type in ("cpu", "cuda")
+            model.parameters(),
+            config.learning_rate,
+            weight_decay=config.weight_decay,
+            fused=self.device.type in ("cpu", "cuda"),
         )
         ask_no_other_device(self.optimiser, self.device)
 
@@ -75,20 +69,17 @@ class Stepper:
         if self.model.lookup is not None:
             self.model.lookup.set_beta(beta)
         images = pixels(self.images.index_select(0, self.ranks.share_of(index)))
-        epsilon, bends, coins = self.ranks.share_of(epsilon).split(self._parts, 1)
+        epsilon, coins = self.ranks.share_of(epsilon).split(self._parts, 1)
         if self._draws_pixels:
             images = binarised_by(images, coins.view_as(images))
-        bent = warp(images, bends, self.config.warped) if self.config.warped else None
-        if self.config.freeze_decoder and bent is not None:
-            images, bent = bent, None
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            terms = Terms(*self.terms(images, epsilon, bent))
+            terms = Terms(*self.terms(images, epsilon))
         # A mean over the whole batch; gradients are averaged over the ranks, so each rank's part counts `size` times.
         (-terms.objective(beta).sum() / (len(index) / self.ranks.size)).backward()
         if self.config.clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
         self.optimiser.step()
-        return torch.stack([terms.reconstruction.detach(), terms.kl.detach()])[:, : len(images)].sum(1) / len(index)
+        return torch.stack([terms.reconstruction.detach().sum(), terms.kl.detach().sum()]) / len(index)
 
     @property
     def _draws_pixels(self) -> bool:

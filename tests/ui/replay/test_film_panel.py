@@ -17,7 +17,7 @@ from tests.conftest import ROOT
 from ui.components import answers
 from ui.components.replay_player import replay_player
 from ui.replay import film_panel, gif_export, packed_frames
-from ui.replay.packed_frames import PackedFilm, Packed, join, pack, stride, thin, unpack
+from ui.replay.packed_frames import Packed, PackedFilm, join, pack, stride, thin, unpack
 from vae.latent.grid import tile
 from vae.latent.plane import plane_of_axes
 from vae.model.autoencoder import Posterior

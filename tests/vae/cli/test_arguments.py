@@ -39,7 +39,7 @@ def test_widths_have_to_be_whole_numbers():
         ([], []),
         (["train", "--resume", "--run", "checkpoints/mine", "--device", "cpu", "--queue", "--lengthen", "9"], []),
         (["train", "--epochs", "30", "--run", "x"], ["--epochs"]),
-        (["--beta=1", "--learning-r", "1", "--freeze-decoder"], ["--learning-rate", "--beta", "--freeze-decoder"]),
+        (["--beta=1", "--learning-r", "1", "--start-from=a"], ["--learning-rate", "--beta", "--start-from"]),
         (["--dataset", "mnist", "--latent", "2"], ["--dataset", "--latent"]),  # though these are the defaults
     ],
 )

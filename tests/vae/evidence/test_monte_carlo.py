@@ -19,7 +19,7 @@ from vae.evidence.monte_carlo import (
     score_function_gradients,
     summarise_gradients,
 )
-from vae.evidence.optimal_gaussian import optimal_gaussian, even_draws
+from vae.evidence.optimal_gaussian import even_draws, optimal_gaussian
 from vae.model.autoencoder import VAE, Posterior, build_model
 from vae.model.elbo import kl_to_prior
 from vae.model.reconstruction import log_likelihood, reconstruction_draws

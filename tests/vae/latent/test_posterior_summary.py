@@ -7,7 +7,7 @@ from torch.distributions import Bernoulli, Normal, kl_divergence
 from tests.conftest import small_config
 from vae.evidence.elbo_identity import elbo_identity
 from vae.evidence.plane_quadrature import PlaneQuadrature
-from vae.latent.posterior_summary import draw_samples, summarise_posterior, summarise_code
+from vae.latent.posterior_summary import draw_samples, summarise_code, summarise_posterior
 from vae.model.autoencoder import VAE, Posterior, build_model
 from vae.model.inference import encode_images
 

@@ -66,7 +66,7 @@ def assert_the_same_training(ours: RunFolder, expected: RunFolder) -> None:
         assert (one.reconstruction, one.kl) == pytest.approx((other.reconstruction, other.kl), rel=1e-3, abs=0.01)
 
 
-@pytest.mark.parametrize("more", [{"warped": 0.5}, {"encoder_lattice": 24}])
+@pytest.mark.parametrize("more", [{"binarise": "dynamic"}, {"encoder_lattice": 24}])
 def test_torchrun_trains_what_one_process_trains(more, tmp_path):
     """1,433 images in batches of 204 leave 5 for the last step of an epoch: shares of 3 and 2."""
     config = small_config(epochs=3, batch_size=204, clip_norm=500.0, weight_decay=0.01, **more)
@@ -82,7 +82,7 @@ def test_torchrun_trains_what_one_process_trains(more, tmp_path):
 
 def test_pause_and_stop_are_obeyed_by_all_and_resumed(tmp_path):
     """A batch of 716 leaves one image for the last step: the second process has none."""
-    config = small_config(epochs=5, batch_size=716, report_every=1, warped=0.5)
+    config = small_config(epochs=5, batch_size=716, report_every=1, binarise="dynamic")
     one, two = (RunFolder.create(tmp_path / name, config) for name in ("one", "two"))
     train_run(one, device="cpu")
     processes = start_two(two)

@@ -17,7 +17,6 @@ from vae.model.autoencoder import build_model
 from vae.model.elbo import one_sample_terms
 from vae.training.control import ControlRequest
 from vae.training.schedules import beta_at, learning_rate_at
-from vae.training.step import OneSampleTerms
 from vae.training.trainer import Trainer
 
 
@@ -88,53 +87,12 @@ def test_the_epochs_report_is_the_mean_over_its_images(digits):
     assert train.elbo == train.reconstruction - train.kl
 
 
-ENCODER_ALONE = {"start_from": "a run", "freeze_decoder": True, "warped": 1.0}
 LOOKING_UP = {"encoder_lattice": 24, "beta_schedule": "warm-up"}
-
-
-def test_a_frozen_decoder_stays_as_it_is_while_the_encoder_learns(digits):
-    trainer = Trainer(small_config(weight_decay=0.1, encoder_channels=(4, 6, 8), **ENCODER_ALONE), digits)
-    before = {name: weights.clone() for name, weights in trainer.model.state_dict().items()}
-    list(trainer.reports())
-    for name, weights in trainer.model.state_dict().items():
-        assert torch.equal(weights, before[name]) == name.startswith("decoder."), name
-
-
-def test_warping_is_what_the_encoder_learns_from(digits):
-    reports = [without_seconds(Trainer(small_config(epochs=1, **ENCODER_ALONE | change), digits).reports())
-               for change in ({}, {}, {"warped": 0.0})]  # fmt: skip
-    assert reports[0] == reports[1] != reports[2]
-
-
-@pytest.mark.parametrize("architecture", ["mlp", "conv"])
-def test_bent_images_teach_the_encoder_and_not_the_decoder(architecture, digits):
-    model = build_model(small_config(architecture=architecture).model)
-    images, bent = pixels(digits.train.images[:24]).split(12)
-    epsilon, gradients = torch.randn(12, 2), {}
-    for name, terms in (
-        ("together", OneSampleTerms(model)(images, epsilon, bent)),
-        ("as they are", OneSampleTerms(model)(images, epsilon)),
-        ("bent", OneSampleTerms(model)(bent, epsilon)),
-    ):
-        model.zero_grad()
-        (terms[1] - terms[0]).sum().backward()
-        gradients[name] = {name: weight.grad.clone() for name, weight in model.named_parameters()}
-    for name, gradient in gradients["together"].items():
-        expected = gradients["as they are"][name] + (0 if name.startswith("decoder.") else gradients["bent"][name])
-        torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-3)
-
-
-def test_the_terms_of_a_training_on_bent_images_too_are_those_of_the_images_as_they_are(digits):
-    trainer = Trainer(small_config(warped=1.0), digits)
-    index, epsilon = torch.arange(30), torch.randn(30, trainer.stepper.numbers)
-    expected = one_sample_terms(trainer.model, pixels(digits.train.images[index]), epsilon[:, :2])
-    found = trainer.stepper.take(index, epsilon, 1.0, 1e-3)
-    torch.testing.assert_close(found, torch.stack([expected.reconstruction.mean(), expected.kl.mean()]).detach())
 
 
 @pytest.mark.parametrize(
     ("stop_at", "more"),
-    [*((at, {}) for at in (1, 13, 24, 25, 40)), (13, {"warped": 0.5}), (13, ENCODER_ALONE), (13, LOOKING_UP), (50, LOOKING_UP)],
+    [*((at, {}) for at in (1, 13, 24, 25, 40)), (13, {"binarise": "dynamic"}), (13, LOOKING_UP), (50, LOOKING_UP)],
 )
 def test_a_restored_trainer_goes_on_as_if_never_stopped(stop_at, more, digits):
     config = small_config(epochs=4, schedule="one-cycle", weight_decay=0.1, clip_norm=50.0, report_every=5, **more)
