@@ -32,7 +32,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.damage import FRAMES, Damage, do_damage
-from vae.__main__ import main as command_line
+from vae.cli.commands import main as command_line
 from vae.config import ModelConfig, RunConfig, TrainingConfig
 from vae.diffusion.config import PriorConfig
 from vae.diffusion.folder import PriorFolder

@@ -16,7 +16,7 @@ import torch
 from torch.nn import functional
 
 from benchmarks.processes import new_process
-from vae.device import tune_log1p
+from vae.startup import tune_log1p
 
 CALLS = 300
 

@@ -20,7 +20,8 @@ from benchmarks.textbook import TextbookLoop
 from benchmarks.training import held_out_elbo, take_epoch
 from vae.config import ARCHITECTURES, ModelConfig
 from vae.data import datasets
-from vae.device import choose_device, tune_process
+from vae.device import choose_device
+from vae.startup import prepare_training
 from vae.training.recipes import recipe
 from vae.training.trainer import Trainer
 
@@ -28,7 +29,7 @@ from vae.training.trainer import Trainer
 def our_seconds(device: torch.device, target: float) -> float | None:
     """Of our recipe until the target, or None where it does not get there."""
     config = recipe("fast", "mnist", "mlp")
-    tune_process(config.training.precision, device)
+    prepare_training(config.training.precision, device)
     print(f"ours: {config.model}\n      {config.training}", flush=True)
     reports, seconds = Trainer(config, datasets.load("mnist"), device).reports(), 0.0
     for _ in range(config.training.epochs):

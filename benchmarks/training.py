@@ -24,9 +24,10 @@ from benchmarks.processes import new_process
 from benchmarks.textbook import BATCH, SEED, TextbookLoop
 from vae.config import ARCHITECTURES, PRECISIONS, ModelConfig, RunConfig, TrainingConfig
 from vae.data import datasets
-from vae.device import choose_device, tune_process
+from vae.device import choose_device
 from vae.model.autoencoder import VAE
 from vae.model.inference import encode_images
+from vae.startup import prepare_training
 from vae.training.recipes import recipe
 from vae.training.report import Report
 from vae.training.trainer import Trainer
@@ -55,7 +56,7 @@ class Ours:
 
     def __init__(self, config: ModelConfig, batch_size: int, device: str, precision: str) -> None:
         device = choose_device(device)
-        tune_process(precision, device)
+        prepare_training(precision, device)
         training = TrainingConfig(epochs=LONG, batch_size=batch_size, precision=precision, seed=SEED)
         self._reports = Trainer(RunConfig("mnist", config, training), datasets.load("mnist"), device).reports()
 

@@ -12,18 +12,8 @@ import ctypes
 import gc
 import platform
 import threading
-from functools import cache
 
 import streamlit as st
-
-from ui.cache import memory
-
-MALLOPT_TRIM_THRESHOLD, MALLOPT_MMAP_THRESHOLD, MALLOPT_ARENA_MAX = -1, -3, -8
-"""From glibc's malloc.h."""
-
-HEAPS, LARGE, AT_HAND = 2, 32 * 2**20, 64 * 2**20
-"""How many heaps there are; from how many bytes on a tensor has memory of its own, which goes back to the system with it; how
-many free ones stay at a heap's end. Most tensors of a question are smaller: the system need not blank new memory for them."""
 
 LARGE_QUESTIONS = threading.BoundedSemaphore(2)
 """To be held while hundreds of megabytes are computed with, and nothing that is cached is asked for: others may wait there."""
@@ -32,16 +22,6 @@ SECONDS_AFTER_LEAVING = 130.0
 """Streamlit keeps a session for two minutes, in case that its visitor comes back."""
 
 _soon = threading.Lock()
-
-
-@cache
-def bound_heaps() -> None:
-    """Let the C library hand back what is freed. Of libraries that are not glibc nothing is asked."""
-    if platform.libc_ver()[0] == "glibc":
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(MALLOPT_ARENA_MAX, HEAPS)
-        mallopt(MALLOPT_MMAP_THRESHOLD, LARGE)
-        mallopt(MALLOPT_TRIM_THRESHOLD, AT_HAND)
 
 
 def settle() -> None:
@@ -79,4 +59,4 @@ def notice_visitor() -> str:
 @st.cache_resource(show_spinner=False)
 def settle_memory(page: str, dataset: str) -> None:
     """Take all that is loaded by now out of the garbage collector's sight, once for a page and a data set."""
-    memory.settle()
+    settle()

@@ -15,7 +15,6 @@ from ui.cache import memory
 from ui.state.url_state import PRINCIPAL
 from vae.config import RunConfig
 from vae.data import datasets
-from vae.device import tune_log1p
 from vae.errors import ConfigError, DataError, RunError
 from vae.latent.plane import Plane, plane_extent, plane_of_axes, plane_of_principal_components
 from vae.latent.posterior_summary import PosteriorSummary, summarise_posterior
@@ -28,9 +27,6 @@ SECONDS_TO_MEND = 20
 """A damaged file is looked at again after so long."""
 
 
-torch.set_num_threads(max(1, torch.get_num_threads() // 2))  # the rest is for a training beside the explorer
-tune_log1p()
-memory.bound_heaps()
 
 
 @dataclass(frozen=True)

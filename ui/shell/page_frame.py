@@ -14,6 +14,7 @@ from ui.components.toolbar.toolbar import toolbar
 from ui.shell import owner
 from ui.state import session, unavailable
 from ui.text import literally, plain
+from vae import startup
 from vae.errors import ConfigError, ExplorerError, RunError
 from vae.runs.folder import RunFolder, list_runs, runs_folder
 
@@ -38,6 +39,7 @@ def begin(title: str, picks_run: bool = True, opens_on: str = OPENS_ON) -> RunFo
     instead (not `picks_run`).
     """
     st.set_page_config(f"{title} · VAE Latent Explorer", "🔢", layout="wide", initial_sidebar_state="collapsed")
+    startup.prepare_server()
     memory.notice_visitor()
     _learn_who_is_here()
     presenting = session.view().presenting

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import torch
 
-from vae.device import choose_device, tune_process
+from vae.device import choose_device
 from vae.diffusion.code_dataset import CodeSets, codes_of
 from vae.diffusion.config import PriorConfig
 from vae.diffusion.evaluation import measure
@@ -85,7 +85,6 @@ class _Worker:
     def work(self) -> Status:
         try:
             self.device = choose_device(self.asked_device)
-            tune_process("fp32", self.device)
             self._note(state="running", device=str(self.device), message="Encoding the training images.")
             run = load_run(self.run_folder.path)
             return self._train(run, codes_of(run))

@@ -20,9 +20,6 @@ THREADS = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
 """How OpenMP's threads wait for each other. One that spins takes the page's processor away; one that sleeps at once has to be
 woken for every product of matrices. GNU's, which torch has on Linux, spins for a few microseconds first; others just sleep."""
 
-NICENESS = 5
-"""Of a training that a page started: clicks on the page come first."""
-
 ON_WINDOWS = ("BELOW_NORMAL_PRIORITY_CLASS", "CREATE_NEW_PROCESS_GROUP", "CREATE_NO_WINDOW")
 """The same there; and a press of Ctrl-C in the page's window does not reach it."""
 
@@ -49,12 +46,6 @@ def launch(words: Sequence[str], folder: WatchedFolder) -> subprocess.Popen:
         )
     threading.Thread(target=_see_it_begin, args=(process, folder, log, printed_before), daemon=True).start()
     return process
-
-
-def give_way() -> None:
-    """Let other processes come first, as one that a page started does."""
-    with contextlib.suppress(AttributeError, OSError):  # Windows was asked for that at the start
-        os.nice(NICENESS)
 
 
 @contextlib.contextmanager

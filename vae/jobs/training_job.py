@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from vae.config import RunConfig
 from vae.data import datasets
 from vae.data.datasets import Dataset
-from vae.device import choose_device, refusals, tune_process
+from vae.device import choose_device, refusals
 from vae.errors import RunError, TrainingError, describe
 from vae.jobs.queue import start_when_first
 from vae.runs import snapshots
@@ -44,7 +44,6 @@ class TrainingJob:
         self.folder, self.config, self.ranks = folder, config, ranks
         self.device = device_of_rank(choose_device(device))
         self.about_device = " ".join(refusals()) if device == "auto" else ""
-        tune_process(config.training.precision, self.device)
         self.on_report, self.asked_by_caller = on_report, should_stop
         self.control = ControlRequest()
         self.last_status = self.last_trainer_state = self.last_look = -math.inf

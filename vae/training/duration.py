@@ -19,11 +19,12 @@ import torch
 
 from vae.config import RunConfig
 from vae.data.datasets import ONE_IN_VALIDATION, SIZES, Dataset, Split
-from vae.device import choose_device, tune_process
+from vae.device import choose_device
 from vae.errors import ExplorerError, describe
 from vae.model.autoencoder import IMAGE_SHAPE
 from vae.model.inference import encode_images
 from vae.model.lattice_encoder import refreshes_before
+from vae.startup import prepare_training
 from vae.training.trainer import Trainer
 
 SECONDS_TO_SAVE = 0.05
@@ -94,7 +95,7 @@ def main() -> int:
         with contextlib.suppress(AttributeError, OSError):  # not on every system
             os.nice(NICENESS)
         _limit(device)
-        tune_process(config.training.precision, device)
+        prepare_training(config.training.precision, device)
         print(estimate_seconds(config, device))
     except (ExplorerError, torch.OutOfMemoryError) as error:
         print(describe(error), file=sys.stderr)

@@ -40,11 +40,11 @@ def test_the_command_line_and_the_functions_train_the_same(tmp_path):
     script = """if True:
         import json, torch
         from tests.conftest import small_config
-        from vae import data
-        from vae.device import tune_process
-        from vae.training import Trainer
-        tune_process("fp32", torch.device("cpu"))
-        print(json.dumps([report.elbo for report in Trainer(small_config(epochs=1), data.load("digits")).reports()]))
+        from vae.data import datasets
+        from vae.startup import prepare_training
+        from vae.training.trainer import Trainer
+        prepare_training("fp32", torch.device("cpu"))
+        print(json.dumps([report.elbo for report in Trainer(small_config(epochs=1), datasets.load("digits")).reports()]))
         """
     told = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert [report.elbo for report in reports] == json.loads(told.stdout)

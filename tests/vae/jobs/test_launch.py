@@ -7,6 +7,7 @@ import pytest
 
 import vae
 from tests.conftest import small_config, wait_until
+from vae import startup
 from vae.data import datasets
 from vae.diffusion.folder import PriorFolder
 from vae.diffusion.job import start_process as start_prior
@@ -106,13 +107,13 @@ def test_a_folder_that_is_gone_is_nobodys_concern(queued, monkeypatch):
 
 
 def test_where_a_process_cannot_be_given_a_lower_priority_it_goes_on(monkeypatch):
-    monkeypatch.delattr(launch.os, "nice")  # as on Windows
-    launch.give_way()
+    monkeypatch.delattr(startup.os, "nice")  # as on Windows
+    startup.give_way()
 
 
 # The folders that the environment names mean the same everywhere
 
-PRINT = "from vae import data, run; print(data.data_folder(), run.runs_folder(), sep='\\n'); raise SystemExit(3)"
+PRINT = "from vae.data.datasets import data_folder; from vae.runs.folder import runs_folder; print(data_folder(), runs_folder(), sep='\\n'); raise SystemExit(3)"
 
 
 @pytest.mark.parametrize(("named", "meant"), [("here", "{cwd}/here"), ("../here", "{cwd}/../here"), ("~/here", "{home}/here")])

@@ -17,7 +17,7 @@ from vae.runs.folder import RunFolder
 TRAIN = """
 import resource, sys
 from vae import data
-from vae.__main__ import main
+from vae.cli.commands import main
 data.load("digits") if sys.argv[2] == "images" else None
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 250_000_000,) * 2)

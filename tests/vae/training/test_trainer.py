@@ -11,10 +11,11 @@ from tests.broken_gpu import give_gpus
 from tests.conftest import ROOT, small_config
 from vae.config import ModelConfig, RunConfig, TrainingConfig
 from vae.data.datasets import Dataset, pixels
-from vae.device import choose_device, in_single_precision, tune_process, uses_bf16
+from vae.device import choose_device, in_single_precision, uses_bf16
 from vae.errors import ConfigError, TrainingError
 from vae.model.autoencoder import build_model
 from vae.model.elbo import one_sample_terms
+from vae.startup import prepare_training
 from vae.training.control import ControlRequest
 from vae.training.schedules import beta_at, learning_rate_at
 from vae.training.trainer import Trainer
@@ -186,9 +187,9 @@ def test_a_gpu_multiplies_in_tf32_unless_asked_for_fp32():
     before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     try:
         for precision, matrix, convolution in (("auto", "high", True), ("fp32", "highest", False), ("bf16", "high", True)):
-            tune_process(precision, torch.device("cuda"))
+            prepare_training(precision, torch.device("cuda"))
             assert (torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32) == (matrix, convolution)
-            tune_process("fp32" if precision == "auto" else "auto", torch.device("cpu"))  # of no concern to a processor
+            prepare_training("fp32" if precision == "auto" else "auto", torch.device("cpu"))  # of no concern to a processor
             assert torch.get_float32_matmul_precision() == matrix
     finally:
         torch.set_float32_matmul_precision(before[0])
@@ -199,8 +200,8 @@ def test_a_gpu_multiplies_in_tf32_unless_asked_for_fp32():
 def test_a_processor_takes_the_smallest_numbers_for_zero_in_all_threads():
     script = """if True:
         import torch
-        from vae.device import tune_process
-        tune_process("auto", torch.device("cpu"))
+        from vae.startup import prepare_training
+        prepare_training("auto", torch.device("cpu"))
         torch.set_num_threads(2)
         smallest = torch.tensor([1, 0x7FFFFF], dtype=torch.int32).view(torch.float32).repeat(1_000_000)
         print((smallest * 1.0).view(torch.int32).count_nonzero().item())
@@ -214,8 +215,8 @@ def test_a_processor_takes_the_smallest_numbers_for_zero_in_all_threads():
 def test_memory_that_is_freed_stays_with_a_process_that_trains_on_the_processor(device):
     script = f"""if True:
         import resource, torch
-        from vae.device import tune_process
-        tune_process("auto", torch.device("{device}"))
+        from vae.startup import prepare_training
+        prepare_training("auto", torch.device("{device}"))
         for megabytes in (200, 100, 100):
             before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
             torch.zeros(megabytes, 250_000)
