@@ -18,7 +18,7 @@ import time
 import torch
 import tqdm
 
-from vae.bounded_cache import Kept
+from vae.bounded_cache import BoundedCache
 from vae.data import datasets
 from vae.data.datasets import pixels
 from vae.evidence.elbo_identity import elbo_identity
@@ -101,7 +101,7 @@ def print_costs(quadrature: PlaneQuadrature, images: torch.Tensor) -> None:
         quadrature.log_evidence(image)
         one.append(1000 * (time.perf_counter() - began))
     began = time.perf_counter()
-    found = PlaneQuadrature(quadrature.model, kept=Kept(KEPT_FOR_A_DATA_SET)).log_evidence(images)
+    found = PlaneQuadrature(quadrature.model, kept=BoundedCache(KEPT_FOR_A_DATA_SET)).log_evidence(images)
     seconds = time.perf_counter() - began
     print(
         f"  all {len(images):,} held-out images: {seconds:.1f} s on {torch.get_num_threads()} threads; the last halving "
@@ -122,7 +122,7 @@ def main() -> None:
         run = load_run(runs_folder() / name)
         held_out = pixels(datasets.held_out_of(run.config).images)
         print(name, flush=True)
-        quadrature = PlaneQuadrature(run.model, kept=Kept(KEPT_FOR_A_DATA_SET))
+        quadrature = PlaneQuadrature(run.model, kept=BoundedCache(KEPT_FOR_A_DATA_SET))
         if not options.without_costs:
             print_costs(quadrature, held_out)
         some = held_out[: options.images]

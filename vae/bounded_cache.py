@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Hashable
 
 
-class Kept:
+class BoundedCache:
     """Values by their names, up to `most` of their sizes in all: what was asked for longest ago goes first.
 
     A value larger than that is not kept. Several threads may ask at once.

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from benchmarks.browser import find_chromium, open_browser, serve
 from tests.browser.screen import new_page
 from tests.conftest import ROOT, skip_or_fail
-from vae.runs.upkeep import SHIPPED
+from vae.runs.lifecycle import SHIPPED
 
 SIZE = {"width": 1400, "height": 900}
 LONGEST_WAIT = 60_000

@@ -22,6 +22,7 @@ from vae.jobs.duration_estimates import Estimate
 from vae.jobs.train_run import start_process, train_run
 from vae.runs import snapshots
 from vae.runs.folder import RunFolder
+from vae.runs.lifecycle import thin
 from vae.runs.snapshots import Snapshot
 from vae.runs.status import Status
 from vae.training.control import ControlRequest
@@ -132,7 +133,7 @@ def test_a_thinned_run_is_not_offered_to_go_on(runs):
     folder = RunFolder(runs / "small")
     folder.write_status(Status("stopped", epoch=1, step=12, total_steps=24, message="Stopped."))
     assert "Go on" in [button.label for button in open_page("pages/train.py", run="small").button]
-    folder.thin(1)
+    thin(folder, 1)
     app = open_page("pages/train.py", run="small")
     assert "Go on" not in [button.label for button in app.button] and "thinned" in app.caption[0].value
 

@@ -2,11 +2,11 @@
 
 import threading
 
-from vae.bounded_cache import Kept
+from vae.bounded_cache import BoundedCache
 
 
 def test_what_was_asked_for_longest_ago_goes_first():
-    kept = Kept(10)
+    kept = BoundedCache(10)
     for name in "abc":
         kept.put(name, name.upper(), 3)
     assert kept.get("a") == "A" and kept.held == 9
@@ -15,7 +15,7 @@ def test_what_was_asked_for_longest_ago_goes_first():
 
 
 def test_one_of_the_same_name_takes_its_place_and_one_too_large_is_not_kept():
-    kept = Kept(10)
+    kept = BoundedCache(10)
     kept.put("a", 1, 4)
     kept.put("a", 2, 6)
     assert kept.get("a") == 2 and kept.held == 6
@@ -24,7 +24,7 @@ def test_one_of_the_same_name_takes_its_place_and_one_too_large_is_not_kept():
 
 
 def test_threads_that_ask_at_once_get_the_one_value_that_the_first_of_them_made():
-    kept, made, waiting = Kept(10), [], threading.Barrier(8)
+    kept, made, waiting = BoundedCache(10), [], threading.Barrier(8)
 
     def make() -> object:
         made.append(object())
@@ -44,7 +44,7 @@ def test_threads_that_ask_at_once_get_the_one_value_that_the_first_of_them_made(
 
 
 def test_what_failed_is_tried_again():
-    kept = Kept(10)
+    kept = BoundedCache(10)
     for _ in range(2):
         try:
             kept.get_or_make("a", lambda: 1 / 0, lambda value: 1)

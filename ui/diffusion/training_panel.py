@@ -14,6 +14,7 @@ from ui.shell import actions, devices, owner, page_frame
 from ui.shell.status_text import duration
 from ui.text import plain
 from vae.diffusion.folder import PriorFolder
+from vae.diffusion.prior_files import read_description
 from vae.errors import ExplorerError
 from vae.paths import from_root
 from vae.runs.folder import RunFolder
@@ -109,7 +110,8 @@ def _samples(prior: PriorFolder, folder: RunFolder) -> None:
 
 def show_past(folder: RunFolder, prior: PriorFolder) -> None:
     """The losses of a training that has ended, its settings as a command, and the button for another."""
-    description, reports, status = prior.read_description(), prior.read_metrics(), prior.read_status()
+    description = read_description(prior.path / "prior.json")
+    reports, status = prior.read_metrics(), prior.read_status()
     chart, words = st.columns([1.4, 1], gap="large")
     with chart, st.container(key="prior_losses"):
         st.plotly_chart(

@@ -11,7 +11,7 @@ from torch import Tensor
 from ui.cache import memory, runs
 from ui.cache.runs import RunVersion
 from ui.elbo.identity_figure import IdentityTerms
-from vae.bounded_cache import Kept
+from vae.bounded_cache import BoundedCache
 from vae.data.datasets import pixels
 from vae.evidence.elbo_identity import elbo_identity
 from vae.evidence.importance_sampling import ImportanceEstimate, importance_log_evidence
@@ -46,9 +46,9 @@ def _image(key: bytes) -> Tensor:
 
 
 @st.cache_resource(show_spinner=False)
-def _kept() -> Kept:
+def _kept() -> BoundedCache:
     """One bound for the quadrature of all runs that visitors look at."""
-    return Kept(KEPT)
+    return BoundedCache(KEPT)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Decoding the plane once for this run ...")

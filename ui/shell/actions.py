@@ -16,7 +16,7 @@ from vae.diffusion import job as prior_worker
 from vae.diffusion.folder import PriorFolder
 from vae.errors import ExplorerError, describe, telling_of_memory
 from vae.jobs.train_run import start_process
-from vae.runs import upkeep
+from vae.runs import lifecycle
 from vae.runs.disk_size import bytes_on_disk
 from vae.runs.folder import RunFolder, check_name, runs_folder
 
@@ -57,25 +57,25 @@ def start(name: str, config: RunConfig, device: str) -> RunFolder:
 def resume(folder: RunFolder) -> None:
     """Go on with a run that was stopped or has failed."""
     limits.check_room(folder.path.parent)
-    folder.queue_again()
+    lifecycle.queue_again(folder)
     start_process(folder)
 
 
 @for_the_owner
 def lengthen(folder: RunFolder, epochs: int) -> None:
     """Train a run that has ended for so many epochs in all."""
-    limits.check_run(folder.read_config()[0].lasting(epochs))
+    limits.check_run(folder.read_config()[0].with_epochs(epochs))
     limits.check_room(folder.path.parent)
-    folder.lengthen(epochs)
-    folder.queue_again()
+    lifecycle.lengthen(folder, epochs)
+    lifecycle.queue_again(folder)
     start_process(folder)
 
 
 @for_the_owner
 def steer(folder: RunFolder, **wish: object) -> None:
-    """Ask something of a training, fields of `vae.training.control.Steering`."""
+    """Ask something of a training, fields of `vae.training.control.ControlRequest`."""
     if wish.get("epochs") is not None:
-        limits.check_run(folder.read_config()[0].lasting(wish["epochs"]))
+        limits.check_run(folder.read_config()[0].with_epochs(wish["epochs"]))
     folder.steer(**wish)
 
 
@@ -95,13 +95,13 @@ def stop_prior(folder: RunFolder) -> None:
 @for_the_owner
 def rename(folder: RunFolder, name: str) -> RunFolder:
     """Give a run another name."""
-    return upkeep.rename_run(folder, name)
+    return lifecycle.rename_run(folder, name)
 
 
 @for_the_owner
 def delete(folder: RunFolder) -> None:
     """Remove a run for good."""
-    upkeep.delete_run(folder)
+    lifecycle.delete_run(folder)
 
 
 # How a page asks for them

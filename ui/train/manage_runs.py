@@ -8,7 +8,7 @@ from ui.shell import actions, owner
 from ui.state import session
 from ui.text import literally, plain
 from vae.runs.folder import RunFolder
-from vae.runs.upkeep import is_shipped
+from vae.runs.lifecycle import is_shipped
 
 MEANWHILE = "Who looks at it meanwhile is told that it is gone, and sees another run."
 

@@ -5,27 +5,25 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 import tqdm
-from torch import Tensor
 
 from vae.cli.arguments import add_config_arguments, add_prior_arguments, config_from, given_options, prior_config_from
+from vae.cli.printing import ProgressBar, print_evidence, print_figures, progress
 from vae.cli.signals import stop_signals
 from vae.config import BINARISE, DATASETS
 from vae.data import datasets
 from vae.device import choose_device
-from vae.diffusion.evaluation import Figures
 from vae.diffusion.job import train_prior
 from vae.diffusion.trainer import PriorReport
 from vae.errors import ConfigError, ExplorerError, RunError, describe, telling_of_memory
-from vae.evaluation.held_out import Evaluation, EvidenceEvaluation, evaluate_evidence, evaluate_run, held_out_sets
+from vae.evaluation.held_out import Evaluation, evaluate_run, held_out_sets
 from vae.jobs.train_run import train_run
-from vae.runs.folder import Run, RunFolder, list_runs, load_run, runs_folder
+from vae.runs.folder import RunFolder, list_runs, load_run, runs_folder
+from vae.runs.lifecycle import lengthen, thin
 from vae.startup import give_way, prepare_training, tune_log1p
 from vae.training.distributed import device_of_rank, join_ranks, under_torchrun
-from vae.training.report import Report
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -58,18 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--queue", action="store_true", help="wait until no run beside it is being trained")
     train.set_defaults(command=_train)
 
-    steer = commands.add_parser("steer", help="change a training while it runs; from its next step on")
-    steer.add_argument("run", type=Path)
-    steer.add_argument("--beta", type=float, help="weight of the KL term, in place of its schedule")
-    steer.add_argument("--learning-rate", type=float, help="in place of its schedule")
-    steer.add_argument("--as-scheduled", action="store_true", help="take beta and learning rate from their schedules again")
-    steer.add_argument("--epochs", type=int, help="make the run longer: so many epochs in all")
-    wish = steer.add_mutually_exclusive_group()
-    wish.add_argument("--pause", action="store_true")
-    wish.add_argument("--steps", type=int, metavar="N", help="of a paused training: take N steps and pause again")
-    wish.add_argument("--go-on", action="store_true")
-    wish.add_argument("--stop", action="store_true")
-    steer.set_defaults(command=_steer)
+    _add_steer(commands)
 
     evaluate = commands.add_parser("evaluate", help="print the held-out terms of a run")
     evaluate.add_argument("run", type=Path)
@@ -101,6 +88,21 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_steer(commands: argparse._SubParsersAction) -> None:
+    steer = commands.add_parser("steer", help="change a training while it runs; from its next step on")
+    steer.add_argument("run", type=Path)
+    steer.add_argument("--beta", type=float, help="weight of the KL term, in place of its schedule")
+    steer.add_argument("--learning-rate", type=float, help="in place of its schedule")
+    steer.add_argument("--as-scheduled", action="store_true", help="take beta and learning rate from their schedules again")
+    steer.add_argument("--epochs", type=int, help="make the run longer: so many epochs in all")
+    wish = steer.add_mutually_exclusive_group()
+    wish.add_argument("--pause", action="store_true")
+    wish.add_argument("--steps", type=int, metavar="N", help="of a paused training: take N steps and pause again")
+    wish.add_argument("--go-on", action="store_true")
+    wish.add_argument("--stop", action="store_true")
+    steer.set_defaults(command=_steer)
+
+
 def _train(options: argparse.Namespace) -> None:
     if options.queue:
         give_way()
@@ -109,7 +111,7 @@ def _train(options: argparse.Namespace) -> None:
         folder = RunFolder(options.run)
         precision = ranks.broadcast(ranks.run_on_rank_zero(lambda: _begin(folder, options, ranks.where(device))))
         prepare_training(precision, device)
-        with _ProgressBar() if ranks.is_rank_zero else contextlib.nullcontext() as bar:
+        with ProgressBar() if ranks.is_rank_zero else contextlib.nullcontext() as bar:
             report = bar.show if bar else lambda report: None
             more = {"queue": options.queue, "on_report": report, "should_stop": asked, "ranks": ranks}
             status = train_run(folder, device=options.device, **more)
@@ -126,7 +128,7 @@ def _begin(folder: RunFolder, options: argparse.Namespace, where: str) -> str:
     elif ignored := given_options(options.words):
         print(f"vae: {_about_ignored(ignored)}", file=sys.stderr, flush=True)
     if options.lengthen is not None:
-        folder.lengthen(options.lengthen)
+        lengthen(folder, options.lengthen)
     config, _ = folder.read_config()
     print(f"{folder.path}: {config.model.architecture} on {config.dataset}, on {where}", flush=True)
     return config.training.precision
@@ -139,28 +141,6 @@ def _about_ignored(names: list[str]) -> str:
         f"{', '.join(names)} {are} ignored, because a run that is resumed keeps its own settings; "
         "make it longer by --lengthen, and change beta or the learning rate while it runs by python -m vae steer."
     )
-
-
-class _ProgressBar:
-    """A bar for the steps of an epoch, where a terminal can show it, and one line for each epoch."""
-
-    def __enter__(self) -> _ProgressBar:
-        self.bar = tqdm.tqdm(disable=None, leave=False, unit="step", file=sys.stderr)
-        print(f"{'epoch':>5}  {'split':<9}{'reconstruction':>15}{'KL':>8}{'ELBO':>10}  nats per image", flush=True)
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.bar.close()
-
-    def show(self, report: Report) -> None:
-        self.bar.set_postfix_str(f"epoch {report.epoch}, ELBO {report.elbo:.1f} nats")
-        self.bar.update(report.step - self.bar.n)
-        if report.scope == "epoch":
-            tqdm.tqdm.write(
-                f"{report.epoch:>5}  {report.split:<9}{report.reconstruction:>15.2f}{report.kl:>8.2f}{report.elbo:>10.2f}"
-                f"  {report.seconds:.1f} s"
-            )
-            sys.stdout.flush()
 
 
 def _steer(options: argparse.Namespace) -> None:
@@ -194,7 +174,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     tune_log1p()
     run = load_run(options.run, choose_device(options.device))
     sets = held_out_sets(run, options.binarise)
-    result = Evaluation.over([evaluate_run(run, images, options.samples, progress=_bar) for images in sets])
+    result = Evaluation.over([evaluate_run(run, images, options.samples, progress=progress) for images in sets])
     pixels = f", {options.binarise} binarisation, {len(sets)} draws of their pixels" if options.binarise else ""
     print(f"{run.folder.path}: {result.images:,} held-out images of {run.config.dataset}{pixels}, step {run.step:,}")
     print(f"reconstruction {result.reconstruction:10.3f} nats per image")
@@ -207,29 +187,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     if result.pixel_error is not None:
         print(f"The draws of the pixels leave an error of {result.pixel_error:.3f} nats in the ELBO.")
     if options.evidence:
-        _print_evidence(run, sets, result.elbo)
-
-
-def _bar(parts: Iterable) -> Iterable:
-    return tqdm.tqdm(parts, disable=None, leave=False)
-
-
-def _print_evidence(run: Run, sets: list[Tensor], elbo: float) -> None:
-    result = EvidenceEvaluation.over([evaluate_evidence(run, images, progress=_bar) for images in sets])
-    print(f"evidence       {result.log_evidence:10.3f} nats per image")
-    print(f"gap            {result.log_evidence - elbo:10.3f} nats per image, evidence - ELBO")
-    if result.largest_change is not None:
-        print(
-            f"By quadrature; the last halving of the spacing changed {result.unsettled:,} of {result.images:,} images by 0.001 "
-            f"nats or more, and none by more than {result.largest_change:.4f}."
-        )
-    else:
-        print(
-            f"By importance sampling, because the run has {run.config.model.latent} latent dimensions; standard error "
-            f"{result.standard_error:.3f} nats."
-        )
-    if result.pixel_error is not None:
-        print(f"The draws of the pixels leave an error of {result.pixel_error:.3f} nats in the evidence.")
+        print_evidence(run, sets, result.elbo)
 
 
 def _diffuse(options: argparse.Namespace) -> None:
@@ -250,20 +208,8 @@ def _diffuse(options: argparse.Namespace) -> None:
     last = folder.read_metrics()[-1] if status.state == "finished" else None
     if last is not None:
         print(f"trained {last.step:,} steps in {last.seconds:.1f} s; loss {last.train:.4f}, held out {last.held_out:.4f}")
-        _print_figures(folder.read_figures())
+        print_figures(folder.read_figures())
     print(f"{folder.path}: {status.state}. {status.message}".rstrip())
-
-
-def _print_figures(figures: Figures) -> None:
-    print(f"{'':<28}{'training codes':>16}{'N(0, I)':>10}{'mixture':>10}{'diffusion':>11}")
-    rows = [(f"distance to {figures.codes:,} held-out codes", figures.wasserstein, "10.4f")]
-    rows += [("share of sure digits", figures.sure, "10.1%")] if figures.sure else []
-    for name, row, form in rows:
-        print(f"{name:<36}{row.train:{form}}{row.normal:{form}}{row.mixture:{form}}{row.diffusion:{form}}")
-    print(
-        f"log p(z) of held-out codes, nats: diffusion prior {figures.density:.3f}, N(0, I) {figures.normal_density:.3f}, gain "
-        f"{figures.gain:+.3f} (standard error {figures.gain_error:.3f})"
-    )
 
 
 def _list(options: argparse.Namespace) -> None:
@@ -295,6 +241,6 @@ def _thin(options: argparse.Namespace) -> None:
         raise ConfigError(f"The number of frames is {options.frames}; it has to be from 1 to 100,000.")
     folder = RunFolder(options.run)
     folder.read_config()
-    folder.thin(options.frames)
+    thin(folder, options.frames)
     size = sum(path.stat().st_size for path in folder.path.rglob("*") if path.is_file())
     print(f"{folder.path}: {len(folder.snapshot_paths())} frames, {size / 1e6:.1f} MB")

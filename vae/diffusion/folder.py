@@ -19,45 +19,19 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
-from vae.diffusion.code_dataset import CodeSets, LabelledCodes, Standard
-from vae.diffusion.config import PriorConfig
-from vae.diffusion.denoiser import Denoiser, DenoiserConfig
+from vae.diffusion.code_dataset import CodeSets, Standard
+from vae.diffusion.denoiser import Denoiser
 from vae.diffusion.evaluation import Figures
+from vae.diffusion.prior_files import Description, read_codes, read_description
 from vae.diffusion.trainer import PriorReport
-from vae.errors import ConfigError, RunError
-from vae.model.autoencoder import Posterior
-from vae.runs import atomic_files, metrics_log
+from vae.errors import RunError
+from vae.runs import atomic_files
 from vae.runs.folder import PRIOR, PRIOR_IN_TRAINING, RunFolder
 from vae.runs.metrics_log import MetricsFollower
 from vae.runs.status import Status
 from vae.runs.watched_folder import WatchedFolder
 
-FORMAT = 1
 OLD = "diffusion.old"
-
-
-@dataclass(frozen=True)
-class Description:
-    """What prior.json says. `run_step` is the step of the run's weights whose codes these are, `first_variance` that of
-    p(z given z_1), standardised; see `bound.first_step_variance`.
-    """
-
-    config: PriorConfig
-    latent: int
-    classes: int
-    standard: Standard
-    run_step: int
-    from_snapshot: bool
-    first_variance: float
-
-    @property
-    def shape(self) -> DenoiserConfig:
-        """Of the denoiser."""
-        config = self.config
-        return DenoiserConfig(self.latent, self.classes, config.width, config.layers, config.features)
 
 
 @dataclass(frozen=True)
@@ -144,98 +118,17 @@ class PriorFolder(WatchedFolder):
         shutil.rmtree(old, ignore_errors=True)
         return final
 
-    # What it is
-
-    def write_description(self, description: Description) -> None:
-        """Replace prior.json."""
-        standard = description.standard
-        fields = {
-            "format": FORMAT,
-            "config": description.config.to_dict(),
-            "latent": description.latent,
-            "classes": description.classes,
-            "centre": standard.centre.tolist(),
-            "scale": standard.scale,
-            "run_step": description.run_step,
-            "from_frame": description.from_snapshot,
-            "first_variance": description.first_variance,
-        }
-        atomic_files.write_json(self.path / "prior.json", fields)
-
-    def read_description(self) -> Description:
-        """What prior.json says. Raises `RunError`."""
-        path = self.path / "prior.json"
-        fields = atomic_files.read_json(path)
-        if isinstance(fields.get("format"), int) and fields["format"] > FORMAT:
-            raise RunError(
-                f"{path} was written in format {fields['format']}, and this version reads {FORMAT}; update the explorer."
-            )
-        try:
-            latent, classes, centre = fields["latent"], fields["classes"], torch.tensor(fields["centre"], dtype=torch.float32)
-            scale, variance = float(fields["scale"]), float(fields["first_variance"])
-            fits = isinstance(latent, int) and isinstance(classes, int) and 1 <= latent <= 256 and 1 <= classes <= 256
-            if not (fits and centre.shape == (latent,) and centre.isfinite().all() and 0 < scale < 1e9 and 0 < variance < 1e9):
-                raise ConfigError("numbers are out of range")
-            config = PriorConfig.from_dict(fields["config"])
-            return Description(
-                config, latent, classes, Standard(centre, scale), int(fields["run_step"]), bool(fields["from_frame"]), variance
-            )
-        except (ConfigError, KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise RunError(f"{path} does not describe a diffusion prior ({error}); train it again.") from error
-
-    # The denoiser and the codes
-
-    def write_denoiser(self, denoiser: Denoiser) -> None:
-        """Replace the weights."""
-        atomic_files.write_tensors(self.path / "model.safetensors", denoiser.state_dict(), {})
-
     def read(self) -> Prior:
         """The prior, ready to be sampled from. Raises `RunError` on anything missing, damaged or of another run."""
-        description = self.read_description()
-        self._check_run(description)
+        description = read_description(self.path / "prior.json")
+        _check_run(self.path, description)
         denoiser = Denoiser(description.shape)
         shapes = {name: tuple(value.shape) for name, value in denoiser.state_dict().items()}
         tensors, _ = atomic_files.read_tensors(self.path / "model.safetensors", shapes)
         if not atomic_files.all_finite(tensors):
             raise RunError(f"{self.path / 'model.safetensors'} holds numbers that are not finite; train the prior again.")
         denoiser.load_state_dict(tensors)
-        return Prior(description, denoiser.eval().requires_grad_(False), self._read_codes(description))
-
-    def _check_run(self, description: Description) -> None:
-        config, class_names = RunFolder(self.path.parent).read_config()
-        latent, classes = config.model.latent, len(class_names)
-        if (description.latent, description.classes) != (latent, classes):
-            raise RunError(
-                f"{self.path} is a prior for {description.latent} latent dimensions and {description.classes} classes, and its "
-                f"run has {latent} and {classes}; it was made for another run, so train it again."
-            )
-
-    def write_codes(self, sets: CodeSets) -> None:
-        """Replace the codes."""
-        tensors = {}
-        for name, codes in (("train", sets.train), ("held_out", sets.held_out)):
-            tensors[f"{name}_mean"] = codes.posterior.mean
-            tensors[f"{name}_log_variance"] = codes.posterior.log_variance
-            tensors[f"{name}_labels"] = codes.labels.to(torch.uint8)
-        atomic_files.write_tensors(self.path / "codes.safetensors", tensors, {})
-
-    def _read_codes(self, description: Description) -> CodeSets:
-        path = self.path / "codes.safetensors"
-        tensors, _ = atomic_files.read_tensors(path)
-        try:
-            parts = [self._codes(tensors, name, description) for name in ("train", "held_out")]
-        except (KeyError, ValueError) as error:
-            raise RunError(f"{path} holds no codes of this prior; train the prior again.") from error
-        return CodeSets(*parts, description.from_snapshot)
-
-    def _codes(self, tensors: dict[str, Tensor], name: str, description: Description) -> LabelledCodes:
-        mean, log_variance, labels = (tensors[f"{name}_{what}"] for what in ("mean", "log_variance", "labels"))
-        fits = labels.ndim == 1 and labels.dtype == torch.uint8 and mean.shape == log_variance.shape
-        fits = fits and mean.shape == (len(labels), description.latent) and {mean.dtype, log_variance.dtype} == {torch.float32}
-        fits = fits and len(labels) > 0 and int(labels.max()) < description.classes
-        if not fits or not atomic_files.all_finite({"m": mean, "v": log_variance}):
-            raise ValueError(name)
-        return LabelledCodes(Posterior(mean, log_variance), labels.long())
+        return Prior(description, denoiser.eval().requires_grad_(False), read_codes(self.path / "codes.safetensors", description))
 
     # What was measured
 
@@ -243,10 +136,6 @@ class PriorFolder(WatchedFolder):
     def metrics_path(self) -> Path:
         """Where the reports are."""
         return self.path / "metrics.jsonl"
-
-    def append_metrics(self, report: PriorReport) -> None:
-        """Add one report."""
-        metrics_log.append(self.metrics_path, report)
 
     def read_metrics(self) -> list[PriorReport]:
         """All reports so far."""
@@ -277,3 +166,14 @@ class PriorFolder(WatchedFolder):
         with contextlib.suppress(RunError):
             return (self.path / "control.json").exists() and atomic_files.read_json(self.path / "control.json").get("stop") is True
         return False
+
+
+def _check_run(path: Path, description: Description) -> None:
+    """Raise `RunError` where the prior at `path` is not one for the run that it lies in."""
+    config, class_names = RunFolder(path.parent).read_config()
+    latent, classes = config.model.latent, len(class_names)
+    if (description.latent, description.classes) != (latent, classes):
+        raise RunError(
+            f"{path} is a prior for {description.latent} latent dimensions and {description.classes} classes, and its run has "
+            f"{latent} and {classes}; it was made for another run, so train it again."
+        )

@@ -15,14 +15,17 @@ from collections.abc import Callable
 import torch
 
 from vae.device import choose_device
+from vae.diffusion import prior_files
 from vae.diffusion.code_dataset import CodeSets, codes_of
 from vae.diffusion.config import PriorConfig
 from vae.diffusion.evaluation import measure
-from vae.diffusion.folder import Description, PriorFolder
+from vae.diffusion.folder import PriorFolder
+from vae.diffusion.prior_files import Description
 from vae.diffusion.trainer import PriorReport, PriorTrainer
 from vae.diffusion.variational_bound import STEPS, chain_levels, first_step_variance
 from vae.errors import describe
 from vae.jobs.launch import launch, noting_failed_start
+from vae.runs import atomic_files, metrics_log
 from vae.runs.folder import Run, RunFolder, load_run
 from vae.runs.status import Status
 
@@ -98,7 +101,7 @@ class _Worker:
 
     def _train(self, run: Run, codes: CodeSets) -> Status:
         trainer = PriorTrainer(self.config, codes, len(run.class_names), self.device)
-        self.folder.write_codes(codes)
+        prior_files.write_codes(self.folder.path / "codes.safetensors", codes)
         self._note(message="")
         for report in trainer.reports(self._stop_is_asked):
             self._publish(report)
@@ -128,17 +131,18 @@ class _Worker:
         return self.status
 
     def _publish(self, report: PriorReport) -> None:
-        self.folder.append_metrics(report)
+        metrics_log.append(self.folder.metrics_path, report)
         self.on_report(report)
 
     def _save(self, run: Run, trainer: PriorTrainer, codes: CodeSets) -> None:
         """Description last but for the weights: whoever finds weights finds all that belongs to them."""
         variance = first_variance(trainer, codes)
         classes, latent = len(run.class_names), run.config.model.latent
-        self.folder.write_description(
+        prior_files.write_description(
+            self.folder.path / "prior.json",
             Description(self.config, latent, classes, trainer.standard, run.step, codes.from_snapshot, variance)
         )
-        self.folder.write_denoiser(trainer.denoiser)
+        atomic_files.write_tensors(self.folder.path / "model.safetensors", trainer.denoiser.state_dict(), {})
         self.last_save = time.monotonic()
 
     def _stop_is_asked(self) -> bool:

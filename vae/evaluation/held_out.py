@@ -10,7 +10,7 @@ from statistics import fmean
 import torch
 from torch import Tensor
 
-from vae.bounded_cache import Kept
+from vae.bounded_cache import BoundedCache
 from vae.data import datasets
 from vae.data.datasets import pixels
 from vae.evidence.importance_sampling import importance_log_evidence
@@ -131,7 +131,7 @@ def evaluate_evidence(
     `samples` are the draws for each image of the latter.
     """
     if run.config.model.latent == 2:
-        quadrature = PlaneQuadrature(run.model, kept=Kept(KEPT_FOR_A_DATA_SET))
+        quadrature = PlaneQuadrature(run.model, kept=BoundedCache(KEPT_FOR_A_DATA_SET))
         found = quadrature.log_evidence(pixels(images), progress=progress)
         unsettled = int((found.change >= TOLERANCE).sum())
         log_evidences = found.log_evidence.cpu().double()

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from vae.bounded_cache import Kept
+from vae.bounded_cache import BoundedCache
 from vae.model.likelihood import Likelihood
 
 WIDTH, NODES, HALVINGS = 0.1, 8, 4
@@ -67,9 +67,9 @@ class ChebyshevTiles:
     out therefore depends on what was asked before, by no more than the error allowed. Several threads may ask at once.
     """
 
-    def __init__(self, decode: Callable[[Tensor], Tensor], likelihood: Likelihood, kept: Kept) -> None:
+    def __init__(self, decode: Callable[[Tensor], Tensor], likelihood: Likelihood, kept: BoundedCache) -> None:
         self._decode, self._likelihood, self._kept = decode, likelihood, kept
-        self._too_wide, self._asked = Kept(MOST_NAMES), Kept(MOST_NAMES)
+        self._too_wide, self._asked = BoundedCache(MOST_NAMES), BoundedCache(MOST_NAMES)
 
     def parameters(self, z: Tensor) -> Tensor:
         """The likelihood's parameters at z (P, 2) in double precision, (P, pixels)."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vae.bounded_cache import Kept
+from vae.bounded_cache import BoundedCache
 from vae.errors import ExplorerError
 from vae.evidence.chebyshev_tiles import ChebyshevTiles
 from vae.model.autoencoder import VAE
@@ -27,7 +27,7 @@ class EvidenceError(ExplorerError):
 class LogJoint:
     """log p(x, z) = log p(x given z) + log p(z), in nats, of images (N, C, H, W) in [0, 1] at any points of the plane."""
 
-    def __init__(self, model: VAE, kept: Kept | None = None) -> None:
+    def __init__(self, model: VAE, kept: BoundedCache | None = None) -> None:
         """Tiles of what was decoded go into `kept`; without it, every place is decoded."""
         weight = next(model.parameters())
         self.like = weight.new_empty(0)

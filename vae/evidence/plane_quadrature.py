@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vae.bounded_cache import Kept
+from vae.bounded_cache import BoundedCache
 from vae.data.inputs import as_one
 from vae.device import where_double_is
-from vae.evidence.adaptive_midpoint import Cells, Integral, Lattice, Pairs, integrate, log_sums, survey
+from vae.evidence.adaptive_midpoint import Cells, Lattice, Pairs, integrate, log_sums, survey
 from vae.evidence.lattice_interpolant import LatticeInterpolant
 from vae.evidence.log_joint import Decoded, EvidenceError, LogJoint
 from vae.model.autoencoder import VAE
@@ -80,9 +80,10 @@ class PlaneQuadrature:
     """Quadrature for one model: decodes a coarse lattice (47,000 points, 147 MB), which takes seconds, and keeps it.
 
     Make it once for a run and ask it for one image or many; several threads can ask at once. Lattices and tiles (see
-    `vae.evidence.chebyshev_tiles`) go into `kept`, which several runs can share, or else into one of its own with `KEPT` bytes; without `tiles`
-    every place is decoded. `offset` (2,) moves the lattice, for a second one with other points. It computes where the model
-    is, or on the CPU where that device has no double precision. Raises `EvidenceError` where the latent space is not a plane.
+    `vae.evidence.chebyshev_tiles`) go into `kept`, which several runs can share, or else into one of its own with `KEPT` bytes;
+    without `tiles` every place is decoded. `offset` (2,) moves the lattice, for a second one with other points. It computes
+    where the model is, or on the CPU where that device has no double precision. Raises `EvidenceError` where the latent space
+    is not a plane.
     """
 
     def __init__(
@@ -92,10 +93,10 @@ class PlaneQuadrature:
         extent: float = EXTENT,
         offset: tuple[float, float] = (0.0, 0.0),
         tiles: bool = True,
-        kept: Kept | None = None,
+        kept: BoundedCache | None = None,
     ) -> None:
         check_plane(model)
-        self.model, self._kept = where_double_is(model), Kept(KEPT) if kept is None else kept
+        self.model, self._kept = where_double_is(model), BoundedCache(KEPT) if kept is None else kept
         self.log_joint = LogJoint(self.model, self._kept if tiles else None)
         self._lay_out(spacing, extent, offset)
 
@@ -161,7 +162,7 @@ class PlaneQuadrature:
         far = self._is_too_small(images, pairs)
         near = pairs.select(~far[pairs.image])
         found = integrate(self.log_joint, images, self.lattice, near, tolerance, finest, self.interpolant, on_cells, progress)
-        evidence = self._evidence(found)
+        evidence = Evidence(found.value.cpu(), (self.lattice.spacing[0] / 2.0**found.level).cpu(), found.change.cpu())
         if not far.any():
             return evidence
         wide = self.wider.log_evidence(images[far], tolerance, finest + 1, progress, on_cells)
@@ -223,10 +224,6 @@ class PlaneQuadrature:
             beyond[beyond.clone()] = _holds_a_share(pairs, outside, len(seen)) | self.wider._lies_beyond(seen)
             return beyond
         return torch.zeros_like(beyond)
-
-    def _evidence(self, integral: Integral) -> Evidence:
-        spacing = self.lattice.spacing[0] / 2.0**integral.level
-        return Evidence(integral.value.cpu(), spacing.cpu(), integral.change.cpu())
 
 
 def _holds_a_share(pairs: Pairs, mask: Tensor, count: int) -> Tensor:

@@ -11,7 +11,7 @@ import threading
 import time
 from dataclasses import dataclass
 
-from vae.bounded_cache import Kept
+from vae.bounded_cache import BoundedCache
 from vae.config import RunConfig
 from vae.jobs.launch import THREADS
 from vae.paths import ROOT
@@ -40,7 +40,7 @@ class Estimates:
 
     def __init__(self, command: tuple[str, ...] = COMMAND, seconds: float = MOST_SECONDS) -> None:
         self._command, self._seconds = command, seconds
-        self._answers, self._busy = Kept(MOST_ANSWERS), threading.Lock()
+        self._answers, self._busy = BoundedCache(MOST_ANSWERS), threading.Lock()
 
     def ask(self, config: RunConfig, device: str = "auto") -> Estimate | None:
         """The estimate for a run on a device, or None while there is none; ask again in a second.

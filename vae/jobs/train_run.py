@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 from vae.config import RunConfig
 from vae.errors import RunError
-from vae.jobs.follower import Follower
 from vae.jobs.launch import launch, noting_failed_start
 from vae.jobs.training_job import TrainingJob
 from vae.runs.folder import RunFolder
@@ -45,11 +44,10 @@ def train_run(
     folder and reports. Raises `RunError` when the run is finished or has a writer already, and whatever made the training
     fail, after noting it in the folder.
     """
-    worker = TrainingJob if ranks.is_rank_zero else Follower
     noting = noting_failed_start(folder) if ranks.is_rank_zero else contextlib.nullcontext()
     with noting, contextlib.ExitStack() as stack:
         config = RunConfig.from_dict(ranks.broadcast(ranks.run_on_rank_zero(lambda: _take_up(folder, stack).to_dict())))
-        return worker(folder, config, device, on_report, should_stop, ranks).work(queue)
+        return TrainingJob(folder, config, device, on_report, should_stop, ranks).work(queue)
 
 
 def _take_up(folder: RunFolder, stack: contextlib.ExitStack) -> RunConfig:

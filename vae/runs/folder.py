@@ -6,8 +6,6 @@ described in checkpoints/README.md.
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import os
 import platform
 import re
@@ -31,7 +29,6 @@ from vae.runs.control_file import ControlledFolder
 from vae.runs.metrics_log import MetricsFollower
 from vae.runs.snapshots import Snapshot
 from vae.runs.status import Status
-from vae.training.control import BY_HAND
 from vae.training.report import Report
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -153,24 +150,6 @@ class RunFolder(ControlledFolder):
         fields = atomic_files.read_json(self.path / "run.json")
         atomic_files.write_json(self.path / "run.json", fields | {"format": FORMAT, "config": config.to_dict()})
 
-    def lengthen(self, epochs: int) -> None:
-        """Make an ended run one of `epochs` epochs, stopped where it ended, so that it can go on.
-
-        Raises `RunError` while it is being trained, when it is no shorter, and when it was thinned.
-        """
-        status, (config, _) = self.read_status(), self.read_config()
-        if status.active:
-            raise RunError(f"{self.path} is being trained; lengthen it by steering it.")
-        if epochs <= config.training.epochs:
-            raise RunError(f"{self.path} has {config.training.epochs} epochs already; ask for more than that.")
-        if not self.can_go_on():
-            raise RunError(f"{self.path} was thinned and has no trainer's state to go on from; start a new run.")
-        steps = status.total_steps * epochs // config.training.epochs
-        message = f"Lengthened to {epochs} epochs."
-        # The status first: a run that is longer and finished could neither go on nor be lengthened again.
-        self.write_status(dataclasses.replace(status, state="stopped", total_steps=steps, message=message))
-        self.rewrite_config(config.with_epochs(epochs))
-
     # What was measured
 
     @property
@@ -181,10 +160,6 @@ class RunFolder(ControlledFolder):
     def append_metrics(self, report: Report) -> None:
         """Add one report."""
         metrics_log.append(self.metrics_path, report)
-
-    def keep_metrics_until(self, step: int) -> None:
-        """Forget the reports after `step`, which a resumed training is about to make again."""
-        metrics_log.rewrite(self.metrics_path, [report for report in self.read_metrics() if report.step <= step])
 
     def read_metrics(self) -> list[Report]:
         """All reports so far."""
@@ -241,29 +216,6 @@ class RunFolder(ControlledFolder):
             raise damage
         return None
 
-    def keep_snapshots_until(self, step: int) -> None:
-        """Delete the snapshots after `step`, which a resumed training is about to make again."""
-        for path in self.snapshot_paths():
-            with contextlib.suppress(RunError):  # a damaged one is left, and told when it is looked at
-                if snapshots.read(path).step > step:
-                    path.unlink()
-
-    def thin(self, snapshots: int) -> None:
-        """Make an ended run small enough to share: keep `snapshots` snapshots, and no trainer's state.
-
-        The last snapshot is among them, which is that of the weights, and of two or more the first. Raises `RunError` while the
-        run is being trained.
-        """
-        if self.read_status().active:
-            raise RunError(f"{self.path} is being trained; stop it or wait for its end before thinning it.")
-        paths = self.snapshot_paths()[::-1]
-        kept = {round(index * (len(paths) - 1) / max(snapshots - 1, 1)) for index in range(snapshots)}
-        for index, path in enumerate(paths):
-            if index not in kept:
-                path.unlink()
-        for path in (*self.path.glob("trainer.*"), *self.path.glob("control.*")):
-            path.unlink()
-
     # What resuming needs
 
     def write_trainer(self, tensors: dict[str, Tensor], numbers: dict[str, float]) -> None:
@@ -280,23 +232,6 @@ class RunFolder(ControlledFolder):
             return None
         largest = BYTES_BESIDE_WEIGHTS + 16 * parameters_of(self.read_config()[0].model)  # each has two means besides, by Adam
         return atomic_files.read_tensors(self.path / "trainer.safetensors", largest=largest)
-
-    def forget_control(self) -> None:
-        """Let a resumed training follow its schedules, whatever was set by hand."""
-        state = self.read_trainer()
-        if state is not None:
-            tensors, numbers = state
-            self.write_trainer(tensors, {name: value for name, value in numbers.items() if name not in BY_HAND})
-
-    # How it begins again
-
-    def queue_again(self) -> None:
-        """Say that an ended run is asked for again, before a process takes it up."""
-        status = self.read_status()
-        if status.active:
-            raise RunError(f"{self.path} is being trained already; watch it.")
-        self.forget_requests()
-        self.write_status(dataclasses.replace(status, state="queued", message="", asked=time.time(), host=socket.gethostname()))
 
 
 def _describe_run(config: RunConfig) -> dict:

@@ -67,15 +67,15 @@ class Ranks:
         name = next(name for name in ("forward_sync_buffers", "broadcast_buffers") if name in known)  # by torch's version
         return DistributedDataParallel(module, device_ids=ids, **{name: False})  # every rank computes its own
 
-    def sum(self, part: Tensor) -> Tensor:
+    def all_reduce_sum(self, part: Tensor) -> Tensor:
         """The sum of all ranks' parts, on the CPU."""
         if self.size > 1:
             dist.all_reduce(part)
         return part
 
-    def any(self, flag: bool) -> bool:
+    def any_rank(self, flag: bool) -> bool:
         """Whether it is true on any rank."""
-        return flag if self.size == 1 else bool(self.sum(torch.tensor(int(flag))))
+        return flag if self.size == 1 else bool(self.all_reduce_sum(torch.tensor(int(flag))))
 
     def told(self, value: Any) -> Any:
         """Rank 0's value, as JSON can carry it, on every rank; what the others pass is passed over."""
@@ -173,7 +173,7 @@ def join_ranks(device: torch.device) -> Iterator[Ranks]:
     with ranks.noticing_losses():
         dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=TIMEOUT)
         yield ranks
-        ranks.any(False)  # none hangs up while another still talks
+        ranks.any_rank(False)  # none hangs up while another still talks
         dist.destroy_process_group()
 
 

@@ -28,7 +28,7 @@ class StepTerms:
     def fetch(self, last: int) -> None:
         """Let the host know the first `last` steps."""
         if last > self.known:
-            self.rows[self.known : last] = self.ranks.sum(self._parts[self.known : last].cpu())
+            self.rows[self.known : last] = self.ranks.all_reduce_sum(self._parts[self.known : last].cpu())
             self.known = last
 
     def restore(self, rows: Tensor, known: int) -> None:

@@ -1,13 +1,12 @@
 """The training loop: yields reports, knows no screen and no disk layout.
 
-for report in Trainer(RunConfig(dataset="digits"), data.load("digits")).reports():
+for report in Trainer(RunConfig(dataset="digits"), datasets.load("digits")).reports():
     print(report.split, report.elbo)
 """
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -24,30 +23,19 @@ from vae.model.lattice_encoder import refresh_is_due, refreshes_before
 from vae.training.control import BY_HAND, ControlRequest
 from vae.training.cuda_graph import stepper_for
 from vae.training.distributed import SOLO, Ranks
+from vae.training.progress import ADVICE, Progress
 from vae.training.report import Report
-from vae.training.schedules import beta_at, learning_rate_at
-from vae.training.step_metrics import StepTerms
-
-REPORTS_PER_EPOCH = 100
-SECONDS_BETWEEN_READS = 0.5
-"""Of the terms from a GPU, which has nothing to do while the host waits for it."""
 
 TOLD = "told."
 """Begins the names of the numbers in a trainer's state that say what the reports tell of what was set by hand."""
 
-_ADVICE = "the learning rate may be too high for this model."
 
-
-class Trainer:
+class Trainer(Progress):
     """Trains one VAE on one device, step by step, and can be saved and restored between any two steps.
 
     The same configuration and seed on the same machine's CPU give the same reports. `model` is what is being trained;
     `codes` are the held-out images' posteriors and terms as of the last finished epoch. With several `ranks` each process
     has a trainer of its own, all take the same steps on shares of the same batches, and the first one alone evaluates.
-
-    Reports are made every so many steps, and read from the device together when `seconds_between_reads` have passed, at
-    the end of an epoch and on leaving: that changes when they come, not what they say. By default a GPU is read twice a
-    second and a CPU at every report.
     """
 
     def __init__(
@@ -58,54 +46,17 @@ class Trainer:
         ranks: Ranks = SOLO,
         seconds_between_reads: float | None = None,
     ) -> None:
-        self.config, self.ranks = config, ranks
         self.device = torch.device(device)
         dataset = as_trained_on(dataset, config.training.binarise)
         self.train_split: Split = dataset.train.to(self.device)
         self.held_out: Split = dataset.held_out.to(self.device)
-        self.steps_per_epoch = math.ceil(len(self.train_split) / config.training.batch_size)
-        self.report_every = config.training.report_every or max(1, self.steps_per_epoch // REPORTS_PER_EPOCH)
+        super().__init__(config, len(self.train_split), self.device, ranks, seconds_between_reads)
         self.model: VAE = build_model(config.model, config.training.seed).to(self.device)
         if config.model.architecture == "conv":
             self.model.to(memory_format=torch.channels_last)  # about 1.5 times as fast on a CPU
         self.stepper = stepper_for(self.model, self.train_split.images, config.training, ranks)
         self.noise = torch.Generator(device=self.device).manual_seed(config.training.seed)
-        self.control = self._told = ControlRequest()  # what is asked for, and what of it the reports tell
-        self.step = 0
-        self.seconds = 0.0
         self.codes: Codes | None = None
-        self._terms = StepTerms(self.steps_per_epoch, self.device, ranks)
-        self._reported = 0  # how many of this epoch's steps are reported
-        alone_on_gpu = self.device.type == "cuda" and ranks.size == 1  # several have to read at the same steps
-        default = SECONDS_BETWEEN_READS if alone_on_gpu else 0.0
-        self.seconds_between_reads = default if seconds_between_reads is None else seconds_between_reads
-        self._read_at = (0, 0.0)  # the place in this epoch and the seconds of the last read
-
-    @property
-    def total_steps(self) -> int:
-        """How many steps the whole run takes."""
-        return self.steps_per_epoch * self.config.training.epochs
-
-    @property
-    def epoch(self) -> int:
-        """How many epochs are finished."""
-        return self.step // self.steps_per_epoch
-
-    @property
-    def images_seen(self) -> int:
-        """How many training images went through so far, each epoch counted anew."""
-        place = self.step % self.steps_per_epoch
-        return self.epoch * len(self.train_split) + place * self.config.training.batch_size
-
-    @property
-    def images_in_all(self) -> int:
-        """How many training images the whole run is to see."""
-        return self.config.training.epochs * len(self.train_split)
-
-    @property
-    def finished(self) -> bool:
-        """Whether all epochs are done."""
-        return self.step >= self.total_steps
 
     def reports(self, should_leave: Callable[[], bool] = lambda: False) -> Iterator[Report]:
         """Train to the end, or until `should_leave()` is true between two steps, and yield reports on the way.
@@ -115,7 +66,7 @@ class Trainer:
         """
         while not self.finished:
             self.model.train()
-            order = self._order_of_epoch(self.epoch)
+            order = self._on_device(order_of_epoch(self.images, self.config.training.seed, self.epoch))
             first = self.step % self.steps_per_epoch
             self._read_at = (first, self.seconds)
             for place in range(first, self.steps_per_epoch):
@@ -158,18 +109,18 @@ class Trainer:
         terms = self.codes.terms
         means = (terms.reconstruction.cpu().double().mean().item(), terms.kl.cpu().double().mean().item())
         if not all(map(math.isfinite, means)):
-            raise TrainingError(f"The held-out terms are not finite after step {self.step:,}; {_ADVICE}")
+            raise TrainingError(f"The held-out terms are not finite after step {self.step:,}; {ADVICE}")
         return self._report("held_out", "epoch", self.step, self.seconds, *means)
 
     @contextlib.contextmanager
     def _looking_at_the_decoder_as_it_is(self) -> Iterator[None]:
-        """For an encoder that looks images up; the steps to come find what they would have found, unless there are none."""
+        """For a lattice encoder; the steps to come find what they would have found, unless there are none."""
         lookup = self.model.lookup
         if lookup is None:
             yield
             return
         with contextlib.nullcontext() if self.finished else lookup.left_as_it_is():
-            lookup.set_beta(self._beta(max(self.step - 1, 0)))
+            lookup.set_beta(self._settings_at(max(self.step - 1, 0))[0])
             self.model.refresh_lookup()
             yield
 
@@ -177,11 +128,9 @@ class Trainer:
         """Raise `TrainingError` unless every weight is finite."""
         largest = torch.nn.utils.get_total_norm(self.model.parameters(), math.inf)  # one number to wait for
         if not largest.isfinite():
-            raise TrainingError(f"The weights are no longer finite after step {self.step:,}; {_ADVICE}")
+            raise TrainingError(f"The weights are no longer finite after step {self.step:,}; {ADVICE}")
 
-    def _order_of_epoch(self, epoch: int) -> Tensor:
-        """The order in which an epoch takes the training images, on the device."""
-        order = order_of_epoch(len(self.train_split), self.config.training.seed, epoch)
+    def _on_device(self, order: Tensor) -> Tensor:
         if self.device.type == "cuda":
             return order.pin_memory().to(self.device, non_blocking=True)
         return order.to(self.device)
@@ -192,69 +141,9 @@ class Trainer:
         if refresh_is_due(self.step):
             self.model.refresh_lookup(shift=refreshes_before(self.step))
         epsilon = torch.randn(len(index), self.stepper.numbers, generator=self.noise, device=self.device)
-        terms = self.stepper.take(index, epsilon, self._beta(self.step), self._learning_rate(self.step))
+        terms = self.stepper.take(index, epsilon, *self._settings_at(self.step))
         self._terms.write(place, terms)
         self.step += 1
-
-    def _beta(self, step: int) -> float:
-        by_hand = self.control.beta
-        return beta_at(step, self.total_steps, self.config.training) if by_hand is None else by_hand
-
-    def _learning_rate(self, step: int) -> float:
-        by_hand = self.control.learning_rate
-        return learning_rate_at(step, self.total_steps, self.config.training) if by_hand is None else by_hand
-
-    def _ends_report(self, last: int) -> bool:
-        """Whether a report ends after `last` steps of an epoch."""
-        return last % self.report_every == 0 or last == self.steps_per_epoch
-
-    def _read_is_due(self, last: int) -> bool:
-        waited = self.seconds - self._read_at[1] >= self.seconds_between_reads
-        return last == self.steps_per_epoch or (waited and self._ends_report(last))
-
-    def _read(self, place: int) -> Iterator[Report]:
-        """Wait for this epoch's first `place` steps, and report on whatever is due of them.
-
-        A device works while the host has long gone on, so the seconds since the last read are spread evenly.
-        """
-        first, seconds = self._read_at
-        self._fetch(place)
-        pace = (self.seconds - seconds) / max(place - first, 1)
-        self._read_at = (place, self.seconds)
-        for last in filter(self._ends_report, range(self._reported + 1, place + 1)):
-            yield self._steps_report(last, self.step - place + last, self.seconds - pace * (place - last))
-
-    def _fetch(self, place: int) -> None:
-        began = time.perf_counter()
-        self._terms.fetch(place)
-        self.seconds += time.perf_counter() - began
-        bad = self._terms.first_not_finite(self._reported, place)
-        if bad is not None:
-            raise TrainingError(f"The loss is not finite at step {self.step - place + bad + 1:,}; {_ADVICE}")
-
-    def report_so_far(self) -> Report | None:
-        """On the steps since the last report, if there are any."""
-        place = self.step % self.steps_per_epoch
-        if place == self._reported:
-            return None
-        self._fetch(place)
-        return self._steps_report(place, self.step, self.seconds)
-
-    def _steps_report(self, last: int, step: int, seconds: float) -> Report:
-        report = self._train_report("steps", self._reported, last, step, seconds)
-        report = dataclasses.replace(report, steered=self.control.words(self._told))
-        self._reported, self._told = last, self.control
-        return report
-
-    def _train_report(self, scope: str, first: int, last: int, step: int, seconds: float) -> Report:
-        """The training terms of this epoch's steps `first` to `last`, each step weighted by its number of images."""
-        size = self.config.training.batch_size
-        counts = torch.tensor([min(size, len(self.train_split) - place * size) for place in range(first, last)])
-        return self._report("train", scope, step, seconds, *self._terms.mean(first, last, counts))
-
-    def _report(self, split: str, scope: str, step: int, seconds: float, reconstruction: float, kl: float) -> Report:
-        epoch, last = math.ceil(step / self.steps_per_epoch), max(step - 1, 0)
-        return Report(split, scope, epoch, step, reconstruction, kl, self._beta(last), self._learning_rate(last), seconds)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
         """Whatever resuming exactly needs: named tensors, and named numbers."""

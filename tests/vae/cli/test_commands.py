@@ -8,6 +8,7 @@ import pytest
 
 from tests.conftest import ROOT, command
 from vae.runs.folder import RunFolder, load_run
+from vae.runs.lifecycle import thin
 
 SMALL = ("--dataset", "digits", "--model", "mlp", "--encoder-widths", "32", "--decoder-widths", "32", "--device", "cpu")
 SMALL += ("--precision", "fp32")  # as small_config
@@ -117,7 +118,7 @@ def test_options_beside_resume_are_said_to_be_ignored_and_a_finished_run_says_ho
 
 
 def test_a_finished_run_that_was_thinned_is_not_said_to_go_on(small_run):
-    small_run.thin(2)
+    thin(small_run, 2)
     finished = command("train", "--resume", "--run", small_run.path)
     assert finished.returncode == 2 and "was thinned and cannot be made longer" in finished.stderr
     assert "--lengthen" not in finished.stderr

@@ -14,7 +14,7 @@ import vae.evidence.elbo_identity
 import vae.evidence.plane_quadrature
 import vae.model.reconstruction
 from tests.conftest import small_config
-from vae.bounded_cache import Kept
+from vae.bounded_cache import BoundedCache
 from vae.config import ModelConfig
 from vae.evidence.adaptive_midpoint import Integral
 from vae.evidence.elbo_identity import elbo_identity
@@ -208,7 +208,7 @@ def test_many_images_far_from_zero_take_no_more_memory_than_allowed_and_have_the
     """Codes as far as 20 need three lattices; with room for one and a half the others are decoded anew."""
     model = Linear(1.0)
     images = images_of_codes(model, 0, 5, 12, 3, 20, 8)
-    plenty, little = (PlaneQuadrature(model, spacing=0.2, tiles=False, kept=Kept(most)) for most in (10**9, 200_000))
+    plenty, little = (PlaneQuadrature(model, spacing=0.2, tiles=False, kept=BoundedCache(most)) for most in (10**9, 200_000))
     expected = plenty.log_evidence(images).log_evidence
     held = []
     for image in images.split(1):

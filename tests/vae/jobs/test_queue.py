@@ -8,6 +8,7 @@ from tests.conftest import small_config, wait_until
 from vae.jobs.queue import runs_ahead, start_when_first
 from vae.jobs.train_run import start_process
 from vae.runs.folder import RunFolder
+from vae.runs.lifecycle import queue_again
 from vae.runs.status import Status
 
 
@@ -66,5 +67,5 @@ def test_a_queued_run_whose_process_is_gone_can_be_asked_for_again(tmp_path, mon
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + 3600)
     assert folder.read_status().state == "stopped"
-    folder.queue_again()
+    queue_again(folder)
     assert folder.read_status().state == "queued" and ahead_of(folder) == []

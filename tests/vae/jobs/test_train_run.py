@@ -17,6 +17,7 @@ from tests.conftest import ROOT, small_config, wait_until
 from vae.errors import RunError, TrainingError
 from vae.jobs.train_run import start_process, train_run
 from vae.runs.folder import RunFolder, load_run
+from vae.runs.lifecycle import lengthen, queue_again, thin
 from vae.runs.status import Status
 
 
@@ -96,7 +97,7 @@ def test_a_finished_run_is_not_trained_on(small_run):
 
 def test_a_thinned_run_that_was_not_finished_cannot_go_on(small_run):
     small_run.write_status(dataclasses.replace(small_run.read_status(), state="stopped"))
-    small_run.thin(2)
+    thin(small_run, 2)
     with pytest.raises(TrainingError, match="thinned"):
         train_run(small_run)
 
@@ -155,7 +156,7 @@ def test_a_watcher_can_stop_a_training_and_it_goes_on_later(tmp_path):
     status = folder.read_status()
     assert status.state == "stopped" and status.step > 20
     assert load_run(folder.path).step == status.step
-    folder.queue_again()
+    queue_again(folder)
     process = start_process(folder, device="cpu")
     wait_until(lambda: step_of(folder) > status.step, "going on")
     folder.steer(stop=True)
@@ -203,7 +204,7 @@ def test_killed_at_any_moment_it_loads_and_resumes(tmp_path):
 
 
 def test_weights_saved_after_the_trainers_state_are_taken_back_with_their_frame(tmp_path, monkeypatch):
-    monkeypatch.setattr(vae.jobs.training_job, "SECONDS_BETWEEN_TRAINER_STATES", 1e9)  # at the first save alone
+    monkeypatch.setattr(vae.jobs.run_writer, "SECONDS_BETWEEN_TRAINER_STATES", 1e9)  # at the first save alone
 
     def end_at(step: int) -> None:
         """As a kill would: nothing more is saved."""
@@ -227,7 +228,7 @@ def test_weights_saved_after_the_trainers_state_are_taken_back_with_their_frame(
 
 def test_weights_that_are_gone_are_written_anew_by_going_on(small_run):
     """With their frame, before a step is taken."""
-    small_run.lengthen(3)
+    lengthen(small_run, 3)
     (small_run.path / "model.safetensors").unlink()
     train_run(small_run, device="cpu", should_stop=lambda: True)
     assert load_run(small_run.path).step == 24

@@ -15,6 +15,7 @@ from vae.errors import RunError
 from vae.jobs.launch import launch
 from vae.runs import atomic_files, metrics_log, snapshots
 from vae.runs.folder import RunFolder, load_run
+from vae.runs.lifecycle import forget_after
 
 
 def test_a_slice_of_the_fuzz():
@@ -112,7 +113,7 @@ def test_a_damaged_frame_takes_no_other_with_it(small_run):
     assert small_run.snapshot_of_step(24).step == 24
     with pytest.raises(RunError, match=r"0002.safetensors is cut off"):
         small_run.snapshot_of_step(12)
-    small_run.keep_snapshots_until(0)
+    forget_after(small_run, 0)
     assert [path.name for path in small_run.snapshot_paths()] == [first.name, second.name, last.name]
 
 

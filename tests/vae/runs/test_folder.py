@@ -16,6 +16,7 @@ from tests.conftest import small_config
 from vae.errors import ConfigError, RunError
 from vae.runs import snapshots
 from vae.runs.folder import FORMAT, RunFolder, Status, check_name, list_runs, load_run
+from vae.runs.lifecycle import forget_after, thin
 from vae.runs.metrics_log import MetricsFollower
 from vae.runs.snapshots import Snapshot
 from vae.training.report import Report
@@ -113,7 +114,7 @@ def test_metrics_are_followed_and_a_torn_last_line_waits(small_run):
     with path.open("a") as file:
         file.write(line[25:] + "\n")
     assert follower.poll()[before:] == [report]
-    small_run.keep_metrics_until(0)  # replaced, as a resumed training does
+    forget_after(small_run, 0)  # replaced, as a resumed training does
     assert follower.poll() == []
 
 
@@ -303,7 +304,7 @@ def test_thinning_keeps_the_first_and_the_last_frame_and_drops_the_trainer(small
     last = small_run.snapshot_of_step(run.step)
     for epoch in range(3, 12):
         small_run.write_snapshot(dataclasses.replace(last, epoch=epoch, step=last.step + epoch))
-    small_run.thin(4)
+    thin(small_run, 4)
     assert [path.stem for path in small_run.snapshot_paths()] == ["0000", "0004", "0007", "0011"]
     assert not list(small_run.path.glob("trainer.*"))
     load_run(small_run.path)
@@ -316,14 +317,14 @@ def test_frames_are_in_the_order_of_their_epochs_and_the_last_one_is_always_kept
         small_run.write_snapshot(dataclasses.replace(last, epoch=epoch, step=epoch))
     assert [path.stem for path in small_run.snapshot_paths()] == ["0000", "0001", "0002", "9999", "10000"]
     assert small_run.snapshot_of_step(10_000).epoch == 10_000
-    small_run.thin(1)
+    thin(small_run, 1)
     assert [path.stem for path in small_run.snapshot_paths()] == ["10000"]
 
 
 def test_a_run_in_training_is_not_thinned(small_run):
     small_run.write_status(Status("running", step=3, host=vae.runs.folder.socket.gethostname()))
     with small_run.lock(), pytest.raises(RunError, match="being trained"):
-        small_run.thin(1)
+        thin(small_run, 1)
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path):

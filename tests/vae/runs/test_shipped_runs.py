@@ -8,7 +8,7 @@ from tests.conftest import ROOT
 from vae.data.datasets import load_held_out
 from vae.model.elbo import elbo_terms
 from vae.runs.folder import load_run
-from vae.runs.upkeep import SHIPPED
+from vae.runs.lifecycle import SHIPPED
 
 
 def test_the_readme_has_every_shipped_run_with_its_held_out_terms():

@@ -16,6 +16,7 @@ from vae.errors import ConfigError, RunError, TrainingError
 from vae.jobs.train_run import start_process, train_run
 from vae.runs import atomic_files, locks
 from vae.runs.folder import RunFolder, load_run
+from vae.runs.lifecycle import lengthen, queue_again, thin
 from vae.training.control import ControlRequest
 from vae.training.trainer import Trainer
 
@@ -211,15 +212,15 @@ def test_it_is_lengthened_while_it_runs_and_after_its_end(tmp_path):
     assert (status.state, status.epoch, status.total_steps) == ("finished", 3, 36)
     assert folder.read_config()[0].training.epochs == 3
     with pytest.raises(RunError, match="3 epochs already"):
-        folder.lengthen(3)
-    folder.lengthen(4)
+        lengthen(folder, 3)
+    lengthen(folder, 4)
     status = folder.read_status()
     assert (status.state, status.step, status.total_steps) == ("stopped", 36, 48)
     assert train_run(folder, device="cpu").epoch == 4
     assert [path.stem for path in folder.snapshot_paths()] == ["0000", "0001", "0002", "0003", "0004"]
-    folder.thin(2)
+    thin(folder, 2)
     with pytest.raises(RunError, match="thinned"):
-        folder.lengthen(5)
+        lengthen(folder, 5)
 
 
 @pytest.mark.parametrize("written", [0, 1])
@@ -235,8 +236,8 @@ def test_a_run_whose_lengthening_was_interrupted_can_be_lengthened_again(written
     with monkeypatch.context() as interrupted:
         interrupted.setattr(atomic_files, "write_json", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            small_run.lengthen(3)
-    small_run.lengthen(3)
+            lengthen(small_run, 3)
+    lengthen(small_run, 3)
     status = train_run(small_run, device="cpu")
     assert (status.state, status.epoch, status.total_steps) == ("finished", 3, 36)
 
@@ -282,7 +283,7 @@ def test_what_is_asked_while_a_run_is_queued_again_counts_more_than_what_it_was_
     training.until_step(8)
     wait_until(lambda: any(report.beta == 2 for report in steps(folder)), "the wish")
     training.end()
-    folder.queue_again()
+    queue_again(folder)
     folder.steer(beta=4.0)
     again = Training(folder)
     wait_until(lambda: any(report.beta == 4 for report in steps(folder)), "the newer wish")

@@ -11,10 +11,10 @@ import pytest
 from tests.conftest import ROOT, small_config
 from vae.diffusion.folder import PriorFolder
 from vae.errors import ConfigError, RunError
-from vae.runs import upkeep
+from vae.runs import lifecycle
 from vae.runs.folder import RunFolder, list_runs, load_run
+from vae.runs.lifecycle import SHIPPED, delete_run, is_shipped, rename_run
 from vae.runs.status import Status
-from vae.runs.upkeep import SHIPPED, delete_run, is_shipped, rename_run
 
 
 def new(root, name: str = "old", state: str = "finished", **more: object) -> RunFolder:
@@ -107,7 +107,7 @@ def test_a_run_whose_prior_is_in_training_is_left_alone(tmp_path):
 def test_a_training_that_takes_the_run_up_at_that_moment_keeps_it(tmp_path, monkeypatch, change):
     old = new(tmp_path)
     looks = iter([False, True])
-    monkeypatch.setattr(upkeep, "_is_busy", lambda run: next(looks))
+    monkeypatch.setattr(lifecycle, "_is_busy", lambda run: next(looks))
     with pytest.raises(RunError, match="is being trained or waits"):
         change(old)
     assert names(tmp_path) == ["old"]
