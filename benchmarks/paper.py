@@ -167,7 +167,7 @@ def _neighbour(sheet: Sheet) -> None:
     else:
         y = 0 if sheet.top > height - sheet.top - sheet.side else height
         ends = [(along[0] * width, y), (along[1] * width, abs(y - reach)), (along[1] * width + 40, y)]
-    sheet.paint(sheet.drawn(lambda pen: pen.line(ends, 255, thick, log_joint="curve")), (45, 45, 60))
+    sheet.paint(sheet.drawn(lambda pen: pen.line(ends, 255, thick, joint="curve")), (45, 45, 60))
 
 
 def _thumb(sheet: Sheet) -> None:

@@ -68,7 +68,7 @@ def is_whole(project: Path) -> bool:
 def test_the_python_that_is_needed_is_said_once_and_is_right():
     least = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"].removeprefix(">=")
     assert f"Python {least} or newer" in (ROOT / "README.md").read_text()
-    for name in ("Makefile", ".ruff.toml"):
+    for name in ("Makefile", "pyproject.toml"):
         assert not re.search(r"py3\d+|\(3, \d+\)|python3\.(?!12)", (ROOT / name).read_text()), name
     for line in (ROOT / "requirements.txt").read_text().splitlines():
         package = re.match(r"[a-z-]+", line)

@@ -15,10 +15,10 @@ from ui.cache import memory
 from ui.state.url_state import PRINCIPAL
 from vae.config import RunConfig
 from vae.data import datasets
+from vae.data.inputs import IMAGE_SHAPE
 from vae.errors import ConfigError, DataError, RunError
 from vae.latent.plane import Plane, plane_extent, plane_of_axes, plane_of_principal_components
 from vae.latent.posterior_summary import PosteriorSummary, summarise_posterior
-from vae.model.autoencoder import IMAGE_SHAPE
 from vae.model.inference import Codes, encode_images
 from vae.runs.folder import RunFolder
 from vae.runs.snapshots import Snapshot

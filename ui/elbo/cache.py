@@ -13,12 +13,13 @@ from ui.cache.runs import RunVersion
 from ui.elbo.identity_figure import IdentityTerms
 from vae.bounded_cache import BoundedCache
 from vae.data.datasets import pixels
+from vae.data.inputs import IMAGE_SHAPE
 from vae.evidence.elbo_identity import elbo_identity
 from vae.evidence.importance_sampling import ImportanceEstimate, importance_log_evidence
 from vae.evidence.log_joint import EvidenceError
 from vae.evidence.optimal_gaussian import OptimalGaussian, optimal_gaussian
 from vae.evidence.plane_quadrature import KEPT, PlaneQuadrature, TruePosterior
-from vae.model.autoencoder import IMAGE_SHAPE, Posterior
+from vae.model.autoencoder import Posterior
 from vae.model.elbo import kl_to_prior
 from vae.model.reconstruction import reconstruction_term
 

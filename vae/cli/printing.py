@@ -26,6 +26,7 @@ class ProgressBar:
         self.bar.close()
 
     def show(self, report: Report) -> None:
+        """One more report."""
         self.bar.set_postfix_str(f"epoch {report.epoch}, ELBO {report.elbo:.1f} nats")
         self.bar.update(report.step - self.bar.n)
         if report.scope == "epoch":
@@ -37,10 +38,12 @@ class ProgressBar:
 
 
 def progress(parts: Iterable) -> Iterable:
+    """The parts, with a bar where a terminal can show it."""
     return tqdm.tqdm(parts, disable=None, leave=False)
 
 
 def print_evidence(run: Run, sets: list[Tensor], elbo: float) -> None:
+    """Compute and print the evidence of a run's held-out images, and how far an `elbo` in nats is below it."""
     result = EvidenceEvaluation.over([evaluate_evidence(run, images, progress=progress) for images in sets])
     print(f"evidence       {result.log_evidence:10.3f} nats per image")
     print(f"gap            {result.log_evidence - elbo:10.3f} nats per image, evidence - ELBO")
@@ -59,6 +62,7 @@ def print_evidence(run: Run, sets: list[Tensor], elbo: float) -> None:
 
 
 def print_figures(figures: Figures) -> None:
+    """How good a diffusion prior is, beside what it is to be compared with."""
     print(f"{'':<28}{'training codes':>16}{'N(0, I)':>10}{'mixture':>10}{'diffusion':>11}")
     rows = [(f"distance to {figures.codes:,} held-out codes", figures.wasserstein, "10.4f")]
     rows += [("share of sure digits", figures.sure, "10.1%")] if figures.sure else []

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vae.data.inputs import as_one
+from vae.data.inputs import IMAGE_SHAPE, as_one
 from vae.device import where_double_is
-from vae.model.autoencoder import IMAGE_SHAPE, VAE, Posterior
+from vae.model.autoencoder import VAE, Posterior
 from vae.model.inference import BATCH
 from vae.model.reconstruction import _draw_epsilon, log_likelihood, reconstruction_draws
 

@@ -18,9 +18,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from vae.data.inputs import IMAGE_SHAPE
 from vae.errors import ExplorerError
 from vae.latent.plane import Plane
-from vae.model.autoencoder import IMAGE_SHAPE, VAE
+from vae.model.autoencoder import VAE
 from vae.model.inference import BATCH, with_channels_last
 
 SMALLEST, LARGEST = 64, 144

@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vae.config import ModelConfig
-from vae.data.inputs import IMAGE_SHAPE, as_codes, as_pixels
+from vae.data.inputs import as_codes, as_pixels
 from vae.device import moved
 from vae.errors import ConfigError
 from vae.model.lattice_encoder import LatticeEncoder
 from vae.model.likelihood import likelihood_of
+from vae.model.networks import FourierFeatures, conv_decoder, conv_encoder, initialise, mlp_decoder, mlp_encoder
 
 MOST_PARAMETERS = 100_000_000
-ACTIVATIONS = {"relu": nn.ReLU, "silu": nn.SiLU, "gelu": nn.GELU, "tanh": nn.Tanh}
 
 
 @dataclass(frozen=True)
@@ -48,70 +48,6 @@ class Posterior:
         return Posterior(self.mean.cpu(), self.log_variance.cpu())
 
 
-class FourierFeatures(nn.Module):
-    """z, and sin and cos of z, 2z, 4z, ... beside it: (N, D) to (N, D * (1 + 2 * count))."""
-
-    def __init__(self, count: int) -> None:
-        super().__init__()
-        self.count = count
-
-    def forward(self, z: Tensor) -> Tensor:
-        waves = [wave(2**octave * z) for octave in range(self.count) for wave in (torch.sin, torch.cos)]
-        return torch.cat([z, *waves], 1)
-
-
-def _dense_layers(config: ModelConfig, inputs: int, widths: tuple[int, ...]) -> list[nn.Module]:
-    layers: list[nn.Module] = []
-    for width in widths:
-        layers += [nn.Linear(inputs, width), ACTIVATIONS[config.activation]()]
-        inputs = width
-    return layers
-
-
-def _mlp_encoder(config: ModelConfig, lookup: LatticeEncoder | None) -> tuple[nn.Module, int]:
-    if lookup is not None:
-        return nn.Sequential(*_dense_layers(config, lookup.inputs, config.encoder_widths)), config.encoder_widths[-1]
-    layers = _dense_layers(config, math.prod(IMAGE_SHAPE), config.encoder_widths)
-    return nn.Sequential(nn.Flatten(), *layers), config.encoder_widths[-1]
-
-
-def _mlp_decoder(config: ModelConfig, inputs: int) -> nn.Module:
-    layers = _dense_layers(config, inputs, config.decoder_widths)
-    return nn.Sequential(*layers, nn.Linear(config.decoder_widths[-1], math.prod(IMAGE_SHAPE)), nn.Unflatten(1, IMAGE_SHAPE))
-
-
-def _conv_encoder(config: ModelConfig) -> tuple[nn.Module, int]:
-    activation, hidden = ACTIVATIONS[config.activation], 16
-    return nn.Sequential(
-        nn.Conv2d(1, 32, 3, stride=2, padding=1),  # (N, 32, 14, 14)
-        activation(),
-        nn.Conv2d(32, 64, 3, stride=2, padding=1),  # (N, 64, 7, 7)
-        activation(),
-        nn.Flatten(),
-        *_dense_layers(config, 64 * 7 * 7, (hidden,)),
-    ), hidden
-
-
-def _conv_decoder(config: ModelConfig, inputs: int) -> nn.Module:
-    activation = ACTIVATIONS[config.activation]
-    return nn.Sequential(
-        *_dense_layers(config, inputs, (64 * 7 * 7,)),
-        nn.Unflatten(1, (64, 7, 7)),
-        nn.ConvTranspose2d(64, 64, 3, stride=2, padding=1, output_padding=1),  # (N, 64, 14, 14)
-        activation(),
-        nn.ConvTranspose2d(64, 32, 3, stride=2, padding=1, output_padding=1),  # (N, 32, 28, 28)
-        activation(),
-        nn.ConvTranspose2d(32, 1, 3, padding=1),  # (N, 1, 28, 28)
-    )
-
-
-def _initialise(module: nn.Module) -> None:
-    """Glorot and Bengio's uniform weights and no biases, as Keras begins: with two latent dimensions training starts faster."""
-    if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
-        nn.init.xavier_uniform_(module.weight)
-        nn.init.zeros_(module.bias)
-
-
 class VAE(nn.Module):
     """A variational autoencoder with a standard normal prior over D latent dimensions and a diagonal posterior.
 
@@ -129,12 +65,11 @@ class VAE(nn.Module):
         if config.encoder_lattice is not None:
             self.lookup = LatticeEncoder(config.encoder_lattice, features)
         conv = config.architecture == "conv"
-        self.encoder, width = _conv_encoder(config) if conv else _mlp_encoder(config, self.lookup)
+        self.encoder, width = conv_encoder(config) if conv else mlp_encoder(config, self.lookup)
         self.mean_head = nn.Linear(width, config.latent)
         self.log_variance_head = nn.Linear(width, config.latent)
-        self.decoder = nn.Sequential(features, (_conv_decoder if conv else _mlp_decoder)(config, inputs))
-        self.apply(_initialise)
-        self.register_load_state_dict_post_hook(VAE._decodes_otherwise)
+        self.decoder = nn.Sequential(features, (conv_decoder if conv else mlp_decoder)(config, inputs))
+        self.apply(initialise)
 
     @property
     def device(self) -> torch.device:
@@ -153,7 +88,7 @@ class VAE(nn.Module):
         """As `encode`, of images that are known to be such as `as_input` gives: the device is not waited for."""
         if self.lookup is None:
             return self._posterior(self.encoder(images), images.dtype)
-        self.lookup.ensure_fresh(self.decode_parameters, self.likelihood)
+        self.lookup.ensure_fresh(self.decoder, self.decode_parameters, self.likelihood)
         found, spacing = self.lookup.find(images), self.lookup.spacing
         beside = self._posterior(self.encoder(found.seen), images.dtype)
         return Posterior(found.place + spacing * beside.mean, 2 * math.log(spacing) + beside.log_variance)
@@ -161,12 +96,7 @@ class VAE(nn.Module):
     def refresh_lookup(self, shift: int = 0) -> None:
         """Let a `lookup`, if there is one, know the decoder as it is now, as a training does every so often."""
         if self.lookup is not None:
-            self.lookup.refresh(self.decode_parameters, self.likelihood, shift)
-
-    def _decodes_otherwise(self, *_: object) -> None:
-        """What was kept of the decoder no longer holds."""
-        if self.lookup is not None:
-            self.lookup.fresh = False
+            self.lookup.refresh(self.decoder, self.decode_parameters, self.likelihood, shift)
 
     def _posterior(self, hidden: Tensor, dtype: torch.dtype) -> Posterior:
         heads = (self.mean_head, self.log_variance_head)  # in one product: two of so few columns take twice as long
@@ -197,7 +127,6 @@ class VAE(nn.Module):
             self.load_state_dict(other.state_dict())
         else:
             self.decoder.load_state_dict(other.decoder.state_dict())
-            self._decodes_otherwise()
 
 
 def build_model(config: ModelConfig, seed: int = 0) -> VAE:

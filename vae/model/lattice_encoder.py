@@ -73,7 +73,8 @@ class LatticeEncoder(nn.Module):
         self.register_buffer("places", torch.cartesian_prod(self.line, self.line), persistent=False)
         self.register_buffer("natural", torch.empty(0), persistent=False)
         self.register_buffer("log_normaliser", torch.empty(0), persistent=False)
-        self.fresh = False
+        self._seen_of: object = None
+        """Of which weights of the decoder what is kept was made; None where nobody knows."""
 
     def __deepcopy__(self, memo: dict) -> LatticeEncoder:
         """The same with nothing kept: most copies of a model only decode."""
@@ -87,7 +88,9 @@ class LatticeEncoder(nn.Module):
         return self.features(self.places[:1]).shape[1] + 2 * len(self.beside)
 
     @torch.no_grad()
-    def refresh(self, decode: Callable[[Tensor], Tensor], likelihood: Likelihood, shift: int = 0) -> None:
+    def refresh(
+        self, decoder: nn.Module, decode: Callable[[Tensor], Tensor], likelihood: Likelihood, shift: int = 0
+    ) -> None:
         """Decode the lattice by `decode`, the likelihood's parameters of z (N, 2). In place, so that recorded steps see it.
 
         Every other `shift` puts the lattice elsewhere, by less than its spacing: a decoder that is trained with a lattice that
@@ -104,14 +107,21 @@ class LatticeEncoder(nn.Module):
                     self.natural = natural.new_empty(len(self.places), natural.shape[1])
                     self.log_normaliser = natural.new_empty(len(self.places))
                 self.natural[rows], self.log_normaliser[rows] = natural, likelihood.log_normaliser(parameters)
-        self.fresh = True
+        self._seen_of = _version_of(decoder)
 
-    def ensure_fresh(self, decode: Callable[[Tensor], Tensor], likelihood: Likelihood) -> None:
-        """Refresh what is kept where it is not that of the weights: once, whichever of several threads comes first."""
-        if not self.fresh:
+    def ensure_fresh(self, decoder: nn.Module, decode: Callable[[Tensor], Tensor], likelihood: Likelihood) -> None:
+        """Refresh what is kept where it is not that of the decoder's weights: once, whichever of several threads comes first.
+
+        A training refreshes it every so often by itself, and for the steps between anything will do.
+        """
+        if not self._holds(decoder):
             with _ONE_AT_A_TIME:
-                if not self.fresh:
-                    self.refresh(decode, likelihood)
+                if not self._holds(decoder):
+                    self.refresh(decoder, decode, likelihood)
+
+    def _holds(self, decoder: nn.Module) -> bool:
+        there = bool(self.natural.numel())
+        return there and (self.training or self._seen_of == _version_of(decoder))
 
     def set_beta(self, beta: float | Tensor) -> None:
         """Look for what is best with this weight of the KL term."""
@@ -149,19 +159,22 @@ class LatticeEncoder(nn.Module):
             if len(value) != len(self.places):
                 raise RuntimeError(f"{name} is of {len(value)} points; expected {len(self.places)}")
             setattr(self, name, kept.copy_(value) if kept.numel() else value.to(self.line, copy=True))
-        self.fresh = True
+        self._seen_of = None
 
     @contextlib.contextmanager
     def left_as_it_is(self) -> Iterator[None]:
         """Let what is kept be refreshed meanwhile, and take that back."""
-        before = {name: value.clone() for name, value in self.state().items()} if self.fresh else None
+        before = {name: value.clone() for name, value in self.state().items()} if self.natural.numel() else None
         try:
             yield
         finally:
-            if before is None:
-                self.fresh = False
-            else:
+            if before is not None:
                 self.restore(before)
+
+
+def _version_of(module: nn.Module) -> tuple[tuple[int, int], ...]:
+    """Where a module's weights are and how often each was changed, which torch counts."""
+    return tuple((weight.data_ptr(), weight._version) for weight in module.parameters())
 
 
 def refreshes_before(step: int) -> int:

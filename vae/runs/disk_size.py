@@ -6,7 +6,8 @@ from math import prod
 
 from vae.config import RunConfig
 from vae.data.datasets import ONE_IN_VALIDATION, SIZES
-from vae.model.autoencoder import IMAGE_SHAPE, parameters_of
+from vae.data.inputs import IMAGE_SHAPE
+from vae.model.autoencoder import parameters_of
 from vae.runs.snapshots import GRID_SIZE, PROBES
 
 FLOAT = 4

@@ -9,9 +9,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from vae.data.inputs import IMAGE_SHAPE
 from vae.errors import RunError
 from vae.latent.grid import make_grid
-from vae.model.autoencoder import IMAGE_SHAPE, VAE, Posterior
+from vae.model.autoencoder import VAE, Posterior
 from vae.model.elbo import Terms, kl_to_prior
 from vae.model.inference import Codes, decode_points
 from vae.runs import atomic_files

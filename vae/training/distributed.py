@@ -40,7 +40,7 @@ class Ranks:
     first_here: bool = True
 
     @property
-    def leads(self) -> bool:
+    def is_rank_zero(self) -> bool:
         """Whether this is rank 0."""
         return self.rank == 0
 
@@ -77,7 +77,7 @@ class Ranks:
         """Whether it is true on any rank."""
         return flag if self.size == 1 else bool(self.all_reduce_sum(torch.tensor(int(flag))))
 
-    def told(self, value: Any) -> Any:
+    def broadcast(self, value: Any) -> Any:
         """Rank 0's value, as JSON can carry it, on every rank; what the others pass is passed over."""
         if self.size == 1:
             return value
@@ -88,7 +88,7 @@ class Ranks:
         dist.broadcast(letter, 0)
         return json.loads(letter.numpy().tobytes())
 
-    def led(self, ask: Callable[[], Any]) -> Any:
+    def run_on_rank_zero(self, ask: Callable[[], Any]) -> Any:
         """What `ask` gives on rank 0, and None elsewhere. Where it fails, rank 0 says why and the others just end."""
         if self.size == 1:
             return ask()
@@ -101,7 +101,7 @@ class Ranks:
             raise SystemExit(2)
         return answer
 
-    def told_tensors(self, tensors: dict[str, Tensor] | None) -> dict[str, Tensor]:
+    def broadcast_tensors(self, tensors: dict[str, Tensor] | None) -> dict[str, Tensor]:
         """Rank 0's tensors by name, on every rank, on the CPU."""
         if self.size == 1:
             return tensors

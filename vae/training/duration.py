@@ -19,9 +19,9 @@ import torch
 
 from vae.config import RunConfig
 from vae.data.datasets import ONE_IN_VALIDATION, SIZES, Dataset, Split
+from vae.data.inputs import IMAGE_SHAPE
 from vae.device import choose_device
 from vae.errors import ExplorerError, describe
-from vae.model.autoencoder import IMAGE_SHAPE
 from vae.model.inference import encode_images
 from vae.model.lattice_encoder import refreshes_before
 from vae.startup import prepare_training

@@ -23,7 +23,7 @@ def three(side: int = 300, paper: object = 190, ink: object = 70, pen: float = 0
     big = 4 * side
     places = [(x * big, y * big) for x, y in THREE]
     picture = Image.new("L", (big, big))
-    ImageDraw.Draw(picture).line(places, 255, width=max(4, round(pen * big)), log_joint="curve")
+    ImageDraw.Draw(picture).line(places, 255, width=max(4, round(pen * big)), joint="curve")
     cover = picture.resize((side, side), Image.Resampling.BOX)
     sheet = Image.new(mode, (side, side), paper if isinstance(paper, tuple) or mode == "L" else (paper,) * 3)
     sheet.paste(ink if isinstance(ink, tuple) or mode == "L" else (ink,) * 3, mask=cover)

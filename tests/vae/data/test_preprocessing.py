@@ -25,7 +25,7 @@ def seven(size: int = 200, ink: object = 255, paper: object = 0, mode: str = "L"
     """A 7 about half as large as the picture, `at` pixels off its place."""
     picture = Image.new(mode, (size, size), paper)
     places = [(x * size / 8 + at, y * size / 8 + at) for x, y in ((2, 2), (5, 2), (3, 6))]
-    ImageDraw.Draw(picture).line(places, ink, width=size // 16, log_joint="curve")
+    ImageDraw.Draw(picture).line(places, ink, width=size // 16, joint="curve")
     return picture
 
 

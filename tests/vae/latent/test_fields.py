@@ -7,10 +7,11 @@ from torch import nn
 from torch.distributions import MultivariateNormal, Normal
 
 from tests.conftest import small_config
+from vae.data.inputs import IMAGE_SHAPE
 from vae.latent.fields import aggregate_density, change_rate, nearest
 from vae.latent.grid import make_grid
 from vae.latent.plane import Plane, plane_of_axes, plane_of_principal_components
-from vae.model.autoencoder import IMAGE_SHAPE, Posterior, build_model
+from vae.model.autoencoder import Posterior, build_model
 
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script:FutureWarning")
 """PyTorch's own, on the first forward-mode derivative in a process."""

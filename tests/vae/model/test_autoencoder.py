@@ -3,7 +3,8 @@ import torch
 
 from vae.config import ModelConfig
 from vae.errors import ConfigError
-from vae.model.autoencoder import FourierFeatures, Posterior, build_model, count_parameters
+from vae.model.autoencoder import Posterior, build_model, count_parameters
+from vae.model.networks import FourierFeatures
 
 MODELS = [
     ModelConfig("conv"),

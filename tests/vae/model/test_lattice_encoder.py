@@ -103,6 +103,22 @@ def test_the_decoder_is_looked_at_anew_when_weights_are_loaded_and_not_before():
     assert not torch.equal(first.lookup.find(images).place, found)
 
 
+@torch.no_grad()
+def test_whatever_changes_the_decoder_is_noticed_but_not_between_the_steps_of_a_training():
+    """Also what no hook tells: a step of some optimiser, an edit by hand."""
+    model, images = looking_up(), torch.rand(5, 1, 28, 28)
+    before = model.encode(images).mean
+    weight = model.decoder[1][0].weight
+    weight.mul_(-1.0)
+    changed = model.encode(images).mean
+    assert not torch.equal(changed, before)
+    model.train()
+    weight.mul_(-1.0)
+    assert torch.equal(model.encode(images).mean, changed)
+    model.eval()
+    torch.testing.assert_close(model.encode(images).mean, before)
+
+
 def test_what_is_kept_of_the_decoder_is_no_weight_and_in_no_file():
     model = looking_up()
     weights = {name for name, _ in model.named_parameters()}

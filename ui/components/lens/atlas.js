@@ -18,7 +18,7 @@ const catmullRom = (t, weights) => {
   weights[3] = (t * t * t - t * t) / 2;
 };
 
-class Atlas {
+export class Atlas {
   constructor(lattice, size, extent, error) {
     Object.assign(this, { lattice, size, extent, error });
     this.sums = new Float32Array(PIXELS);

@@ -8,14 +8,11 @@ import { endedByLatest } from '../shared/lifecycle.js';
 import { SIDE, STEPS, blend } from '../playback/frame_decoder.js';
 import { PointRenderer, wordOf } from '../playback/point_renderer.js';
 import { Layout, drawAxes, drawZeros } from '../playback/axes.js';
-import { Screen, attend, bytesOf, element } from '../playback/player_view.js';
-import { drawField } from './vector_field.js';
+import { attend, bytesOf, element } from '../playback/player_view.js';
+import { levelAt } from './noise_levels.js';
+import { ParticleDrawing, letterOf } from './particle_drawing.js';
 
 const SECONDS = 10; // of a whole way at speed 1
-const TRAILS = 60; // trajectories that are drawn
-
-// What a particle of the handful is called: a number might be taken for the digit.
-const letterOf = (index) => String.fromCharCode(65 + index);
 
 // Numbers from -reach to reach, each as two bytes, the low one first.
 const numbersOf = (text, reach) => {
@@ -26,7 +23,7 @@ const numbersOf = (text, reach) => {
   });
 };
 
-class Particles extends Screen {
+class Particles extends ParticleDrawing {
   constructor(root) {
     super();
     this.root = root;
@@ -183,105 +180,6 @@ class Particles extends Screen {
     });
   }
 
-  drawGhosts(context, radius) {
-    const { places, labels } = this.ghosts;
-    context.globalAlpha = 0.35;
-    labels.forEach((label, index) => {
-      context.fillStyle = this.data.colours[label];
-      context.beginPath();
-      context.arc(...this.pixelOf(places, index), radius, 0, 2 * Math.PI);
-      context.fill();
-    });
-    context.globalAlpha = 1;
-  }
-
-  // Drawing
-
-  draw() {
-    if (!this.layout || !this.frames.length) return;
-    this.movePlaces();
-    this.splats.draw(this.shown, this.labels, this.words, this.layout.map, this.ratio);
-    this.splats.drawOver(this.ratio, (context) => {
-      if (this.find('.trails input').checked) this.drawTrails(context);
-      if (this.arrows && this.find('.field input').checked) this.drawArrows(context);
-      this.drawRings(context);
-    });
-    this.drawDigits();
-    this.drawNow();
-  }
-
-  pixelOf(places, particle) {
-    return this.layout.pixelOf([places[2 * particle], places[2 * particle + 1]]);
-  }
-
-  drawTrails(context) {
-    const { data } = this;
-    const until = this.index + 1;
-    context.lineJoin = 'round';
-    for (let particle = 0; particle < Math.min(TRAILS, this.labels.length); particle++) {
-      [context.strokeStyle, context.lineWidth] = [data.colours[this.labels[particle]], (particle < data.handful ? 2.5 : 1.2) * this.scale];
-      context.beginPath();
-      for (let step = 0; step < until; step++) {
-        if (data.forward) {
-          const level = levelAt(data.times[step], data.schedule, data.greatest);
-          const alpha = 1 / Math.hypot(1, level);
-          const place = [0, 1].map((axis) => alpha * (this.ways[0][2 * particle + axis] + level * this.ways[1][2 * particle + axis]));
-          context.lineTo(...this.layout.pixelOf(place));
-        } else context.lineTo(...this.pixelOf(this.ways[step], particle));
-      }
-      context.lineTo(...this.pixelOf(this.shown, particle));
-      context.stroke();
-    }
-  }
-
-  // The score of the noisy codes at this time, on a grid; each arrow as long as a cell at most.
-  drawArrows(context) {
-    const { size, half, times } = this.data.arrows;
-    const nearest = times.reduce((best, time, index) => (Math.abs(time - this.noise.time) < Math.abs(times[best] - this.noise.time) ? index : best), 0);
-    const field = this.arrows.subarray(nearest * size * size * 2, (nearest + 1) * size * size * 2);
-    drawField(context, field, size, half, this.layout, this.style, this.scale);
-  }
-
-  // The handful that is decoded, lettered.
-  drawRings(context) {
-    const { handful, colours, inks } = this.data;
-    const radius = 11 * this.scale;
-    context.font = `bold ${14 * this.scale}px ${this.style.font}`;
-    [context.textAlign, context.textBaseline] = ['center', 'middle'];
-    for (let particle = handful - 1; particle >= 0; particle--) {
-      const label = this.labels[particle];
-      const [x, y] = this.pixelOf(this.shown, particle);
-      context.beginPath();
-      context.arc(x, y, radius, 0, 2 * Math.PI);
-      [context.fillStyle, context.strokeStyle, context.lineWidth] = [colours[label], 'white', 2 * this.scale];
-      context.fill();
-      context.stroke();
-      context.fillStyle = inks[label];
-      context.fillText(letterOf(particle), x, y + this.scale);
-    }
-  }
-
-  drawDigits() {
-    const step = this.nearest;
-    if (this.drawn.digits === step || !this.tiles.complete || !this.tiles.naturalWidth) return;
-    this.drawn.digits = step;
-    this.digits.forEach((context, index) => context.drawImage(this.tiles, index * SIDE, step * SIDE, SIDE, SIDE, 0, 0, SIDE, SIDE));
-  }
-
-  drawNow() {
-    const { time, level, alpha, sigma } = this.noise;
-    const slider = this.find('.slider');
-    slider.value = this.place;
-    slider.style.setProperty('--done', `${(100 * this.place) / Math.max(this.last, 1)}%`);
-    slider.setAttribute('aria-valuetext', `time ${time.toFixed(2)}`);
-    this.say('.time b', time.toFixed(2));
-    this.say('.level b', level < 10 ? level.toFixed(2) : level.toFixed(1));
-    this.say('.shares', `z\u209c = ${alpha.toFixed(2)} u + ${sigma.toFixed(2)} \u03b5`);
-    const { forward, steps, times } = this.data;
-    const step = Math.round(steps * (forward ? times[this.nearest] : 1 - times[this.nearest]));
-    this.say('.step', `step ${step.toLocaleString('en')} of ${steps.toLocaleString('en')}`);
-  }
-
   // Hands
 
   listen() {
@@ -299,12 +197,6 @@ class Particles extends Screen {
     slider.onchange = () => this.settle();
   }
 }
-
-// As `vae.diffusion.process.noise_level`.
-const levelAt = (time, schedule, greatest) => {
-  const level = schedule === 'cosine' ? Math.abs(Math.tan((Math.PI / 2) * time)) : Math.sqrt(Math.expm1(0.1 * time + 9.95 * time * time));
-  return Math.min(level, greatest);
-};
 
 const LOOKS_APART = 250; // milliseconds; themes and sizes change without a word
 

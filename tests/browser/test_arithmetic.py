@@ -1,0 +1,88 @@
+"""What the browser computes is what Python computes: quantiles, coordinates, the atlas, noise levels."""
+
+from __future__ import annotations
+
+import base64
+
+import numpy as np
+import pytest
+import torch
+from playwright.sync_api import Browser, Page
+from scipy.stats import norm
+
+from tests.conftest import ROOT
+from ui.components.bundle import bundle
+from vae.diffusion.noise_schedule import GREATEST, noise_level
+from vae.latent.atlas import PIXELS, lens
+
+COMPONENTS = ROOT / "ui" / "components"
+
+
+@pytest.fixture(scope="module")
+def blank(browser: Browser) -> Page:
+    page = browser.new_page()
+    yield page
+    page.close()
+
+
+def ask(page: Page, script: str, expression: str, given: object) -> object:
+    """An expression of a script's exports, `exported`, and of what is `given`."""
+    code = base64.b64encode(bundle(COMPONENTS / script).encode()).decode()
+    return page.evaluate(
+        f"async (given) => {{ const exported = await import('data:text/javascript;base64,{code}'); return {expression}; }}", given
+    )
+
+
+def test_shares_and_quantiles_are_the_normal_distributions(blank):
+    z = np.linspace(-5, 5, 201)
+    assert ask(blank, "lens/quantiles.js", "given.map(exported.normalShare)", z.tolist()) == pytest.approx(norm.cdf(z), abs=2e-7)
+    shares = norm.cdf(np.linspace(-4, 4, 81))
+    found = ask(blank, "lens/quantiles.js", "given.map(exported.normalQuantile)", shares.tolist())
+    assert norm.cdf(found) == pytest.approx(shares, abs=2e-7)
+
+
+@pytest.mark.parametrize("scale", ["linear", "quantile"])
+def test_pixels_and_places_are_each_others_by_the_charts_axes(blank, scale):
+    """A plot of 400 x 300 pixels at (110, 70) of the window, which shows from -2 to 3 and from -1 to 1.5, or those shares."""
+    across, up = np.array([-2.0, 3.0]), np.array([-1.0, 1.5])
+    if scale == "quantile":
+        across, up = norm.cdf(across), norm.cdf(up)
+    view = f"""new exported.View({{
+        getBoundingClientRect: () => ({{ left: 100, top: 50 }}), _fullLayout: {{
+            xaxis: {{ _offset: 10, _length: 400, range: {across.tolist()} }},
+            yaxis: {{ _offset: 20, _length: 300, range: {up.tolist()} }} }} }}, exported.SCALES.{scale}, false)"""
+    pixels = np.random.default_rng(0).uniform((110, 70), (510, 370), (50, 2))
+    shares = (pixels - (110, 70)) / (400, 300)
+    expected = np.stack([across[0] + shares[:, 0] * np.ptp(across), up[1] - shares[:, 1] * np.ptp(up)], 1)
+    if scale == "quantile":
+        expected = norm.ppf(expected)
+    places = ask(blank, "lens/chart_coordinates.js", f"given.map(([x, y]) => ({view}).placeAt(x, y))", pixels.tolist())
+    assert np.array(places) == pytest.approx(expected, abs=1e-5)
+    back = ask(blank, "lens/chart_coordinates.js", f"given.map((place) => ({view}).pixelOf(place))", places)
+    assert np.array(back) == pytest.approx(pixels - (110, 70), abs=1e-2)
+
+
+def test_the_atlas_is_sampled_as_the_server_samples_it(blank):
+    """Anywhere on it, its corners and its borders included, but for rounding to whole grey levels."""
+    random = np.random.default_rng(0)
+    lattice, extent = random.integers(0, 256, (5, 5, PIXELS), np.uint8), 2.5
+    places = np.concatenate([random.uniform(-extent, extent, (20, 2)), [[-extent, -extent], [extent, extent], [0, extent], [-0.1, 0]]])
+    expression = """(() => {
+        const lattice = Uint8Array.from(atob(given.lattice), (letter) => letter.charCodeAt(0));
+        const atlas = new exported.Atlas(lattice, 5, given.extent, 0), grey = new Uint8ClampedArray(784);
+        return given.places.map((place) => atlas.sample(place, grey) && Array.from(grey));
+    })()"""
+    given = {"lattice": base64.b64encode(lattice.tobytes()).decode(), "extent": extent, "places": places.tolist()}
+    found = np.array(ask(blank, "lens/atlas.js", expression, given))
+    assert np.abs(found - 255 * lens(lattice, extent, places)).max() < 1.5
+    beyond = given | {"places": [[extent + 0.01, 0], [0, -extent - 0.01]]}
+    assert ask(blank, "lens/atlas.js", expression, beyond) == [False, False]
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "linear"])
+def test_noise_levels_are_those_of_the_chain(blank, schedule):
+    times = torch.linspace(0, 1, 41, dtype=torch.float64)
+    found = ask(
+        blank, "particle_player/noise_levels.js", f"given.map((t) => exported.levelAt(t, '{schedule}', {GREATEST}))", times.tolist()
+    )
+    assert found == pytest.approx(noise_level(times, schedule).tolist(), rel=1e-6, abs=1e-6)
