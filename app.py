@@ -21,7 +21,7 @@ def explore(version: RunVersion, shown: scene.Scene) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="say"):
         st.html(f'<p class="lead">{sentence(NOUNS[shown.run.config.dataset])}</p>', width="content")
         with st.container(horizontal=True, vertical_alignment="bottom", width="content", key="controls"):
-            plane_controls.show(shown.run, shown.frame is not None)
+            plane_controls.show(shown.run, shown.snapshot is not None)
     with st.container(key="stage"):
         chart(version, shown)
         around(shown.run.folder, version, session.problem())
@@ -36,18 +36,18 @@ def chart(version: RunVersion, shown: scene.Scene) -> None:
     """The codes on the plane, as a native chart; all other layers are drawn onto it by the lens."""
     view = shown.view
     axes = plane.Axes(shown.plane.names, shown.extent, view.scale, shown.plane.is_strip)
-    if shown.frame is None:
+    if shown.snapshot is None:
         figure = plane.empty_plane(axes)
     else:
-        terms = shown.frame.codes.terms
+        terms = shown.snapshot.codes.terms
         colour = None if view.colour == "class" else getattr(terms, view.colour).numpy()
         name = plane_controls.COLOUR_NAMES[view.colour].removesuffix(" term") + " term"
         places = runs.places(version, view.axes)
-        figure = plane.scatter(places, shown.frame.labels, shown.run.class_names, axes, colour, name)
+        figure = plane.scatter(places, shown.snapshot.labels, shown.run.class_names, axes, colour, name)
     with st.container(key=decoder_panel.CHART, height="stretch"):
         figure = webgl.drawable(figure)
         st.plotly_chart(figure, key="plane_chart", config=style.CONFIG, height="stretch", alt="The latent plane")
-        if shown.frame is None:
+        if shown.snapshot is None:
             st.info(f"The codes of this run cannot be shown. {runs.why_absent(shown.run)}")
 
 

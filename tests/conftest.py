@@ -32,6 +32,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     return ByFile(config, log)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each test is of one tier: pages and browsers by their folder, what is marked as slow, and all others are of the unit tier."""
+    for item in items:
+        if item.nodeid.startswith("tests/browser/"):
+            item.add_marker("browser")
+        elif item.nodeid.startswith("tests/pages/"):
+            item.add_marker("page")
+        elif item.get_closest_marker("slow") is None:
+            item.add_marker("unit")
+
+
 def skip_or_fail(reason: str) -> None:
     """Skip a test for want of something; fail where everything is required to be there."""
     (pytest.fail if os.environ.get(REQUIRE_ALL) else pytest.skip)(reason)

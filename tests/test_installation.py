@@ -13,6 +13,8 @@ import pytest
 
 from tests.conftest import ROOT, skip_or_fail
 
+pytestmark = pytest.mark.slow
+
 OLD, NEW, OTHER = "3.10.13", "{}.{}.{}".format(*sys.version_info), "3.99.0"
 
 PROGRAM = """#!{python}

@@ -72,7 +72,7 @@ def test_a_frame_that_is_mended_is_used_again(runs):
     frame = folder.snapshot_paths()[-1]
     whole = frame.read_bytes()
     frame.write_bytes(b"junk")
-    version = runs.RunVersion.now(folder)
+    version = cached_runs.RunVersion.now(folder)
     assert "cut off" in cached_runs.snapshot_damage(version)
     frame.write_bytes(whole)
     runs._snapshot_damage.clear()  # as it is after some seconds

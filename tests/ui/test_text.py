@@ -52,7 +52,7 @@ SINKS = {
 }  # fmt: skip
 FOREIGN = {"message", "notice", "device", "class_names", "path", "device_name", "problem"}
 """Attributes that hold words from outside; `name` is one of a run's folder."""
-OURS = {"state.problem", "request.device"}
+OURS = {"session.problem", "request.device"}
 """Attributes of such a name that hold words of our own."""
 SAFE = {"plain", "literally", "text.plain"}
 
@@ -73,7 +73,7 @@ def _is_foreign(node: ast.AST) -> bool:
 
 def test_nothing_from_outside_is_shown_as_markdown_without_being_escaped():
     seen = 0
-    for path in [ROOT / "app.py", *(ROOT / "pages").glob("*.py"), *(ROOT / "ui").glob("*.py")]:
+    for path in [ROOT / "app.py", *(ROOT / "pages").glob("*.py"), *(ROOT / "ui").rglob("*.py")]:
         for call in (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)):
             if isinstance(call.func, ast.Attribute) and call.func.attr in SINKS:
                 words = {"text", "label", "help", "body"}

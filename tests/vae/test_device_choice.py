@@ -13,6 +13,8 @@ from tests.conftest import command
 from vae.device import choose_device, refusals, usable_devices
 from vae.errors import ConfigError
 
+pytestmark = pytest.mark.slow
+
 SMALL = ("--dataset", "digits", "--model", "mlp", "--encoder-widths", "16", "--decoder-widths", "16", "--epochs", "1")
 
 ERRORS = {

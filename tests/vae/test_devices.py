@@ -50,6 +50,8 @@ from vae.runs.folder import Run, load_run
 from vae.training.duration import estimate_seconds
 from vae.training.trainer import Trainer
 
+pytestmark = pytest.mark.slow
+
 SHAPE = {"encoder_widths": (16,), "decoder_widths": (16,), "activation": "silu"}
 MODELS = {
     "plane": ModelConfig("mlp", **SHAPE),

@@ -12,8 +12,7 @@ import streamlit as st
 
 from ui.elbo.identity_figure import IdentityTerms
 from vae.model import elbo
-
-ROOT = Path(__file__).resolve().parents[1]
+from vae.paths import ROOT
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ def test_planes_are_squares_in_a_figure_of_the_shape_that_the_style_sheet_knows(
         name = "" if number == 1 else number
         x, y = layout[f"xaxis{name}"].domain, layout[f"yaxis{name}"].domain
         assert (x[1] - x[0]) * width == pytest.approx((y[1] - y[0]) * height) == pytest.approx(1)
-    sheet = (ROOT / "ui" / "style.css").read_text()
+    sheet = (ROOT / "ui" / "shell" / "style.css").read_text()
     assert f'planes_{columns}x"] {{ --wide: {width:.2f}; }}' in sheet and f'"x{rows}"] {{ --high: {height:.2f}; }}' in sheet
 
 

@@ -10,6 +10,8 @@ from tests.conftest import ROOT, command
 from vae.runs.folder import RunFolder, load_run
 from vae.runs.lifecycle import thin
 
+pytestmark = pytest.mark.slow
+
 SMALL = ("--dataset", "digits", "--model", "mlp", "--encoder-widths", "32", "--decoder-widths", "32", "--device", "cpu")
 SMALL += ("--precision", "fp32")  # as small_config
 

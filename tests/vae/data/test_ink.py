@@ -14,6 +14,8 @@ from vae.data.picture_files import PictureError
 from vae.data.preprocessing import CONVENTIONS, find_image, thickness, to_convention
 from vae.data.sheet import find_sheet
 
+pytestmark = pytest.mark.slow
+
 UPPER = ((0.35, 0.24), (0.5, 0.16), (0.68, 0.28), (0.6, 0.45), (0.47, 0.5))
 THREE = (*UPPER, (0.66, 0.57), (0.7, 0.72), (0.52, 0.85), (0.34, 0.76))
 

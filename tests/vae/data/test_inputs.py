@@ -75,7 +75,7 @@ MISTAKES: dict[str, tuple[object, str]] = {
     "channels last": (IMAGES.permute(0, 2, 3, 1), r"shape \(8, 28, 28, 1\); .* by images\.reshape\(-1, 1, 28, 28\)"),
     "colour": (torch.rand(8, 3, 28, 28), r"shape \(8, 3, 28, 28\); expected \(N, 1, 28, 28\): models take grey images"),
     "another size": (torch.rand(8, 1, 32, 32), r"shape \(8, 1, 32, 32\); expected \(N, 1, 28, 28\)"),
-    "bytes": (to_uint8(IMAGES), r"of type uint8; expected pixel values in \[0, 1\]: .*vae\.data\.pixels"),
+    "bytes": (to_uint8(IMAGES), r"of type uint8; expected pixel values in \[0, 1\]: .*vae\.data\.datasets\.pixels"),
     "0 to 255": (to_uint8(IMAGES).float(), r"from 0 to 255; expected \[0, 1\]: divide by 255"),
     "0 to 16": (IMAGES * 16, r"expected \[0, 1\]: divide by the value that stands for white"),
     "standardised": ((IMAGES - 0.13) / 0.31, r"values from -0\.4.* to 2\.8.*; expected \[0, 1\]: undo what standardised them"),
@@ -166,7 +166,7 @@ OF_STORED: dict[str, Callable[[VAE, object], object]] = {
 @pytest.mark.parametrize("name", OF_STORED)
 def test_stored_images_are_bytes_of_the_right_shape(name, model):
     take = OF_STORED[name]
-    with pytest.raises(InputError, match=r"of type float32; expected bytes from 0 to 255: .*vae\.latent\.to_uint8"):
+    with pytest.raises(InputError, match=r"of type float32; expected bytes from 0 to 255: .*vae\.data\.datasets\.to_uint8"):
         take(model, IMAGES)
     with pytest.raises(InputError, match=r"shape \(8, 28, 28\); .* by images\[:, None\]"):
         take(model, STORED[:, 0])

@@ -11,9 +11,11 @@ from PIL import Image, ImageDraw
 from tests.conftest import ROOT, skip_or_fail
 from vae.data.picture_files import PictureError, read_picture
 
+pytestmark = pytest.mark.slow
+
 PEAK = """
 import resource, sys
-from vae.picture import read_picture
+from vae.data.picture_files import read_picture
 content = open(sys.argv[1], "rb").read()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 shape = read_picture(content).shape
@@ -22,7 +24,7 @@ print(*shape, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1
 
 LOADED = """
 import sys
-from vae.picture import read_picture
+from vae.data.picture_files import read_picture
 read_picture(open(sys.argv[1], "rb").read())
 print("pillow_heif" in sys.modules)
 """

@@ -20,6 +20,8 @@ from vae.errors import DiffusionError, RunError
 from vae.jobs.train_run import train_run
 from vae.runs.folder import RunFolder, load_run
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_prior_comes_back_as_it_was_trained(diffused_run):
     folder = PriorFolder.of(diffused_run)

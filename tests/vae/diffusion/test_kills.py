@@ -13,6 +13,8 @@ from vae.diffusion.job import train_prior
 from vae.errors import RunError
 from vae.runs.folder import PRIOR_IN_TRAINING
 
+pytestmark = pytest.mark.slow
+
 NEXT = dataclasses.replace(QUICK, steps=2, seed=5)
 CHANGES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.chmod", "os.truncate", "os.link", "shutil.rmtree"}
 

@@ -19,6 +19,8 @@ from vae.diffusion.variational_bound import chain_levels, first_step_variance, l
 from vae.errors import ConfigError, TrainingError
 from vae.model.elbo import negative_entropy
 
+pytestmark = pytest.mark.slow
+
 SHAPE = {"width": 48, "layers": 2, "features": 8, "fastest": 3.0}
 CONFIG = PriorConfig(steps=600, learning_rate=1e-2, level_mean=-0.8, level_spread=1.4, **SHAPE)
 

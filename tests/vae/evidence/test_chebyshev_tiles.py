@@ -3,6 +3,7 @@
 import math
 import threading
 
+import pytest
 import torch
 
 import vae
@@ -11,6 +12,8 @@ from vae.evidence.chebyshev_tiles import CHECKS, MOST_ERROR, NODES, WIDTH, Cheby
 from vae.evidence.plane_quadrature import PlaneQuadrature
 from vae.model.likelihood import Bernoulli, Gaussian
 from vae.runs.folder import load_run
+
+pytestmark = pytest.mark.slow
 
 PIXELS = 50
 MANY, TILE = 10**9, 8 * NODES**2 * PIXELS

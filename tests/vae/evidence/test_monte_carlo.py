@@ -25,6 +25,8 @@ from vae.model.elbo import kl_to_prior
 from vae.model.reconstruction import log_likelihood, reconstruction_draws
 from vae.runs.folder import load_run
 
+pytestmark = pytest.mark.slow
+
 SCALE = 0.5
 
 

@@ -28,6 +28,8 @@ from vae.model.inference import with_channels_last
 from vae.model.likelihood import Bernoulli, Gaussian
 from vae.runs.folder import load_run
 
+pytestmark = pytest.mark.slow
+
 
 class Linear(nn.Module):
     """x = W z + b + noise of one scale: log p(x) and p(z given x) are Gaussian in closed form."""

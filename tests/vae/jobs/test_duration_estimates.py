@@ -8,6 +8,8 @@ import pytest
 from tests.conftest import small_config, wait_until
 from vae.jobs.duration_estimates import TOO_SLOW, Estimate, Estimates
 
+pytestmark = pytest.mark.slow
+
 SMALL_MEMORY = "import vae.training.duration; vae.training.duration.MOST_MEMORY = 900_000_000; raise SystemExit(vae.training.duration.main())"
 
 

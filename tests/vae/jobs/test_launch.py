@@ -16,6 +16,8 @@ from vae.jobs import launch
 from vae.jobs.train_run import start_process, train_run
 from vae.runs.folder import RunFolder, runs_folder
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def queued(tmp_path) -> RunFolder:

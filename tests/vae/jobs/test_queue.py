@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from tests.conftest import small_config, wait_until
 from vae.jobs.queue import runs_ahead, start_when_first
 from vae.jobs.train_run import start_process
 from vae.runs.folder import RunFolder
 from vae.runs.lifecycle import queue_again
 from vae.runs.status import Status
+
+pytestmark = pytest.mark.slow
 
 
 def standing(root, name: str, state: str, asked: float = 0.0) -> RunFolder:

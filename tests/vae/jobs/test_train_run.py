@@ -20,6 +20,8 @@ from vae.runs.folder import RunFolder, load_run
 from vae.runs.lifecycle import lengthen, queue_again, thin
 from vae.runs.status import Status
 
+pytestmark = pytest.mark.slow
+
 
 def start(folder: RunFolder, *options: str, **more) -> subprocess.Popen:
     words = [sys.executable, "-m", "vae", "train", "--resume", "--device", "cpu", "--run", str(folder.path), *options]

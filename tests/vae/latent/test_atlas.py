@@ -12,6 +12,8 @@ from vae.latent.atlas import AtlasError, lens, make_atlas
 from vae.latent.plane import plane_extent, plane_of_axes, plane_of_principal_components
 from vae.model.autoencoder import VAE, build_model
 
+pytestmark = pytest.mark.slow
+
 MEAN_ERROR, HIGH_ERROR, MOST_BYTES = 0.005, 0.05, 1_500_000
 """What the lens promises: of pixel values, the mean and the 99.9th percentile, and the bytes on the wire."""
 

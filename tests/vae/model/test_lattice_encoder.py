@@ -22,6 +22,8 @@ from vae.model.lattice_encoder import BESIDE, REACH, refresh_is_due, refreshes_b
 from vae.runs.folder import RunFolder, load_run
 from vae.training.trainer import Trainer
 
+pytestmark = pytest.mark.slow
+
 SIDE = 20
 
 

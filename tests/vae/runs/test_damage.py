@@ -17,6 +17,8 @@ from vae.runs import atomic_files, metrics_log, snapshots
 from vae.runs.folder import RunFolder, load_run
 from vae.runs.lifecycle import forget_after
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_slice_of_the_fuzz():
     """`python -m benchmarks.fuzz` runs a thousand."""

@@ -15,6 +15,8 @@ from vae.runs import locks, watched_folder
 from vae.runs.folder import RunFolder
 from vae.runs.watched_folder import WatchedFolder
 
+pytestmark = pytest.mark.slow
+
 HOLD = """
 import sys, pathlib
 from vae import locks

@@ -14,6 +14,8 @@ from vae.errors import TooLittleMemory, describe, telling_of_memory
 from vae.jobs.train_run import start_process, train_run
 from vae.runs.folder import RunFolder
 
+pytestmark = pytest.mark.slow
+
 TRAIN = """
 import resource, sys
 from vae import data

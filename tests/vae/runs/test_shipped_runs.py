@@ -10,6 +10,8 @@ from vae.model.elbo import elbo_terms
 from vae.runs.folder import load_run
 from vae.runs.lifecycle import SHIPPED
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_readme_has_every_shipped_run_with_its_held_out_terms():
     readme = (ROOT / "checkpoints" / "README.md").read_text()

@@ -20,6 +20,8 @@ from vae.runs.lifecycle import lengthen, queue_again, thin
 from vae.training.control import ControlRequest
 from vae.training.trainer import Trainer
 
+pytestmark = pytest.mark.slow
+
 
 class Training:
     """A training in a thread of its own, to be steered by its folder alone."""

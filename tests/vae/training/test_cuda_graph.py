@@ -11,6 +11,8 @@ from vae.training.cuda_graph import GraphStepper, leaving_no_trace, stepper_for
 from vae.training.step import Stepper
 from vae.training.trainer import Trainer
 
+pytestmark = pytest.mark.slow
+
 on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="records steps on a GPU, and there is none")
 
 

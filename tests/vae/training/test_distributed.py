@@ -17,6 +17,8 @@ from vae.runs.folder import RunFolder, load_run
 from vae.runs.status import Status
 from vae.training.distributed import SOLO, Ranks, device_of_rank
 
+pytestmark = pytest.mark.slow
+
 LONG = 100_000
 """Epochs of a run that does not end by itself."""
 

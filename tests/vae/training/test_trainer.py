@@ -20,6 +20,8 @@ from vae.training.control import ControlRequest
 from vae.training.schedules import beta_at, learning_rate_at
 from vae.training.trainer import Trainer
 
+pytestmark = pytest.mark.slow
+
 
 def few(digits: Dataset, count: int = 20) -> Dataset:
     first = digits.train.select(torch.arange(count))
