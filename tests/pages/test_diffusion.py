@@ -14,7 +14,7 @@ from tests.conftest import ROOT, small_config, wait_until
 from tests.pages.conftest import address, open_page, shown
 from tests.vae.diffusion.conftest import QUICK
 from ui.diffusion.cache import Balance
-from ui.diffusion.sections import summary
+from ui.diffusion.sections import story
 from vae.diffusion.config import PriorConfig
 from vae.diffusion.folder import PriorFolder
 from vae.diffusion.job import train_prior
@@ -71,7 +71,7 @@ def test_every_chapter_opens(diffused, chapter):
 
 def test_the_noise_prediction_loss_and_its_formula_are_both_per_dimension():
     books = Balance(Ledger(prior=0.1, diffusion=1.0, first_step=-0.5, noise_prediction=0.25, error=0.01), kl=2.0, codes=10)
-    words, formula = summary(books)[-1]
+    words, formula = story(books)[-1]
     assert "each of z's d dimensions, 0.250" in words and r"\tfrac1d\, \mathbb{E}" in formula
 
 

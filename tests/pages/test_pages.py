@@ -75,7 +75,7 @@ def test_a_frame_that_is_mended_is_used_again(runs):
     version = cached_runs.RunVersion.now(folder)
     assert "cut off" in cached_runs.snapshot_damage(version)
     frame.write_bytes(whole)
-    runs._snapshot_damage.clear()  # as it is after some seconds
+    cached_runs._snapshot_damage.clear()  # as it is after some seconds
     assert cached_runs.snapshot_damage(version) is None and cached_runs.snapshot_of(version).step == 24
 
 

@@ -1,9 +1,9 @@
 """A diffusion model on a run's codes: a prior that has learned where they are.
 
 from vae.diffusion.folder import PriorFolder
-from vae.diffusion.process import reverse_levels
-from vae.diffusion.sampling import sample
-from vae.diffusion.worker import train_prior
+from vae.diffusion.noise_schedule import reverse_levels
+from vae.diffusion.samplers import sample
+from vae.diffusion.job import train_prior
 
 train_prior(vae.RunFolder("checkpoints/mine"))
 prior = PriorFolder.of(run.folder).read()

@@ -74,10 +74,10 @@ OVERWRITTEN = """
 import os, sys
 from pathlib import Path
 import torch
-from vae import files
+from vae.runs import atomic_files
 path = Path(sys.argv[1])
 files.write_tensors(path, {"z": torch.arange(100_000.0)}, {})
-tensors, _ = files.read_tensors(path)
+tensors, _ = atomic_files.read_tensors(path)
 os.truncate(path, 0)  # as cp does, before it writes
 print(int(tensors["z"].sum()))
 """

@@ -130,9 +130,9 @@ def test_a_header_that_claims_to_be_long_is_not_read(small_run, length):
 CUT_OFF_WHILE_IN_USE = """
 import os, sys
 from pathlib import Path
-from vae import frames
+from vae.runs import snapshots
 path = Path(sys.argv[1])
-frame = frames.read(path)
+frame = snapshots.read(path)
 os.truncate(path, 100)
 print(float(frame.codes.posterior.mean.sum()))
 """

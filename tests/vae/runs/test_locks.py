@@ -19,13 +19,13 @@ pytestmark = pytest.mark.slow
 
 HOLD = """
 import sys, pathlib
-from vae import locks
+from vae.runs import locks
 with locks.acquire(pathlib.Path(sys.argv[1]), 5):
     print(flush=True)
     input()
 """
 LOOK = """
-import sys, pathlib; from vae import locks
+import sys, pathlib; from vae.runs import locks
 path, looks = pathlib.Path(sys.argv[1]), 0
 print(flush=True)
 while not path.with_name("enough").exists():
