@@ -76,7 +76,7 @@ from pathlib import Path
 import torch
 from vae.runs import atomic_files
 path = Path(sys.argv[1])
-files.write_tensors(path, {"z": torch.arange(100_000.0)}, {})
+atomic_files.write_tensors(path, {"z": torch.arange(100_000.0)}, {})
 tensors, _ = atomic_files.read_tensors(path)
 os.truncate(path, 0)  # as cp does, before it writes
 print(int(tensors["z"].sum()))
