@@ -12,7 +12,7 @@ ASKED := $(if $(filter-out file,$(origin PYTHON)),$(shell $(PYTHON) -c '$(VERSIO
 SERVES := $(shell test -e $(INSTALLED) && .venv/bin/python -c '$(NEW_ENOUGH)' 2>&1 && \
             test "$(ASKED)" = any -o "$(ASKED)" = "`.venv/bin/python -c '$(VERSION)'`" && echo yes)
 
-.PHONY: app test $(if $(SERVES),,$(INSTALLED))
+.PHONY: app test check $(if $(SERVES),,$(INSTALLED))
 
 app: $(INSTALLED)
 	.venv/bin/python -m streamlit run app.py
@@ -20,6 +20,12 @@ app: $(INSTALLED)
 # Two processes: one has a browser, the other takes the rest. Threads that wait leave the cores to those that work.
 test: $(INSTALLED)
 	OMP_WAIT_POLICY=PASSIVE .venv/bin/python -m pytest -n 2 --no-loadscope-reorder $(ARGUMENTS)
+
+# What is looked at before the tests: how the code is laid out, what a linter finds, and the library's types.
+check: $(INSTALLED)
+	.venv/bin/python -m ruff format --check --quiet .
+	.venv/bin/python -m ruff check --quiet .
+	.venv/bin/python -m mypy
 
 # One that does not serve is made anew, once it is known that it can be. Where .venv is a link, the link alone is removed.
 $(INSTALLED): requirements.txt

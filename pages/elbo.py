@@ -8,10 +8,10 @@ import vae
 from ui.cache import memory, runs
 from ui.cache.runs import RunVersion
 from ui.elbo import cache, equation, sections, selected_image
-from ui.elbo.identity_figure import IdentityTerms
 from ui.shell import page_frame
 from ui.state import session
 from ui.state.url_state import FARTHEST
+from vae.evidence.elbo_identity import IdentityTerms
 from vae.evidence.log_joint import EvidenceError
 
 

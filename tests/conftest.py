@@ -15,9 +15,13 @@ import pytest
 import vae
 from vae.config import ModelConfig, RunConfig, TrainingConfig
 from vae.data import datasets
+from vae.diffusion.config import PriorConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 REQUIRE_ALL = "VAE_TESTS_REQUIRE_ALL"
+
+QUICK = PriorConfig(steps=30, batch_size=64, width=16, layers=1, features=8)
+"""A prior of a second, which knows little."""
 
 
 @pytest.hookimpl(optionalhook=True)

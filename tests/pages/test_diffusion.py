@@ -10,9 +10,8 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 import vae
-from tests.conftest import ROOT, small_config, wait_until
+from tests.conftest import QUICK, ROOT, small_config, wait_until
 from tests.pages.conftest import address, open_page, shown
-from tests.vae.diffusion.conftest import QUICK
 from ui.diffusion.cache import Balance
 from ui.diffusion.sections import story
 from vae.diffusion.config import PriorConfig

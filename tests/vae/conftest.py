@@ -6,6 +6,22 @@ from pathlib import Path
 
 import pytest
 
+from vae.config import ModelConfig, RunConfig, TrainingConfig
+
+CONFIGS = [
+    RunConfig(),
+    RunConfig("digits", ModelConfig("mlp", latent=8, likelihood="gaussian", scale=0.3), TrainingConfig(beta=0.0)),
+    RunConfig(
+        "kmnist",
+        ModelConfig("mlp", encoder_widths=(3, 4, 5), decoder_widths=(6,), activation="silu", fourier_features=3),
+        TrainingConfig(7, 33, 2e-3, 0.01, 100.0, "one-cycle", 4.0, 11, 5),
+        "validation",
+    ),
+    RunConfig(training=TrainingConfig(start_from="checkpoints/earlier", binarise="dynamic")),
+    RunConfig(model=ModelConfig("mlp", encoder_lattice=48)),
+]
+"""Runs that use every kind of setting."""
+
 
 @pytest.fixture
 def one_disk_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:

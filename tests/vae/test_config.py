@@ -5,24 +5,12 @@ import math
 import numpy as np
 import pytest
 
+from tests.vae.conftest import CONFIGS
 from vae.config import ARCHITECTURES, DATASETS, LATER_FIELDS, ModelConfig, RunConfig, TrainingConfig
 from vae.diffusion.config import PriorConfig
 from vae.errors import ConfigError
 from vae.training.control import ControlRequest
 from vae.training.recipes import RECIPES, recipe
-
-CONFIGS = [
-    RunConfig(),
-    RunConfig("digits", ModelConfig("mlp", latent=8, likelihood="gaussian", scale=0.3), TrainingConfig(beta=0.0)),
-    RunConfig(
-        "kmnist",
-        ModelConfig("mlp", encoder_widths=(3, 4, 5), decoder_widths=(6,), activation="silu", fourier_features=3),
-        TrainingConfig(7, 33, 2e-3, 0.01, 100.0, "one-cycle", 4.0, 11, 5),
-        "validation",
-    ),
-    RunConfig(training=TrainingConfig(start_from="checkpoints/earlier", binarise="dynamic")),
-    RunConfig(model=ModelConfig("mlp", encoder_lattice=48)),
-]
 
 
 @pytest.mark.parametrize("config", CONFIGS)

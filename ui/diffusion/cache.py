@@ -71,7 +71,7 @@ def forward_codes(version: PriorVersion) -> LabelledCodes:
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def forward_film(version: PriorVersion, noise: str, steps: int) -> dict:
-    """What particles.js needs to dissolve codes into noise."""
+    """What particle_player.js needs to dissolve codes into noise."""
     prior, codes = load_prior(version), forward_codes(version)
     generator = torch.Generator().manual_seed(1)
     posterior = prior.standard.posterior(codes.posterior)
@@ -92,7 +92,7 @@ def ghosts(version: PriorVersion) -> dict:
 def backward_film(
     version: PriorVersion, guide: int | None, weight: float, steps: int, sampler: str, noise: str, seed: int
 ) -> dict:
-    """What particles.js needs to turn noise into codes. Raises `DiffusionError`."""
+    """What particle_player.js needs to turn noise into codes. Raises `DiffusionError`."""
     prior = load_prior(version)
     ways = _ways(version, guide, weight, steps, sampler, noise, seed)
     labels = torch.full((PARTICLES,), guide) if guide is not None else trajectories.labels_near(prior, ways.codes)

@@ -10,11 +10,10 @@ from torch import Tensor
 
 from ui.cache import memory, runs
 from ui.cache.runs import RunVersion
-from ui.elbo.identity_figure import IdentityTerms
 from vae.bounded_cache import BoundedCache
 from vae.data.datasets import pixels
 from vae.data.inputs import IMAGE_SHAPE
-from vae.evidence.elbo_identity import elbo_identity
+from vae.evidence.elbo_identity import IdentityTerms, elbo_identity
 from vae.evidence.importance_sampling import ImportanceEstimate, importance_log_evidence
 from vae.evidence.log_joint import EvidenceError
 from vae.evidence.optimal_gaussian import OptimalGaussian, optimal_gaussian

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui.elbo.identity_figure import IdentityTerms
+from vae.evidence.elbo_identity import IdentityTerms
 from vae.model import elbo
 from vae.paths import ROOT
 

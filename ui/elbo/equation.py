@@ -13,9 +13,9 @@ from ui.charts import markup
 from ui.charts.markup import estimated, signed
 from ui.charts.style import CONFIG
 from ui.elbo import cache, identity_figure
-from ui.elbo.identity_figure import IdentityTerms
 from ui.elbo.selected_image import SelectedImage
 from ui.state import session
+from vae.evidence.elbo_identity import IdentityTerms
 from vae.evidence.monte_carlo import bits_per_pixel
 from vae.model.reconstruction import MOST_DIMENSIONS, SAMPLES
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
@@ -14,39 +13,13 @@ from ui.charts import palette
 from ui.charts.markup import signed
 from ui.charts.plane import ellipse
 from ui.charts.style import FONT_SIZE, PLANE_AXIS, framed, line_axis, styled
+from vae.evidence.elbo_identity import IdentityTerms
 
 RUNGS = tuple(5 * 2**step for step in range(24))
 """How many nats the axis may reach above and below log p(x): ladders, so that it stands still while q moves."""
 
 LEFT, RIGHT = 0.0, 1.0
 WIDTH = 0.62
-
-
-@dataclass(frozen=True)
-class IdentityTerms:
-    """The equation's four numbers in nats, and the errors of the three that are no closed form.
-
-    `is_check` tells whether each side was computed without the other's numbers, so that they could differ.
-    """
-
-    log_evidence: float
-    kl_to_posterior: float
-    reconstruction: float
-    kl_to_prior: float
-    log_evidence_error: float = 0.0
-    kl_to_posterior_error: float = 0.0
-    reconstruction_error: float = 0.0
-    is_check: bool = True
-
-    @property
-    def left(self) -> float:
-        """log p(x) - KL(q to p(z given x))."""
-        return self.log_evidence - self.kl_to_posterior
-
-    @property
-    def right(self) -> float:
-        """E_q[log p(x given z)] - KL(q to p(z)), the ELBO."""
-        return self.reconstruction - self.kl_to_prior
 
 
 def axis_range(numbers: IdentityTerms) -> tuple[float, float]:

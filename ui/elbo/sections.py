@@ -12,9 +12,9 @@ from torch import Tensor
 from ui.cache import memory
 from ui.charts.markup import estimated, percent, signed
 from ui.elbo import cache, derivation, estimator_figures
-from ui.elbo.identity_figure import IdentityTerms
 from ui.elbo.selected_image import SelectedImage
 from ui.state import session
+from vae.evidence.elbo_identity import IdentityTerms
 from vae.evidence.monte_carlo import GradientComparison, compare_gradients, kl_pieces, quadrature_gradient, running_kl
 from vae.model.elbo import expected_log_prior, kl_to_prior, negative_entropy
 from vae.model.reconstruction import MOST_DIMENSIONS, SAMPLES, reconstruction_draws

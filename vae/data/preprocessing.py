@@ -23,7 +23,7 @@ NOTHING = "Nothing stands out from the picture's background; draw something or c
 
 
 @dataclass(frozen=True)
-class Convention:
+class Preprocessing:
     """How a data set places its content in 28 x 28 pixels.
 
     The content fits into a square of `box` pixels; "mass" or "bounds" of it is in the middle. With `cells`, it is known
@@ -38,11 +38,11 @@ class Convention:
     strokes: tuple[float, float] | None = None
 
 
-CONVENTIONS = {
-    "mnist": Convention(20, "mass", strokes=(1.7, 4.3)),
-    "digits": Convention(20, "bounds", cells=8, strokes=(2.0, 5.1)),
-    "fashion-mnist": Convention(28, "bounds", written=False),
-    "kmnist": Convention(28, "bounds"),
+PREPROCESSING = {
+    "mnist": Preprocessing(20, "mass", strokes=(1.7, 4.3)),
+    "digits": Preprocessing(20, "bounds", cells=8, strokes=(2.0, 5.1)),
+    "fashion-mnist": Preprocessing(28, "bounds", written=False),
+    "kmnist": Preprocessing(28, "bounds"),
 }
 
 
@@ -64,14 +64,14 @@ def find_image(picture: np.ndarray, dataset: str, opposite: bool = False) -> Fou
     `opposite` looks for what is lighter than the paper where darker would have been found, and the other way round. Raises
     `PictureError` when nothing is found.
     """
-    convention = CONVENTIONS[dataset]
-    if not opposite and (levels := _levels_of_image(picture, convention)) is not None:
+    preprocessing = PREPROCESSING[dataset]
+    if not opposite and (levels := _levels_of_image(picture, preprocessing)) is not None:
         return Found(picture[..., 0], torch.from_numpy(levels)[None, None])
-    ink = find_ink(picture, convention.written, opposite)
+    ink = find_ink(picture, preprocessing.written, opposite)
     return Found(ink, to_convention(with_usual_strokes(ink, dataset), dataset))
 
 
-def _levels_of_image(picture: np.ndarray, convention: Convention) -> np.ndarray | None:
+def _levels_of_image(picture: np.ndarray, preprocessing: Preprocessing) -> np.ndarray | None:
     """The levels (28, 28) of a picture made of 28 x 28 grey squares, ink on black or on white, in its place; else None."""
     height, width = picture.shape[:2]
     if height != width or height % SIZE or np.ptp(picture, 2).max() > 2:
@@ -84,7 +84,7 @@ def _levels_of_image(picture: np.ndarray, convention: Convention) -> np.ndarray 
     if ink[CORNERS].max() >= LEAST_CONTRAST:
         return None
     in_place = np.abs(np.array(ndimage.center_of_mass(ink)) - SIZE / 2).max() < 1.5
-    return ink.round().astype(np.uint8) if in_place or convention.centred_by == "bounds" else None
+    return ink.round().astype(np.uint8) if in_place or preprocessing.centred_by == "bounds" else None
 
 
 def to_convention(ink: np.ndarray, dataset: str) -> Tensor:
@@ -92,15 +92,15 @@ def to_convention(ink: np.ndarray, dataset: str) -> Tensor:
 
     Raises `PictureError` when there is no ink, or so little that none is left in so few pixels.
     """
-    convention = CONVENTIONS[dataset]
+    preprocessing = PREPROCESSING[dataset]
     content = _cut_out(ink)
-    if convention.cells:
-        fitted = _enlarge(_averages(content, convention.cells), convention.box)
+    if preprocessing.cells:
+        fitted = _enlarge(_averages(content, preprocessing.cells), preprocessing.box)
     else:
-        fitted = _fit(content, convention.box)
+        fitted = _fit(content, preprocessing.box)
     if fitted.max() < LEAST_CONTRAST:  # a few specks, far apart
         raise PictureError(NOTHING)
-    top, left = (_offset(fitted, axis, convention.centred_by) for axis in (0, 1))
+    top, left = (_offset(fitted, axis, preprocessing.centred_by) for axis in (0, 1))
     image = np.zeros((SIZE, SIZE), np.uint8)
     image[top : top + fitted.shape[0], left : left + fitted.shape[1]] = fitted
     return torch.from_numpy(image)[None, None]
@@ -118,11 +118,11 @@ def with_usual_strokes(ink: np.ndarray, dataset: str) -> np.ndarray:
     Strokes grow and shrink to both sides by the same, and so does the box of the content: with a thickness t and a length L,
     (t + d) box / (L + d) is to be the usual thickness. Raises `PictureError` when there is no ink.
     """
-    content, convention = _cut_out(ink), CONVENTIONS[dataset]
+    content, preprocessing = _cut_out(ink), PREPROCESSING[dataset]
     length, within = max(content.shape), content > 127
-    if convention.strokes is None or length <= SIZE:  # it is as small as the data set's images
+    if preprocessing.strokes is None or length <= SIZE:  # it is as small as the data set's images
         return content
-    box, (least, most) = convention.box, convention.strokes
+    box, (least, most) = preprocessing.box, preprocessing.strokes
     thick = max(thickness(within), 1.0)
     usual = float(np.clip(thick * box / length, least, most))
     more = (usual * length - thick * box) / (box - usual)

@@ -1,4 +1,4 @@
-"""Trains a run's diffusion prior: joins the loop (training.py) with the folder (folder.py).
+"""Trains a run's diffusion prior: joins the loop (trainer.py) with the folder (folder.py).
 
 This is what `python -m vae diffuse` does, in a process of its own. Whoever watches reads the folder.
 """

@@ -113,3 +113,30 @@ def _around(q: Posterior, lattice: Lattice) -> Tensor:
     """The blocks within three standard deviations of q's mean, the nearest ones where these are many."""
     reach = (3 * q.standard_deviation[0] / (2 * lattice.spacing)).ceil().clamp(1, MOST_BLOCKS_AROUND_Q).long().tolist()
     return torch.cartesian_prod(*(torch.arange(-side, side, device=q.mean.device) for side in reach))
+
+
+@dataclass(frozen=True)
+class IdentityTerms:
+    """The equation's four numbers in nats, and the errors of the three that are no closed form.
+
+    `is_check` tells whether each side was computed without the other's numbers, so that they could differ.
+    """
+
+    log_evidence: float
+    kl_to_posterior: float
+    reconstruction: float
+    kl_to_prior: float
+    log_evidence_error: float = 0.0
+    kl_to_posterior_error: float = 0.0
+    reconstruction_error: float = 0.0
+    is_check: bool = True
+
+    @property
+    def left(self) -> float:
+        """log p(x) - KL(q to p(z given x))."""
+        return self.log_evidence - self.kl_to_posterior
+
+    @property
+    def right(self) -> float:
+        """E_q[log p(x given z)] - KL(q to p(z)), the ELBO."""
+        return self.reconstruction - self.kl_to_prior

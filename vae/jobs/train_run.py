@@ -1,4 +1,4 @@
-"""Trains a run folder: joins the loop (training.py) with the folder (run.py).
+"""Trains a run folder: joins the loop (vae.training) with the folder (vae.runs).
 
 This is what `python -m vae train` does, in a process of its own. Whoever watches reads the folder.
 """

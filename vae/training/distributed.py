@@ -30,7 +30,7 @@ SIGNS_OF_LOSS = ("closed by peer", "reset by peer", "Connection refused", "Broke
 
 @dataclass(frozen=True)
 class Ranks:
-    """The processes of one training, seen from one of them. The first one, rank 0, leads: it alone writes and prints.
+    """The processes of one training, seen from one of them. The first one, rank 0, is told apart: it alone writes and prints.
 
     Alone, as `SOLO` is, every method gives back what it was given. All ranks have to call the methods in the same order.
     """

@@ -1,11 +1,9 @@
-import json
 
 import numpy as np
 import plotly.graph_objects as go
 import pytest
 import torch
 
-from tests.pages.conftest import charts, open_page
 from ui.charts import plane, webgl
 from ui.compare import plane_panels
 from ui.diffusion import figures
@@ -98,16 +96,3 @@ def test_arrows_stay_whole():
             assert len(after.x) == 1000 and len(after.marker.color) == 1000
             colour_of = dict(zip(before.x.tolist(), before.marker.color, strict=True))
             assert [colour_of[x] for x in after.x.tolist()] == list(after.marker.color)
-
-
-@pytest.mark.parametrize("page", ["app.py", "pages/train.py", "pages/compare.py", "pages/diffusion.py"])
-def test_no_page_asks_for_webgl_when_the_browser_said_that_it_has_none(page):
-    def kinds() -> set[str]:
-        plain = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
-        return {trace["type"] for figure in [*plain, *charts(app)] for trace in figure["data"]}
-
-    app = open_page(page, **({"chapter": "field"} if "diffusion" in page else {}))
-    assert "scattergl" in kinds()
-    app.session_state[webgl.LACKING] = True
-    app.run()
-    assert not app.exception and "scatter" in kinds() and "scattergl" not in kinds()

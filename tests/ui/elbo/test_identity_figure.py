@@ -8,7 +8,8 @@ import torch
 
 from ui.charts.markup import estimated, percent, signed
 from ui.elbo import derivation
-from ui.elbo.identity_figure import IdentityTerms, axis_range, balance, posterior_plane
+from ui.elbo.identity_figure import axis_range, balance, posterior_plane
+from vae.evidence.elbo_identity import IdentityTerms
 from vae.model import elbo
 from vae.model.elbo import kl_to_prior
 from vae.model.likelihood import Bernoulli, Gaussian

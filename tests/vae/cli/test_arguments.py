@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.vae.test_config import CONFIGS
+from tests.vae.conftest import CONFIGS
 from vae.cli.arguments import add_config_arguments, command_line, config_from, given_options
 from vae.config import RunConfig
 from vae.errors import ConfigError

@@ -11,7 +11,7 @@ from scipy import ndimage
 from vae.data import datasets
 from vae.data.ink import find_ink
 from vae.data.picture_files import PictureError
-from vae.data.preprocessing import CONVENTIONS, find_image, thickness, to_convention
+from vae.data.preprocessing import PREPROCESSING, find_image, thickness, to_convention
 from vae.data.sheet import find_sheet
 
 pytestmark = pytest.mark.slow
@@ -196,7 +196,7 @@ def test_a_drawing_is_ink_as_it_is():
     """White on black from a canvas: nothing is looked for, nothing is made thicker."""
     drawing = np.asarray(three(280, paper=0, ink=255, pen=0.03, mode="L"))
     image = to_convention(drawing, "mnist")
-    assert thickness_of(image) < CONVENTIONS["mnist"].strokes[0] + 0.3
+    assert thickness_of(image) < PREPROCESSING["mnist"].strokes[0] + 0.3
     assert difference(image, to_convention(np.pad(drawing, 40), "mnist")) == 0
 
 
@@ -211,7 +211,7 @@ def test_a_piece_of_clothing_is_found_whole():
     assert image[10:13, 13:15].float().mean() < image[20:, 10:18].float().mean()
 
 
-@pytest.mark.parametrize("dataset", CONVENTIONS)
+@pytest.mark.parametrize("dataset", PREPROCESSING)
 def test_every_data_set_makes_something_of_a_photograph(dataset):
     for case in ("a sheet on a dark table", "light that falls off to the corners", "a thumb"):
         assert find_image(colours(SEEN_THROUGH[case]()), dataset).image.max() > 100
@@ -223,7 +223,7 @@ def test_noise_and_stripes_are_told_or_drawn_and_never_raise(seed):
     for shape in ((4, 4), (4, 500), (31, 29), (200, 300)):
         picture = random.integers(0, 256, (*shape, 3)).astype(np.uint8)
         for content in (picture, picture // 64 * 64, np.where(np.arange(shape[1])[:, None] % 7 < 3, 255, 0) + 0 * picture):
-            for dataset in CONVENTIONS:
+            for dataset in PREPROCESSING:
                 for opposite in (False, True):
                     try:
                         assert find_image(content.astype(np.uint8), dataset, opposite).image.any()

@@ -57,7 +57,7 @@ OF_MANY: dict[str, Callable] = {
 OF_ONE: dict[str, Callable] = {
     "true_posterior": lambda model, quadrature, x: quadrature.true_posterior(x, 8).mean,
     "sides": lambda model, quadrature, x: elbo_identity(quadrature, x, Q).elbo,
-    "best_gaussian": lambda model, quadrature, x: optimal_gaussian(model, x, Q, steps=2).elbo,
+    "optimal_gaussian": lambda model, quadrature, x: optimal_gaussian(model, x, Q, steps=2).elbo,
     "reconstruction term": lambda model, quadrature, x: reconstruction_term(model, x, Q).value,
     "reconstruction": lambda model, quadrature, x: reconstruction.reconstruction_draws(model, x, Q, 4, generator()),
     "estimates": lambda model, quadrature, x: monte_carlo.reconstruction_estimates(model, x, Q, 2, 2, generator()),

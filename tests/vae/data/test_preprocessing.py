@@ -11,7 +11,7 @@ from vae.config import DATASETS
 from vae.data import datasets
 from vae.data.ink import find_ink
 from vae.data.picture_files import PictureError, read_picture
-from vae.data.preprocessing import CONVENTIONS, find_image, to_convention
+from vae.data.preprocessing import PREPROCESSING, find_image, to_convention
 
 
 def file_of(picture: Image.Image | np.ndarray, kind: str = "PNG", **options: object) -> bytes:
@@ -61,7 +61,7 @@ def test_mnist_survives_being_a_file_whichever_way_its_ink_is(mnist_present):
 
 
 def test_every_data_set_has_a_convention():
-    assert set(CONVENTIONS) == set(DATASETS)
+    assert set(PREPROCESSING) == set(DATASETS)
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
@@ -69,7 +69,7 @@ def test_an_image_has_the_shape_and_the_extent_of_its_data_set(dataset):
     image = find_image(read_picture(file_of(seven())), dataset).image
     assert image.shape == (1, 1, 28, 28) and image.dtype == torch.uint8
     rows, columns = image[0, 0].any(1).nonzero(), image[0, 0].any(0).nonzero()
-    box = CONVENTIONS[dataset].box
+    box = PREPROCESSING[dataset].box
     assert max(rows.max() - rows.min(), columns.max() - columns.min()) + 1 == box
     assert image.max() > 200
 

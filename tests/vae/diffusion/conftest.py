@@ -7,14 +7,11 @@ import math
 import pytest
 import torch
 
+from tests.conftest import QUICK
 from vae.diffusion.code_dataset import CodeSets, LabelledCodes
-from vae.diffusion.config import PriorConfig
 from vae.diffusion.job import train_prior
 from vae.model.autoencoder import Posterior
 from vae.runs.folder import RunFolder
-
-QUICK = PriorConfig(steps=30, batch_size=64, width=16, layers=1, features=8)
-"""A prior of a second, which knows little."""
 
 
 def gaussian_codes(count: int = 4000, seed: int = 0) -> CodeSets:

@@ -9,8 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.conftest import command, small_config
-from tests.vae.diffusion.conftest import QUICK
+from tests.conftest import QUICK, command, small_config
 from vae.data import datasets
 from vae.diffusion.code_dataset import codes_of
 from vae.diffusion.config import PriorConfig

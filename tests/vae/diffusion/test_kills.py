@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.vae.diffusion.conftest import QUICK
+from tests.conftest import QUICK
 from vae.diffusion import job
 from vae.diffusion.folder import OLD, PriorFolder
 from vae.diffusion.job import train_prior

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch.distributions import MultivariateNormal
 
-from tests.vae.diffusion.conftest import QUICK, gaussian_codes
+from tests.conftest import QUICK
+from tests.vae.diffusion.conftest import gaussian_codes
 from vae.diffusion.closed_form import gaussian_denoiser
 from vae.diffusion.code_dataset import Standard
 from vae.diffusion.config import PriorConfig

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 import vae
+from tests.vae.evidence.conftest import narrow
 from vae.bounded_cache import BoundedCache
 from vae.evidence.chebyshev_tiles import CHECKS, MOST_ERROR, NODES, WIDTH, ChebyshevTiles
 from vae.evidence.plane_quadrature import PlaneQuadrature
 from vae.model.likelihood import Bernoulli, Gaussian
-from vae.runs.folder import load_run
 
 pytestmark = pytest.mark.slow
 
@@ -133,14 +133,6 @@ def test_no_places_are_no_parameters_and_a_number_that_is_none_is_not_hidden():
     tiles = ChebyshevTiles(lambda z: smooth(z) * math.nan, Bernoulli(), BoundedCache(MANY))
     assert tiles.parameters(torch.zeros(500, 2, dtype=torch.double)).isnan().all()
     assert ChebyshevTiles(smooth, Bernoulli(), BoundedCache(MANY)).parameters(torch.zeros(0, 2, dtype=torch.double)).shape == (0, PIXELS)
-
-
-def narrow(run: vae.RunFolder) -> vae.VAE:
-    """The run's model on a plane ten times as small, so that an image's posterior is narrower than the coarsest lattice."""
-    model = load_run(run.path).model
-    with torch.no_grad():
-        next(model.decoder.parameters()).mul_(10)
-    return model
 
 
 def test_the_evidence_is_that_of_decoding_everywhere(small_run, digits):

@@ -3,7 +3,7 @@
 import torch
 
 from tests.conftest import small_config
-from tests.vae.evidence.test_chebyshev_tiles import narrow
+from tests.vae.evidence.conftest import narrow
 from vae.evidence.plane_quadrature import PlaneQuadrature
 from vae.model.autoencoder import build_model
 from vae.runs.folder import load_run

@@ -17,5 +17,5 @@ def _component() -> Callable:
 
 
 def particles(data: dict) -> None:
-    """Show a film of particles. `data` is what `Particles.update` in particles.js reads; see `ui.flow.described`."""
+    """Show a film of particles. `data` is what `Particles.update` in particle_player.js reads; see `ui.diffusion.trajectories.described`."""
     _component()(key=KEY, data=data)

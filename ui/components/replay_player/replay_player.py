@@ -25,7 +25,7 @@ def _component() -> Callable:
 
 
 def projector(data: dict, pictures: list[tuple[str, bytes]], on_rest: Callable[[int], None]) -> None:
-    """Show a film. `data` is what `Replay.update` in replay.js reads, `pictures` the frames' names and packed pictures.
+    """Show a film. `data` is what `Replay.update` in replay_player.js reads, `pictures` the frames' names and packed pictures.
 
     `on_rest` hears of the epoch at which the film came to rest.
     """
