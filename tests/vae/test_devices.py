@@ -18,12 +18,13 @@ from torch import Tensor
 import vae.device
 import vae.evaluation.held_out
 from tests.conftest import small_config
+from tests.oracles import gaussian_denoiser
 from tests.pretended import Pretended, a_gpu
 from vae.config import ModelConfig
 from vae.data import datasets
 from vae.data.binarisation import binarised, binarised_once
 from vae.data.nearest_images import PixelNeighbours
-from vae.diffusion.closed_form import gaussian_denoiser, mixture_denoiser
+from vae.diffusion.closed_form import mixture_denoiser
 from vae.diffusion.code_dataset import CodeSets, LabelledCodes, codes_of
 from vae.diffusion.config import PriorConfig
 from vae.diffusion.distances import mixture_sample, sliced_wasserstein
@@ -43,7 +44,7 @@ from vae.evidence.posterior_modes import find_posterior_modes
 from vae.latent import fields, grid, interpolation, posterior_summary
 from vae.latent.atlas import make_atlas
 from vae.latent.plane import plane_of_axes, plane_of_principal_components
-from vae.model import elbo, inference
+from vae.model import elbo, inference, reconstruction
 from vae.model.autoencoder import VAE, Posterior, build_model
 from vae.model.reconstruction import reconstruction_term
 from vae.runs.folder import Run, load_run
@@ -259,7 +260,7 @@ CASES: dict[str, tuple[tuple[str, ...], Callable[[Place], object]]] = {
     "importance sampling": (("wide", "plane"), importance),
     "peaks": (("wide",), peaks_of),
     "running KL": (("plane",), lambda p: monte_carlo.running_kl(p.q, 20, p.generator())),
-    "reconstruction": (("plane",), lambda p: monte_carlo.reconstruction_estimates(p.model, p.one, p.q, 5, 3, p.generator())),
+    "reconstruction": (("plane",), lambda p: reconstruction.reconstruction_draws(p.model, p.one, p.q, 15, p.generator())),
     "gradients": (("plane", "strip"), gradients),
     "binarised": (("plane",), black_and_white),
     "KL in pieces": (("plane",), lambda p: monte_carlo.kl_pieces(p.q)),

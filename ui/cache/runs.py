@@ -175,4 +175,4 @@ def is_ahead(folder: RunFolder) -> bool:
 
 def own_image(grey: bytes) -> Tensor:
     """An image of one's own, uint8 (1, 1, 28, 28)."""
-    return torch.from_numpy(np.frombuffer(grey, np.uint8).copy()).view(1, 1, 28, 28)
+    return torch.from_numpy(np.frombuffer(grey, np.uint8).copy()).view(1, *IMAGE_SHAPE)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ui.charts import palette
 from ui.charts.markup import png_url
+from vae.data.inputs import IMAGE_SHAPE
 from vae.diffusion.denoiser import Denoise
 from vae.diffusion.folder import Prior
 from vae.diffusion.noise_schedule import GREATEST, diffuse, noise_level, signal_share
@@ -97,7 +98,7 @@ def _film(places: Tensor, handful: Tensor, labels: Tensor, times: Tensor, levels
     shown = plane_places(places)
     reach = max(shown.abs().max().item(), 1e-6)
     count = handful.shape[1]
-    images = decode(handful.flatten(0, 1)).view(len(times), count, 28, 28)
+    images = decode(handful.flatten(0, 1)).view(len(times), count, *IMAGE_SHAPE[1:])
     return {
         "times": [round(time, 6) for time in times.tolist()],
         "levels": [round(level, 6) for level in levels.tolist()],
@@ -106,7 +107,7 @@ def _film(places: Tensor, handful: Tensor, labels: Tensor, times: Tensor, levels
         "reach": reach,
         "labels": base64.b64encode(labels.to(torch.uint8).numpy().tobytes()).decode(),
         "handful": count,
-        "tiles": png_url(images.permute(0, 2, 1, 3).reshape(len(times) * 28, count * 28).numpy()),
+        "tiles": png_url(images.permute(0, 2, 1, 3).reshape(len(times) * IMAGE_SHAPE[1], count * IMAGE_SHAPE[2]).numpy()),
     }
 
 

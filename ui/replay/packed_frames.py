@@ -19,6 +19,7 @@ import torch
 from PIL import Image
 
 from ui.charts.plane import jitter
+from vae.data.inputs import IMAGE_SHAPE
 from vae.latent.grid import tile
 from vae.latent.plane import Plane, plane_extent
 from vae.runs.snapshots import Snapshot
@@ -29,7 +30,7 @@ MOST_FRAMES = 100
 STEPS = 65_535
 """Places are stored in so many steps from -reach to reach."""
 
-SIDE = 28
+SIDE = IMAGE_SHAPE[1]
 WIDTH = 560
 """Of a picture without a mosaic, in pixels."""
 

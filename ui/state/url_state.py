@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from ui.text import literally
+from vae.data.inputs import IMAGE_SHAPE
 
 FARTHEST = 1e6
 """No code is this far out, not even an autoencoder's; addresses beyond it are a slip."""
@@ -32,7 +33,7 @@ MOST_RUNS = 4
 PICTURES = ("both", "codes", "manifold")
 CELLS = (5, 40)
 PRINCIPAL = "pca"
-OWN_PIXELS = 28 * 28
+OWN_PIXELS = math.prod(IMAGE_SHAPE)
 
 Point = tuple[float, ...]
 

@@ -15,10 +15,11 @@ from scipy import ndimage
 from torch import Tensor
 
 from vae.data.ink import find_ink
+from vae.data.inputs import IMAGE_SHAPE
 from vae.data.picture_files import PictureError
 from vae.data.sheet import LEAST_CONTRAST
 
-SIZE = 28
+SIZE = IMAGE_SHAPE[1]
 NOTHING = "Nothing stands out from the picture's background; draw something or choose one with more contrast."
 
 
@@ -41,8 +42,8 @@ class Preprocessing:
 PREPROCESSING = {
     "mnist": Preprocessing(20, "mass", strokes=(1.7, 4.3)),
     "digits": Preprocessing(20, "bounds", cells=8, strokes=(2.0, 5.1)),
-    "fashion-mnist": Preprocessing(28, "bounds", written=False),
-    "kmnist": Preprocessing(28, "bounds"),
+    "fashion-mnist": Preprocessing(SIZE, "bounds", written=False),
+    "kmnist": Preprocessing(SIZE, "bounds"),
 }
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from vae.data.idx import IdxError, MisnamedError, read_idx
+from vae.data.inputs import IMAGE_SHAPE
 from vae.errors import DataError
 
 FILES = {
@@ -46,7 +47,7 @@ def read_published(name: str, split: str, folder: Path, count: int, classes: int
         fetch = f"fetch it once, with a network, by python -m vae download {name}"
         raise DataError(f"{name} is not on this machine; {fetch}, or {how_to_put(name, folder)}.")
     images, labels = (_found(raw_folder(name, folder.resolve()) / FILES[split, kind]) for kind in ("images", "labels"))
-    return _read(name, images, "images", (count, 28, 28)), _read(name, labels, "labels", (count,), classes - 1)
+    return _read(name, images, "images", (count, *IMAGE_SHAPE[1:])), _read(name, labels, "labels", (count,), classes - 1)
 
 
 def _found(path: Path) -> Path | None:

@@ -1,7 +1,6 @@
-"""Denoisers in closed form: of a Gaussian, and of the diffused codes themselves.
+"""The denoiser of the diffused codes themselves, in closed form.
 
-The second is what a denoiser would be that had learned its training codes by heart. Two dimensions allow it: it is a sum
-over all codes.
+It is what a denoiser would be that had learned its training codes by heart. Two dimensions allow it: it is a sum over all codes.
 """
 
 from __future__ import annotations
@@ -12,20 +11,6 @@ from torch import Tensor
 from vae.diffusion.denoiser import Denoise
 
 VALUES_AT_A_TIME = 8_000_000
-
-
-def gaussian_denoiser(mean: Tensor, covariance: Tensor) -> Denoise:
-    """D of codes from N(mean (D,), covariance (D, D)).
-
-    D(x; s) = mean + covariance (covariance + s^2 I)^-1 (x - mean)
-    """
-    variances, axes = (part.to(mean) for part in torch.linalg.eigh(covariance.cpu()))
-
-    def denoise(x: Tensor, level: Tensor) -> Tensor:
-        along = (x - mean) @ axes
-        return mean + along * (variances / (variances + level.square())) @ axes.T
-
-    return denoise
 
 
 def mixture_denoiser(means: Tensor, variances: Tensor) -> Denoise:

@@ -18,7 +18,7 @@ from vae.data.inputs import IMAGE_SHAPE, as_one
 from vae.device import where_double_is
 from vae.model.autoencoder import VAE, Posterior
 from vae.model.inference import BATCH
-from vae.model.reconstruction import _draw_epsilon, log_likelihood, reconstruction_draws
+from vae.model.reconstruction import _draw_epsilon, log_likelihood
 
 LEAST_VARIANCE = 1e-30
 
@@ -85,14 +85,6 @@ def running_kl(posterior: Posterior, samples: int, generator: torch.Generator) -
     epsilon = _draw_epsilon(posterior, samples, generator)
     z = posterior.sample(epsilon)
     return running((z.square() / 2 - epsilon.square() / 2 - posterior.log_variance / 2).sum(1))
-
-
-def reconstruction_estimates(
-    model: VAE, x: Tensor, posterior: Posterior, samples: int, repetitions: int, generator: torch.Generator
-) -> Tensor:
-    """The reconstruction term E_q[log p(x given z)] estimated `repetitions` times from `samples` draws each, (repetitions,)."""
-    draws = reconstruction_draws(model, x, posterior, samples * repetitions, generator)
-    return draws.cpu().view(repetitions, samples).double().mean(1)
 
 
 def pathwise_gradients(model: VAE, x: Tensor, posterior: Posterior, samples: int, generator: torch.Generator) -> Tensor:

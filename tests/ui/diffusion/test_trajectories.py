@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from tests.oracles import gaussian_denoiser
 from ui.diffusion import trajectories
 from ui.diffusion.figures import arrow_lines
-from vae.diffusion.closed_form import gaussian_denoiser
 from vae.diffusion.noise_schedule import diffuse, noise_level, noise_share, reverse_levels, signal_share
 from vae.diffusion.samplers import sample
 

@@ -60,7 +60,6 @@ OF_ONE: dict[str, Callable] = {
     "optimal_gaussian": lambda model, quadrature, x: optimal_gaussian(model, x, Q, steps=2).elbo,
     "reconstruction term": lambda model, quadrature, x: reconstruction_term(model, x, Q).value,
     "reconstruction": lambda model, quadrature, x: reconstruction.reconstruction_draws(model, x, Q, 4, generator()),
-    "estimates": lambda model, quadrature, x: monte_carlo.reconstruction_estimates(model, x, Q, 2, 2, generator()),
     "pathwise": lambda model, quadrature, x: monte_carlo.pathwise_gradients(model, x, Q, 4, generator()),
     "score function": lambda model, quadrature, x: monte_carlo.score_function_gradients(model, x, Q, 4, generator()),
     "quadrature": lambda model, quadrature, x: monte_carlo.quadrature_gradient(model, x, Q).gradient,

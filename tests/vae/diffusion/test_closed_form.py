@@ -3,7 +3,8 @@
 import torch
 from torch.distributions import Categorical, Independent, MixtureSameFamily, MultivariateNormal, Normal
 
-from vae.diffusion.closed_form import gaussian_denoiser, mixture_denoiser
+from tests.oracles import gaussian_denoiser
+from vae.diffusion.closed_form import mixture_denoiser
 
 MEAN = torch.tensor([0.5, -1.0], dtype=torch.double)
 COVARIANCE = torch.tensor([[1.2, 0.5], [0.5, 0.4]], dtype=torch.double)

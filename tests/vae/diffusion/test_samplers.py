@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.distributions import MultivariateNormal
 
-from vae.diffusion.closed_form import gaussian_denoiser
+from tests.oracles import gaussian_denoiser
 from vae.diffusion.noise_schedule import GREATEST, reverse_levels
 from vae.diffusion.samplers import ODE_FROM, SAMPLERS, log_density, sample
 from vae.errors import DiffusionError

@@ -7,8 +7,8 @@ import torch
 from torch.distributions import MultivariateNormal
 
 from tests.conftest import QUICK
+from tests.oracles import gaussian_denoiser
 from tests.vae.diffusion.conftest import gaussian_codes
-from vae.diffusion.closed_form import gaussian_denoiser
 from vae.diffusion.code_dataset import Standard
 from vae.diffusion.config import PriorConfig
 from vae.diffusion.denoiser import Denoiser, DenoiserConfig

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.distributions import MultivariateNormal
 
-from vae.diffusion.closed_form import gaussian_denoiser
+from tests.oracles import gaussian_denoiser
 from vae.diffusion.noise_schedule import noise_share, signal_share
 from vae.diffusion.variational_bound import chain_levels, first_step_variance, ledger
 from vae.model.autoencoder import Posterior
