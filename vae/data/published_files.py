@@ -46,6 +46,7 @@ def read_published(name: str, split: str, folder: Path, count: int, classes: int
         fetch = f"fetch it once, with a network, by python -m vae download {name}"
         raise DataError(f"{name} is not on this machine; {fetch}, or {how_to_put(name, folder)}.")
     images, labels = (_found(raw_folder(name, folder.resolve()) / FILES[split, kind]) for kind in ("images", "labels"))
+    assert images is not None and labels is not None  # as none is missing
     return _read(name, images, "images", (count, 28, 28)), _read(name, labels, "labels", (count,), classes - 1)
 
 

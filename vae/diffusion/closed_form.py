@@ -6,6 +6,8 @@ over all codes.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -45,7 +47,8 @@ def mixture_denoiser(means: Tensor, variances: Tensor) -> Denoise:
 
 def _expected(x: Tensor, level: Tensor, means: Tensor, variances: Tensor) -> Tensor:
     """E[u given x], (N, D). One dimension at a time, so that nothing of (N, M, D) is made."""
-    log_weights, parts = 0.0, []
+    log_weights: Any = 0.0  # a tensor from the first axis on
+    parts = []
     for axis in range(x.shape[1]):
         mean, variance = means[:, axis], variances[:, axis]
         total = variance + level.square()  # (N, M)
