@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+
+Value = TypeVar("Value")
 
 
 class BoundedCache:
@@ -17,7 +20,7 @@ class BoundedCache:
         self._lock, self._making = threading.Lock(), threading.Lock()
         self._values: dict[Hashable, tuple[object, int]] = {}
 
-    def get(self, name: Hashable) -> object | None:
+    def get(self, name: Hashable) -> Any:
         """The value of this name, which now is the latest asked for; None where it is not kept."""
         with self._lock:
             entry = self._values.pop(name, None)
@@ -29,14 +32,17 @@ class BoundedCache:
     def put(self, name: Hashable, value: object, size: int = 1) -> None:
         """Keep a value as the latest, in place of one of the same name, and drop what is then too much."""
         with self._lock:
-            self.held += size - self._values.pop(name, (None, 0))[1]
+            self.held -= self._values.pop(name, (None, 0))[1]
+            if size > self.most:
+                return
+            self.held += size
             self._values[name] = value, size
             while self.held > self.most:
                 self.held -= self._values.pop(next(iter(self._values)))[1]
 
-    def get_or_make(self, name: Hashable, make: Callable[[], object], size: Callable[[object], int]) -> object:
+    def get_or_make(self, name: Hashable, make: Callable[[], Value], size: Callable[[Value], int]) -> Value:
         """The value of this name, made where it is not kept, of one `size`: by one thread at a time, as it may be large."""
-        value = self.get(name)
+        value: Value | None = self.get(name)
         if value is not None:
             return value
         with self._making:

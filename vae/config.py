@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vae.errors import ConfigError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 FORMAT = 6
 """Of run.json."""
@@ -38,7 +42,7 @@ MLP_WIDTHS = (512, 512)
 LAYERS = ("encoder_widths", "decoder_widths")
 
 
-def take_plain_numbers(config: object) -> None:
+def take_plain_numbers(config: DataclassInstance) -> None:
     """Let a frozen dataclass hold Python's numbers where it was given numpy's, which no JSON file stores."""
     for part in dataclasses.fields(config):
         object.__setattr__(config, part.name, _plain(getattr(config, part.name)))
@@ -60,7 +64,7 @@ def _check_integer(name: str, value: object, low: int, high: int) -> None:
         raise ConfigError(f"The {name} is {value!r}; it has to be a whole number from {low:,} to {high:,}.")
 
 
-def _check_number(name: str, value: object, low: float, high: float) -> None:
+def _check_number(name: str, value: Any, low: float, high: float) -> None:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not number or not low <= value <= high:  # so NaN, infinities and integers of any size are refused
         raise ConfigError(f"The {name} is {value!r}; it has to be a number from {low:g} to {high:g}.")
@@ -208,7 +212,7 @@ class RunConfig:
         """The same for so many epochs."""
         return dataclasses.replace(self, training=dataclasses.replace(self.training, epochs=epochs))
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries, lists, strings and numbers, as run.json stores them."""
         return dataclasses.asdict(self)
 
@@ -220,7 +224,9 @@ class RunConfig:
         """
         fields = _checked_fields(cls, "configuration", fields)
         later = tuple(name for added, names in LATER_FIELDS.items() if format < added for name in names)
-        model, training = (_without_gone_fields(fields[part]) if format < FORMAT else fields[part] for part in ("model", "training"))
+        model, training = (
+            _without_gone_fields(fields[part]) if format < FORMAT else fields[part] for part in ("model", "training")
+        )
         model = dict(_checked_fields(ModelConfig, "model", model, later))
         for name in LAYERS:
             if isinstance(model.get(name), list):
@@ -239,7 +245,7 @@ def _without_gone_fields(fields: object) -> object:
     return {name: value for name, value in fields.items() if name not in GONE_FIELDS}
 
 
-def _checked_fields(cls: type, name: str, fields: object, later: tuple[str, ...] = ()) -> dict:
+def _checked_fields(cls: type, name: str, fields: Any, later: tuple[str, ...] = ()) -> dict[str, Any]:
     expected = {f.name for f in dataclasses.fields(cls)}
     seen = set(fields) if isinstance(fields, dict) else None
     if seen is None or not expected.difference(later) <= seen <= expected:

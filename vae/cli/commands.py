@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_steer(commands: argparse._SubParsersAction) -> None:
+def _add_steer(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     steer = commands.add_parser("steer", help="change a training while it runs; from its next step on")
     steer.add_argument("run", type=Path)
     steer.add_argument("--beta", type=float, help="weight of the KL term, in place of its schedule")
@@ -208,7 +208,9 @@ def _diffuse(options: argparse.Namespace) -> None:
     last = folder.read_metrics()[-1] if status.state == "finished" else None
     if last is not None:
         print(f"trained {last.step:,} steps in {last.seconds:.1f} s; loss {last.train:.4f}, held out {last.held_out:.4f}")
-        print_figures(folder.read_figures())
+        figures = folder.read_figures()
+        assert figures is not None  # a finished prior has some
+        print_figures(figures)
     print(f"{folder.path}: {status.state}. {status.message}".rstrip())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from typing import Any
 
 import tqdm
 from torch import Tensor
@@ -37,7 +38,7 @@ class ProgressBar:
             sys.stdout.flush()
 
 
-def progress(parts: Iterable) -> Iterable:
+def progress(parts: Iterable[Any]) -> Iterable[Any]:
     """The parts, with a bar where a terminal can show it."""
     return tqdm.tqdm(parts, disable=None, leave=False)
 
@@ -72,5 +73,3 @@ def print_figures(figures: Figures) -> None:
         f"log p(z) of held-out codes, nats: diffusion prior {figures.density:.3f}, N(0, I) {figures.normal_density:.3f}, gain "
         f"{figures.gain:+.3f} (standard error {figures.gain_error:.3f})"
     )
-
-

@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -217,7 +218,7 @@ def _check_choice(what: str, value: str, choices: tuple[str, ...]) -> None:
         raise DataError(f"The {what} {value!r} is unknown; choose one of {', '.join(choices)}.")
 
 
-def _torchvision_class(name: str) -> type:
+def _torchvision_class(name: str) -> type[Any]:
     try:
         from torchvision import datasets  # takes a second to import, and the explorer works without it
     except (ImportError, AttributeError, OSError, RuntimeError) as error:

@@ -57,7 +57,7 @@ def _header(shape: tuple[int, ...]) -> str:
     return f">{1 + len(shape)}I"
 
 
-def _unpacked(file: IO[bytes]) -> IO[bytes]:
+def _unpacked(file: IO[bytes]) -> IO[bytes] | gzip.GzipFile:
     packed = file.read(len(PACKED)) == PACKED
     file.seek(0)
     return gzip.GzipFile(fileobj=file) if packed else file

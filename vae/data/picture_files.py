@@ -5,7 +5,7 @@ from __future__ import annotations
 from io import BytesIO
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from vae.errors import ExplorerError
 
@@ -46,7 +46,7 @@ def read_picture(content: bytes) -> np.ndarray:
         raise PictureError(
             f"The picture has far more than the {MOST_MEGAPIXELS} million pixels that are read; save it smaller and try again."
         ) from error
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         kinds = ", ".join((*FORMATS, "HEIC"))
         raise PictureError(f"The file is no picture that can be read; choose one of the kinds {kinds}.") from error
     except Exception as error:  # damaged files make decoders raise nearly anything

@@ -43,10 +43,10 @@ def read_published(name: str, split: str, folder: Path, count: int, classes: int
 
     Raises `DataError` where a file is missing, cannot be read, or holds anything else.
     """
-    if missing_files(name, folder):
+    images, labels = (_found(raw_folder(name, folder.resolve()) / FILES[split, kind]) for kind in ("images", "labels"))
+    if images is None or labels is None or missing_files(name, folder):
         fetch = f"fetch it once, with a network, by python -m vae download {name}"
         raise DataError(f"{name} is not on this machine; {fetch}, or {how_to_put(name, folder)}.")
-    images, labels = (_found(raw_folder(name, folder.resolve()) / FILES[split, kind]) for kind in ("images", "labels"))
     return _read(name, images, "images", (count, *IMAGE_SHAPE[1:])), _read(name, labels, "labels", (count,), classes - 1)
 
 

@@ -5,6 +5,8 @@ It is what a denoiser would be that had learned its training codes by heart. Two
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -30,7 +32,8 @@ def mixture_denoiser(means: Tensor, variances: Tensor) -> Denoise:
 
 def _expected(x: Tensor, level: Tensor, means: Tensor, variances: Tensor) -> Tensor:
     """E[u given x], (N, D). One dimension at a time, so that nothing of (N, M, D) is made."""
-    log_weights, parts = 0.0, []
+    log_weights: Any = 0.0  # a tensor from the first axis on
+    parts = []
     for axis in range(x.shape[1]):
         mean, variance = means[:, axis], variances[:, axis]
         total = variance + level.square()  # (N, M)

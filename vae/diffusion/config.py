@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 from vae.config import take_plain_numbers
 from vae.errors import ConfigError
@@ -50,7 +51,7 @@ class PriorConfig:
             if not fits:
                 raise ConfigError(f"The prior's {words} is {value!r}; it has to be {what} from {low:,} to {high:,}.")
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """As prior.json stores it."""
         return dataclasses.asdict(self)
 

@@ -45,6 +45,8 @@ class Denoiser(nn.Module):
     The class may be left out: label `classes` stands for none.
     """
 
+    waves: Tensor
+
     def __init__(self, config: DenoiserConfig) -> None:
         super().__init__()
         self.config = config

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -61,16 +62,17 @@ class Figures:
         """By how many nats a held-out code is likelier under the prior than under N(0, I)."""
         return self.density - self.normal_density
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """As figures.json stores it."""
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_dict(cls, fields: dict) -> Figures:
+    def from_dict(cls, fields: dict[str, Any]) -> Figures:
         """What `to_dict` gave. Raises `TypeError`, `KeyError` or `ValueError` on anything else."""
         parts = {name: Sources(**fields[name]) if fields[name] else None for name in ("wasserstein", "sure")}
         figures = cls(**{**fields, **parts})
-        if not all(fields_fit(part) for part in (figures, figures.wasserstein, *([figures.sure] if figures.sure else []))):
+        every: list[Figures | Sources] = [figures, figures.wasserstein, *([figures.sure] if figures.sure else [])]
+        if not all(fields_fit(part) for part in every):
             raise ValueError("a figure is no number")
         return figures
 

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -33,7 +34,7 @@ SECONDS_BETWEEN_SAVES = 2.0
 CODES_FOR_VARIANCE = 5000
 
 
-def start_process(run: RunFolder, device: str = "auto") -> subprocess.Popen:
+def start_process(run: RunFolder, device: str = "auto") -> subprocess.Popen[bytes]:
     """Train a run's prior in a process of its own, which outlives the one that starts it. Raises `RunError`."""
     folder = PriorFolder.in_training(run)
     folder.queue(run)
@@ -140,7 +141,7 @@ class _Worker:
         classes, latent = len(run.class_names), run.config.model.latent
         prior_files.write_description(
             self.folder.path / "prior.json",
-            Description(self.config, latent, classes, trainer.standard, run.step, codes.from_snapshot, variance)
+            Description(self.config, latent, classes, trainer.standard, run.step, codes.from_snapshot, variance),
         )
         atomic_files.write_tensors(self.folder.path / "model.safetensors", trainer.denoiser.state_dict(), {})
         self.last_save = time.monotonic()
@@ -148,7 +149,7 @@ class _Worker:
     def _stop_is_asked(self) -> bool:
         return self.asked_by_caller() or self.folder.stop_is_asked()
 
-    def _note(self, **changes: object) -> None:
+    def _note(self, **changes: Any) -> None:
         self.status = dataclasses.replace(self.status, **changes)
         self.folder.write_status(self.status)
 

@@ -21,7 +21,7 @@ FORMAT = 1
 @dataclass(frozen=True)
 class Description:
     """What prior.json says. `run_step` is the step of the run's weights whose codes these are, `first_variance` that of
-    p(z given z_1), standardised; see `bound.first_step_variance`.
+    p(z given z_1), standardised; see `vae.diffusion.variational_bound.first_step_variance`.
     """
 
     config: PriorConfig
@@ -91,10 +91,10 @@ def read_codes(path: Path, description: Description) -> CodeSets:
     """The codes at `path`. Raises `RunError` where they are none of the prior that is described."""
     tensors, _ = atomic_files.read_tensors(path)
     try:
-        parts = [_codes(tensors, name, description) for name in ("train", "held_out")]
+        train, held_out = (_codes(tensors, name, description) for name in ("train", "held_out"))
     except (KeyError, ValueError) as error:
         raise RunError(f"{path} holds no codes of this prior; train the prior again.") from error
-    return CodeSets(*parts, description.from_snapshot)
+    return CodeSets(train, held_out, description.from_snapshot)
 
 
 def _codes(tensors: dict[str, Tensor], name: str, description: Description) -> LabelledCodes:

@@ -12,6 +12,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -88,7 +89,7 @@ def log_density(
     codes: Tensor,
     steps: int = 128,
     stop: float = ODE_FROM,
-    progress: Callable[[Iterable], Iterable] = iter,
+    progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
 ) -> Tensor:
     """log p(u) in nats, (N,), of standardised codes (N, D) under the ODE run from N(0, I) down to noise level `stop`.
 

@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -44,12 +45,12 @@ class PriorReport:
     learning_rate: float
     seconds: float
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """As a line of metrics.jsonl."""
-        return vars(self)
+        return dict(vars(self))
 
     @classmethod
-    def from_dict(cls, fields: dict) -> PriorReport:
+    def from_dict(cls, fields: dict[str, Any]) -> PriorReport:
         """What `to_dict` gave. Raises `TypeError` on anything else."""
         return cls(**fields)
 

@@ -89,7 +89,8 @@ def ledger(
     diffusion, simple = _steps(denoise, posterior, levels, draws, generator)
     prior = _prior_term(posterior, levels[-1])
     terms = [term.mean().item() for term in (prior, diffusion, first, simple)]
-    return Ledger(*terms, error=((prior + diffusion + first).std() / math.sqrt(len(prior))).item())
+    error = ((prior + diffusion + first).std() / math.sqrt(len(prior))).item()
+    return Ledger(*[*terms, error])
 
 
 def _steps(

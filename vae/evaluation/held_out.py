@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -67,7 +68,7 @@ class Evaluation:
 
 @torch.no_grad()
 def evaluate_run(
-    run: Run, images: Tensor, samples: int = 16, seed: int = 0, progress: Callable[[Iterable], Iterable] = iter
+    run: Run, images: Tensor, samples: int = 16, seed: int = 0, progress: Callable[[Iterable[Any]], Iterable[Any]] = iter
 ) -> Evaluation:
     """The mean terms of uint8 images (N, C, H, W), with `samples` draws of z per image."""
     device = run.model.device
@@ -77,8 +78,8 @@ def evaluate_run(
     for part in progress(images.split(BATCH)):
         x = pixels(part.to(device))
         posterior = run.model.encode(x)
-        draws = [reconstruction_samples(run.model, posterior, x, count, generator).cpu() for count in counts]
-        draws = torch.cat(draws).double()
+        drawn = [reconstruction_samples(run.model, posterior, x, count, generator).cpu() for count in counts]
+        draws = torch.cat(drawn).double()
         reconstruction.append(draws.mean(0))
         kl.append(kl_to_prior(posterior).cpu().double())
         if samples > 1:
@@ -110,10 +111,11 @@ class EvidenceEvaluation:
         """The mean over several draws of the same images' pixels."""
         each = torch.stack([one.log_evidences for one in sets])
         found = (sets[0].images, each.mean().item(), each.mean(0))
+        alike: list[Any] = sets  # what is None of one is None of all
         if sets[0].standard_error is not None:
-            error = math.sqrt(sum(one.standard_error**2 for one in sets)) / len(sets)
+            error = math.sqrt(sum(one.standard_error**2 for one in alike)) / len(sets)
             return cls(*found, standard_error=error, pixel_error=_pixel_error(each))
-        change, unsettled = max(one.largest_change for one in sets), sum(one.unsettled for one in sets)
+        change, unsettled = max(one.largest_change for one in alike), sum(one.unsettled for one in alike)
         return cls(*found, change, unsettled, pixel_error=_pixel_error(each))
 
 
@@ -124,7 +126,7 @@ def _pixel_error(each: Tensor) -> float | None:
 
 
 def evaluate_evidence(
-    run: Run, images: Tensor, samples: int = 1000, seed: int = 0, progress: Callable[[Iterable], Iterable] = iter
+    run: Run, images: Tensor, samples: int = 1000, seed: int = 0, progress: Callable[[Iterable[Any]], Iterable[Any]] = iter
 ) -> EvidenceEvaluation:
     """The evidence of uint8 images (N, C, H, W): by quadrature where the latent space is a plane, else by importance sampling.
 
@@ -135,9 +137,7 @@ def evaluate_evidence(
         found = quadrature.log_evidence(pixels(images), progress=progress)
         unsettled = int((found.change >= TOLERANCE).sum())
         log_evidences = found.log_evidence.cpu().double()
-        return EvidenceEvaluation(
-            len(images), log_evidences.mean().item(), log_evidences, found.change.max().item(), unsettled
-        )
+        return EvidenceEvaluation(len(images), log_evidences.mean().item(), log_evidences, found.change.max().item(), unsettled)
     generator = torch.Generator(device=run.model.device).manual_seed(seed)
     parts = [importance_log_evidence(run.model, pixels(part), samples, generator) for part in progress(images.split(BATCH))]
     error = torch.cat([part.standard_error for part in parts]).square().sum().sqrt().item() / len(images)

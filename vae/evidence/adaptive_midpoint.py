@@ -14,6 +14,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -34,7 +35,7 @@ MOST_BLOCKS = 16_000
 """An image that needs more blocks halved at once is left as it is: that takes minutes, and a wide integrand needs it least."""
 
 INTERPOLATED, DOUBT = 2, 9.0
-"""The spacing is halved so often where the interpolant says which blocks are worth decoding, and how many nats too low it may be."""
+"""How often the spacing is halved where the interpolant says which blocks to decode, and how many nats too low it may be."""
 
 BLIND = 2
 """Levels at which blocks beside those are refined too: a ridge narrower than the spacing shows in some of its blocks only."""
@@ -116,12 +117,12 @@ def integrate(
     finest: int,
     interpolant: LatticeInterpolant | None = None,
     on_cells: Callable[[Cells], None] = lambda cells: None,
-    progress: Callable[[Iterable], Iterable] = iter,
+    progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
 ) -> Integral:
     """Halve the spacing around each image's mass until that changes less than `tolerance` nats, or as often as is sensible.
 
-    `pairs` are the blocks to begin with; without a `interpolant` all within and beside those worth halving are decoded. `on_cells`
-    is shown the cells that the sums are made of.
+    `pairs` are the blocks to begin with; without an `interpolant` all within and beside those worth halving are decoded.
+    `on_cells` is shown the cells that the sums are made of.
     """
     count, level = len(images), 0
     settled = torch.full((count,), -math.inf, dtype=torch.double, device=images.device)
@@ -210,7 +211,7 @@ def _halved(
     level: int,
     best: Tensor,
     interpolant: LatticeInterpolant | None,
-    progress: Callable[[Iterable], Iterable],
+    progress: Callable[[Iterable[Any]], Iterable[Any]],
 ) -> Pairs:
     """The pairs of the next level: each block's four, decoded once for all the images that need them.
 
@@ -236,7 +237,7 @@ def evaluate(
     image: Tensor,
     block: Tensor,
     level: int = 0,
-    progress: Callable[[Iterable], Iterable] = iter,
+    progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
 ) -> Pairs:
     """log p(x, z) of pairs of an image (P,) and a block (P, 2), in an order of its own.
 
@@ -271,7 +272,7 @@ def survey(
     images: Tensor,
     blocks: Tensor,
     decoded: Decoded,
-    progress: Callable[[Iterable], Iterable] = iter,
+    progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
 ) -> Iterator[Pairs]:
     """All images on the same decoded blocks (B, 2): what the image's best cell makes worth keeping, and beside."""
     step = max(1, VALUES_AT_A_TIME // len(decoded.offset))

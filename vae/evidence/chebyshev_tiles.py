@@ -74,7 +74,9 @@ class ChebyshevTiles:
     def parameters(self, z: Tensor) -> Tensor:
         """The likelihood's parameters at z (P, 2) in double precision, (P, pixels)."""
         pending = torch.arange(len(z), device=z.device)
-        places, values, direct = [], [], []
+        places: list[Tensor] = []
+        values: list[Tensor] = []
+        direct: list[Tensor] = []
         for level in range(HALVINGS + 1):
             names, counts, order = _grouped(z[pending] * (2**level / WIDTH))
             parts = pending[order].split(counts)
@@ -88,9 +90,9 @@ class ChebyshevTiles:
             direct += [part for part, tile in zip(parts, tiles, strict=True) if tile is None]
             deeper = [part for part, tile in zip(parts, tiles, strict=True) if tile is TOO_WIDE]
             pending = torch.cat(deeper) if deeper else pending[:0]
-        direct = torch.cat([*direct, pending])
-        if len(direct) or not values:
-            places, values = [*places, direct], [*values, self._decode(z[direct])]
+        rest = torch.cat([*direct, pending])
+        if len(rest) or not values:
+            places, values = [*places, rest], [*values, self._decode(z[rest])]
         return torch.cat(values)[torch.cat(places).argsort()]
 
     def _tile(self, name: tuple[int, int, int], count: int, like: Tensor) -> Tensor | bool | None:

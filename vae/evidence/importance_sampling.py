@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -49,7 +50,7 @@ class Mixture:
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
         """z (count, D)."""
-        options = {"generator": generator, "device": generator.device}
+        options: dict[str, Any] = {"generator": generator, "device": generator.device}
         among = torch.multinomial(self.share.to(generator.device), count, replacement=True, generator=generator)
         among = among.to(self.mean.device)
         epsilon = torch.randn(count, self.mean.shape[1], **options).to(self.mean)

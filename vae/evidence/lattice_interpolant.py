@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -29,7 +31,8 @@ class LatticeInterpolant:
         corner = cells.floor()
         along, up = (cells - corner).to(self._natural).unbind(1)
         corner = corner.long()
-        natural, known = 0, torch.ones_like(along, dtype=torch.bool)
+        natural: Any = 0  # a tensor from the first corner on
+        known = torch.ones_like(along, dtype=torch.bool)
         for right, above in ((0, 0), (1, 0), (0, 1), (1, 1)):
             row = self._rows(corner + corner.new_tensor([right, above]))
             known &= row >= 0

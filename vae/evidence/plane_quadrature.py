@@ -9,6 +9,7 @@ import copy
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -149,7 +150,7 @@ class PlaneQuadrature:
         images: Tensor,
         tolerance: float = TOLERANCE,
         finest: int = FINEST,
-        progress: Callable[[Iterable], Iterable] = iter,
+        progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
         on_cells: Callable[[Cells], None] = lambda cells: None,
     ) -> Evidence:
         """The evidence of images (N, C, H, W) in [0, 1], the spacing halved until that changes less than `tolerance` nats.
@@ -173,7 +174,7 @@ class PlaneQuadrature:
         image = self.log_joint.pixels(image)
         return self.wider.wide_enough(image) if self._is_too_small(image, self.survey(image)).any() else self
 
-    def survey(self, images: Tensor, progress: Callable[[Iterable], Iterable] = iter) -> Pairs:
+    def survey(self, images: Tensor, progress: Callable[[Iterable[Any]], Iterable[Any]] = iter) -> Pairs:
         """Where on the coarsest lattice the mass of images may lie that `log_joint.pixels` gave: near their best, or beside."""
         return Pairs.together(survey(self.log_joint, images, self.blocks, self.decoded, progress))
 
@@ -185,7 +186,8 @@ class PlaneQuadrature:
 
         Without a window it is the rectangle that leaves out a 10,000th of the mass to each side, and a little more.
         """
-        image, cells = as_one(self.log_joint.pixels(image)), []
+        image = as_one(self.log_joint.pixels(image))
+        cells: list[Cells] = []
         evidence = self.log_evidence(image, tolerance, finest, on_cells=cells.append).log_evidence.item()
         z, shares = torch.cat([part.z for part in cells]), torch.cat([part.log_mass for part in cells]).softmax(0)
         mean = shares @ z
@@ -231,7 +233,7 @@ def _holds_a_share(pairs: Pairs, mask: Tensor, count: int) -> Tensor:
     return log_sums(pairs.select(mask), count).logsumexp(1) - log_sums(pairs, count).logsumexp(1) > math.log(BORDER_SHARE)
 
 
-def log_evidence(model: VAE, images: Tensor, progress: Callable[[Iterable], Iterable] = iter) -> Tensor:
+def log_evidence(model: VAE, images: Tensor, progress: Callable[[Iterable[Any]], Iterable[Any]] = iter) -> Tensor:
     """log p(x) of images (N, C, H, W) in [0, 1] by quadrature over the plane, (N,), in nats.
 
     For what was reached, or to ask more than once, make a `PlaneQuadrature`. Raises `EvidenceError` where the latent space

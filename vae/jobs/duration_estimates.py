@@ -78,8 +78,9 @@ class Estimates:
             return Estimate(problem=f"No estimate: no process can be started ({error.strerror}).")
         if ended.returncode == -getattr(signal, "SIGXCPU", 0) != 0:
             return Estimate(problem=TOO_SLOW)
-        if ended.returncode == 0:
-            return Estimate(float(ended.stdout.split()[-1]))
-        said = ended.stderr.strip().splitlines()
-        told = said and ended.returncode == 2
-        return Estimate(problem=said[-1] if told else "No estimate: its process ended before its time.")
+        if ended.returncode == 2 and ended.stderr.strip():
+            return Estimate(problem=ended.stderr.strip().splitlines()[-1])
+        try:
+            return Estimate(float(ended.stdout))
+        except ValueError:
+            return Estimate(problem="No estimate: its process ended before its time.")

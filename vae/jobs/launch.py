@@ -26,7 +26,7 @@ ON_WINDOWS = ("BELOW_NORMAL_PRIORITY_CLASS", "CREATE_NEW_PROCESS_GROUP", "CREATE
 LONGEST_LAST_WORDS = 4000  # bytes
 
 
-def launch(words: Sequence[str], folder: WatchedFolder) -> subprocess.Popen:
+def launch(words: Sequence[str], folder: WatchedFolder) -> subprocess.Popen[bytes]:
     """Start `python -m vae ...` for the training that is queued in `folder`. It outlives the process that starts it.
 
     What it prints goes to trainer.log. Where it ends before it holds the folder, its reason is noted there at once.
@@ -58,7 +58,7 @@ def noting_failed_start(folder: WatchedFolder) -> Iterator[None]:
         raise
 
 
-def _see_it_begin(process: subprocess.Popen, folder: WatchedFolder, log: Path, printed_before: int) -> None:
+def _see_it_begin(process: subprocess.Popen[bytes], folder: WatchedFolder, log: Path, printed_before: int) -> None:
     status = process.wait()
     _note(folder, _reason(status, _last_words(log, printed_before)))
 

@@ -89,6 +89,7 @@ class RunWriter:
     def save(self, trainer: Trainer, whole: bool = False) -> None:
         """Snapshot first, weights last: weights on disk always have their snapshot beside them."""
         epoch = math.ceil(trainer.step / trainer.steps_per_epoch)
+        assert trainer.codes is not None  # it was evaluated
         made = snapshots.make(trainer.model, trainer.codes, trainer.held_out.labels, epoch, trainer.step)
         self.folder.write_snapshot(made)
         if whole or trainer.finished or time.monotonic() - self.last_trainer_state > SECONDS_BETWEEN_TRAINER_STATES:

@@ -19,7 +19,7 @@ from vae.training.distributed import SOLO, Ranks
 from vae.training.report import Report
 
 
-def start_process(folder: RunFolder, device: str = "auto") -> subprocess.Popen:
+def start_process(folder: RunFolder, device: str = "auto") -> subprocess.Popen[bytes]:
     """Train a folder made by `RunFolder.create` in a process of its own, which outlives the one that starts it.
 
     What the process prints goes to trainer.log in the folder; it queues behind other trainings beside it.

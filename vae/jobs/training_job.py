@@ -9,6 +9,9 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
+
+from torch import Tensor
 
 from vae.config import RunConfig
 from vae.data import datasets
@@ -51,7 +54,7 @@ class TrainingJob:
         before = self.writer.read_status()
         self.was_queued = before.state == "queued"
         where, host = ranks.where(self.device), socket.gethostname()
-        pace = {"images_per_second": 0.0, "seconds_left": 0.0}  # of this process nothing is known yet
+        pace: dict[str, Any] = {"images_per_second": 0.0, "seconds_left": 0.0}  # of this process nothing is known yet
         self.status = dataclasses.replace(before, state="queued", device=where, host=host, message="", **pace)
 
     def work(self, queue: bool) -> Status:
@@ -174,7 +177,7 @@ class TrainingJob:
         if notice != self.status.notice or time.monotonic() - self.last_status > SECONDS_BETWEEN_HEARTBEATS:
             self._note(notice=notice)
 
-    def _note(self, **changes: object) -> None:
+    def _note(self, **changes: Any) -> None:
         self.status = dataclasses.replace(self.status, **changes)
         self.writer.write_status(self.status)
         self.last_status = time.monotonic()
@@ -204,7 +207,7 @@ class TrainingJob:
             thread.join()
 
 
-def _progress(trainer: Trainer, images_per_second: float) -> dict:
+def _progress(trainer: Trainer, images_per_second: float) -> dict[str, Any]:
     images_left = trainer.images_in_all - trainer.images_seen
     return {
         "epoch": trainer.epoch,
@@ -215,7 +218,7 @@ def _progress(trainer: Trainer, images_per_second: float) -> dict:
     }
 
 
-def _read_trainer(folder: RunFolder, config: RunConfig) -> tuple[dict, dict] | None:
+def _read_trainer(folder: RunFolder, config: RunConfig) -> tuple[dict[str, Tensor], dict[str, float]] | None:
     state = folder.read_trainer()
     if state is None and folder.read_model(config)[1] > 0:
         raise TrainingError(f"{folder.path} was thinned and has no trainer's state to go on from; start a new run.")

@@ -7,6 +7,7 @@ row 0 has the lowest b, column 0 the lowest a, and each value belongs to its cel
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -39,7 +40,8 @@ def aggregate_density(posterior: Posterior, plane: Plane, extent: float, size: i
         masses = _interval_masses(means[:, 0], covariances[:, 0, 0].sqrt(), edges)
         return (masses.mean(0) / width).repeat(size, 1)
     parts = zip(means.split(POSTERIORS_AT_A_TIME), covariances.split(POSTERIORS_AT_A_TIME), strict=True)
-    return sum(_cell_masses(mean, covariance, edges) for mean, covariance in parts) / (len(means) * width**2)
+    total = cast(Tensor, sum(_cell_masses(mean, covariance, edges) for mean, covariance in parts))
+    return total / (len(means) * width**2)
 
 
 def _interval_masses(mean: Tensor, deviation: Tensor, edges: Tensor) -> Tensor:

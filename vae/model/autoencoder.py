@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -119,7 +120,7 @@ class VAE(nn.Module):
 
         Raises `ConfigError` where the models differ in anything else.
         """
-        any_encoder = {"encoder_widths": None, "encoder_lattice": None}
+        any_encoder: dict[str, Any] = {"encoder_widths": None, "encoder_lattice": None}
         ours, theirs = (dataclasses.replace(model.config, **any_encoder) for model in (self, other))
         if ours != theirs:
             raise ConfigError(f"The run to start from decodes by {theirs}, this one by {ours}; ask for the same decoder.")

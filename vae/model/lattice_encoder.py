@@ -14,6 +14,7 @@ import math
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -61,6 +62,13 @@ class LatticeEncoder(nn.Module):
     compared, divided by beta where that exceeds 1, as what is then sought is as much wider.
     """
 
+    beta: Tensor
+    line: Tensor
+    beside: Tensor
+    places: Tensor
+    natural: Tensor
+    log_normaliser: Tensor
+
     def __init__(self, side: int, features: nn.Module) -> None:
         """`features` (N, 2) to (N, F) tell the dense layers which place it is."""
         super().__init__()
@@ -76,11 +84,11 @@ class LatticeEncoder(nn.Module):
         self._seen_of: object = None
         """Of which weights of the decoder what is kept was made; None where nobody knows."""
 
-    def __deepcopy__(self, memo: dict) -> LatticeEncoder:
+    def __deepcopy__(self, memo: dict[int, Any]) -> LatticeEncoder:
         """The same with nothing kept: most copies of a model only decode."""
         copy = LatticeEncoder(self.side, self.features).to(self.line)
         copy.set_beta(self.beta)
-        return copy
+        return copy.train(self.training)
 
     @property
     def inputs(self) -> int:
@@ -88,9 +96,7 @@ class LatticeEncoder(nn.Module):
         return self.features(self.places[:1]).shape[1] + 2 * len(self.beside)
 
     @torch.no_grad()
-    def refresh(
-        self, decoder: nn.Module, decode: Callable[[Tensor], Tensor], likelihood: Likelihood, shift: int = 0
-    ) -> None:
+    def refresh(self, decoder: nn.Module, decode: Callable[[Tensor], Tensor], likelihood: Likelihood, shift: int = 0) -> None:
         """Decode the lattice by `decode`, the likelihood's parameters of z (N, 2). In place, so that recorded steps see it.
 
         Every other `shift` puts the lattice elsewhere, by less than its spacing: a decoder that is trained with a lattice that
@@ -130,8 +136,8 @@ class LatticeEncoder(nn.Module):
     @torch.no_grad()
     def find(self, images: Tensor) -> Found:
         """Where images (N, C, H, W) in [0, 1] are found."""
-        places, around = zip(*map(self._find, images.flatten(1).split(AT_A_TIME)), strict=True)
-        place, around = torch.cat(places), torch.cat(around)
+        places, compared = zip(*map(self._find, images.flatten(1).split(AT_A_TIME)), strict=True)
+        place, around = torch.cat(places), torch.cat(compared)
         wide, narrow = (around / WIDE).clamp(-3, 3), (around / NARROW).clamp_max(math.log(HIGHEST)).exp()
         return Found(place, torch.cat([self.features(place), wide, narrow], 1))
 

@@ -8,6 +8,7 @@ Both are exponential families in the pixels, so that many images meet many z in 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -19,6 +20,11 @@ from vae.config import ModelConfig
 
 class Likelihood:
     """What both have in common: pairs of pictures and of parameters, by the exponential family's formula."""
+
+    mean: Callable[[Tensor], Tensor]
+    natural: Callable[[Tensor], Tensor]
+    log_normaliser: Callable[[Tensor], Tensor]
+    log_base: Callable[[Tensor], Tensor]
 
     def log_prob_of_each(self, parameters: Tensor, images: Tensor) -> Tensor:
         """log p(x given z) in nats of every image under all parameters, (N, P), of (P, C, H, W) and images (N, C, H, W)."""

@@ -36,6 +36,7 @@ def _dense_layers(config: ModelConfig, inputs: int, widths: tuple[int, ...]) -> 
 
 def mlp_encoder(config: ModelConfig, lookup: LatticeEncoder | None) -> tuple[nn.Module, int]:
     """Dense layers on pixels, or on what a `lookup` finds, and how many numbers they give."""
+    assert config.encoder_widths is not None  # of an mlp
     if lookup is not None:
         return nn.Sequential(*_dense_layers(config, lookup.inputs, config.encoder_widths)), config.encoder_widths[-1]
     layers = _dense_layers(config, math.prod(IMAGE_SHAPE), config.encoder_widths)
@@ -44,6 +45,7 @@ def mlp_encoder(config: ModelConfig, lookup: LatticeEncoder | None) -> tuple[nn.
 
 def mlp_decoder(config: ModelConfig, inputs: int) -> nn.Module:
     """Dense layers from (N, inputs) to the likelihood's parameters (N, C, H, W)."""
+    assert config.decoder_widths is not None  # of an mlp
     layers = _dense_layers(config, inputs, config.decoder_widths)
     return nn.Sequential(*layers, nn.Linear(config.decoder_widths[-1], math.prod(IMAGE_SHAPE)), nn.Unflatten(1, IMAGE_SHAPE))
 
@@ -79,4 +81,5 @@ def initialise(module: nn.Module) -> None:
     """Glorot and Bengio's uniform weights and no biases, as Keras begins: with two latent dimensions training starts faster."""
     if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
         nn.init.xavier_uniform_(module.weight)
+        assert module.bias is not None  # all layers here have one
         nn.init.zeros_(module.bias)

@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, TYPE_CHECKING, Any
 
 import safetensors
 import safetensors.torch
@@ -21,16 +21,19 @@ from torch import Tensor
 
 from vae.errors import RunError
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 LARGEST_JSON, LARGEST_TENSORS = 1_000_000, 200_000_000  # bytes; a prior's codes in 256 dimensions have 143 million
 LARGEST_INTEGER, LARGEST_NUMBER = 2**63, 1e100
 METADATA = "__metadata__"
-KINDS = {"str": str, "int": int, "float": (int, float)}
+KINDS: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float)}
 
 NO_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 """A pipe is not waited for, and a terminal does not take over the process."""
 
 
-def open_regular(path: Path, mode: str = "rb", largest: int | None = None) -> BinaryIO:
+def open_regular(path: Path, mode: str = "rb", largest: int | None = None) -> IO[bytes]:
     """`path` in the binary `mode`, where it is a regular file of at most `largest` bytes. Raises `OSError`, and never waits."""
     file = open(path, mode, opener=lambda name, flags: os.open(name, flags | NO_WAITING, 0o666))  # noqa: SIM115
     try:
@@ -82,7 +85,7 @@ def cannot_write(path: Path, error: OSError) -> RunError:
 
 
 TRY_AGAIN = "try again, or choose another folder"
-_WAYS_TO_WRITE = {
+_WAYS_TO_WRITE: dict[int | None, str] = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room on that disk"),
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "choose a folder that you may write to"),
     **dict.fromkeys((errno.EISDIR, errno.EINVAL, errno.ENXIO), "move away what is in its place"),
@@ -99,12 +102,12 @@ def cannot_read(path: Path, error: OSError) -> RunError:
     return RunError(f"{path} cannot be read ({error.strerror or error}); {way}.")
 
 
-def write_json(path: Path, fields: Mapping) -> None:
+def write_json(path: Path, fields: Mapping[str, Any]) -> None:
     """Replace `path` by `fields` as JSON; numbers that are not finite are refused."""
     write_whole(path, (json.dumps(fields, indent=1, allow_nan=False) + "\n").encode())
 
 
-def read_json(path: Path) -> dict:
+def read_json(path: Path) -> dict[str, Any]:
     """The JSON object in `path`."""
     try:
         with open_regular(path, largest=LARGEST_JSON) as file:
@@ -120,7 +123,7 @@ def read_json(path: Path) -> dict:
     return fields
 
 
-def parse_json(content: bytes | str) -> object:
+def parse_json(content: bytes | str) -> Any:
     """What JSON says. Raises `ValueError` on anything else, NaN and infinities, and numbers too large to compute with."""
     try:
         return json.loads(content, parse_constant=_finite, parse_float=_finite, parse_int=_integer)
@@ -128,7 +131,7 @@ def parse_json(content: bytes | str) -> object:
         raise ValueError("values lie within values without end") from error
 
 
-def fields_fit(instance: object) -> bool:
+def fields_fit(instance: DataclassInstance) -> bool:
     """Whether all fields of a dataclass that are said to be words or finite numbers are. Others are passed over."""
     values = [(field.type, getattr(instance, field.name)) for field in dataclasses.fields(instance)]
     return all(_is_of(kind, value) for kind, value in values if kind in KINDS)
@@ -189,7 +192,7 @@ def read_tensors(
     return tensors, numbers
 
 
-def _read_content(path: Path, largest: int) -> tuple[dict, bytes]:
+def _read_content(path: Path, largest: int) -> tuple[dict[str, Any], bytes]:
     """The header and all bytes of a safetensors file that is as long as its header says, and no longer than that is sensible.
 
     Its tensors are not left on the disk, as safetensors does by default: the system ends a process that reads there when the

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Iterator
+from typing import Any
 
 import filelock
 
@@ -30,12 +31,15 @@ class ControlledFolder(WatchedFolder):
         except ConfigError as error:
             raise RunError(f"{path} asks for what cannot be, and is not obeyed: {error}") from error
 
-    def steer(self, **changes: object) -> None:
-        """Ask something else of the training, fields of `ControlRequest`; the rest stays as it was asked. Raises `ConfigError`."""
+    def steer(self, **changes: Any) -> None:
+        """Ask something else of the training, fields of `ControlRequest`; the rest stays as it was asked.
+
+        Raises `ConfigError`.
+        """
         with self._changing_control() as before:
             self._write_control(dataclasses.replace(before, **changes))
 
-    def steer_where_unasked(self, **changes: object) -> None:
+    def steer_where_unasked(self, **changes: Any) -> None:
         """Ask for what nobody has asked otherwise, fields of `ControlRequest`."""
         if not changes:
             return

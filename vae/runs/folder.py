@@ -15,6 +15,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -132,7 +133,7 @@ class RunFolder(ControlledFolder):
     def read_config(self) -> tuple[RunConfig, tuple[str, ...]]:
         """What the run was asked to be, and the names of its classes."""
         fields = atomic_files.read_json(self.path / "run.json")
-        version = fields.get("format")
+        version: Any = fields.get("format")
         if isinstance(version, int) and version > FORMAT:
             raise RunError(
                 f"{self.path} was written in format {version}, and this version reads up to {FORMAT}; update the explorer."
@@ -234,7 +235,7 @@ class RunFolder(ControlledFolder):
         return atomic_files.read_tensors(self.path / "trainer.safetensors", largest=largest)
 
 
-def _describe_run(config: RunConfig) -> dict:
+def _describe_run(config: RunConfig) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "config": config.to_dict(),

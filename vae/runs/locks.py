@@ -23,14 +23,14 @@ from vae.runs import atomic_files
 try:
     import fcntl
 except ImportError:  # Windows
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 SECONDS_BETWEEN_TRIES = 0.01
 UNKNOWN = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 """What file systems answer that know no locks."""
 
 
-def acquire(path: Path, seconds: float) -> AbstractContextManager:
+def acquire(path: Path, seconds: float) -> AbstractContextManager[object]:
     """Take the lock at `path`; leaving what is returned gives it back.
 
     Waits up to `seconds` for another holder, and raises `filelock.Timeout`. Whoever only looks is never taken for a holder.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Generic, Protocol, TypeVar
+from typing import IO, Any, ClassVar, Generic, Protocol, Self, TypeVar, overload
 
 from vae.errors import RunError
 from vae.runs import atomic_files
@@ -23,10 +24,12 @@ START = 256
 class Line(Protocol):
     """What a training tells on the way: finite numbers and words."""
 
-    def to_dict(self) -> dict: ...
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+
+    def to_dict(self) -> dict[str, Any]: ...
 
     @classmethod
-    def from_dict(cls, fields: dict) -> Line: ...
+    def from_dict(cls, fields: dict[str, Any]) -> Self: ...
 
 
 Told = TypeVar("Told", bound=Line)
@@ -56,7 +59,15 @@ class MetricsFollower(Generic[Told]):
     `kind` says what the lines are. Several visitors may share one: they look one after another, so that no line is read twice.
     """
 
-    def __init__(self, path: Path, kind: type[Told] = Report) -> None:
+    _start: bytes
+
+    @overload
+    def __init__(self: MetricsFollower[Report], path: Path) -> None: ...
+
+    @overload
+    def __init__(self, path: Path, kind: type[Told]) -> None: ...
+
+    def __init__(self, path: Path, kind: type[Any] = Report) -> None:
         self.path, self.kind = path, kind
         self._forget(0)
         self._one_by_one = threading.Lock()
@@ -83,7 +94,7 @@ class MetricsFollower(Generic[Told]):
             raise atomic_files.cannot_read(self.path, error) from error
         return self.reports
 
-    def _whole_lines(self, file: BinaryIO) -> Iterator[bytes]:
+    def _whole_lines(self, file: IO[bytes]) -> Iterator[bytes]:
         """Those from where the file is read, which is left at the end of the last one."""
         while (line := file.readline(LONGEST_LINE)).endswith(b"\n"):
             yield line
@@ -91,7 +102,7 @@ class MetricsFollower(Generic[Told]):
             raise self._no_report(line)
         file.seek(-len(line), os.SEEK_CUR)  # torn: the rest of it is on its way
 
-    def _read_until(self, file: BinaryIO) -> None:
+    def _read_until(self, file: IO[bytes]) -> None:
         """Go on from where `file` is read, at the next look."""
         self._offset = file.tell()
         if not self._start:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from vae.runs.atomic_files import fields_fit
 
@@ -36,7 +37,7 @@ class Status:
         return self.state in ACTIVE
 
     @classmethod
-    def from_dict(cls, fields: dict) -> Status:
+    def from_dict(cls, fields: dict[str, Any]) -> Status:
         """What `dataclasses.asdict` gave; fields may be missing. Raises `TypeError` or `ValueError` on anything else."""
         status = cls(**fields)
         if status.state not in STATES or not fields_fit(status):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 from vae.config import MOST_EPOCHS, check_beta, check_learning_rate, take_plain_numbers
 from vae.errors import ConfigError
@@ -41,12 +42,12 @@ class ControlRequest:
         if not isinstance(self.stop, bool):
             raise ConfigError(f"stop is {self.stop!r}; it has to be true or false.")
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """As control.json stores it."""
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_dict(cls, fields: dict) -> ControlRequest:
+    def from_dict(cls, fields: dict[str, Any]) -> ControlRequest:
         """What `to_dict` gave; what is missing is not asked for. Raises `ConfigError`."""
         unknown = set(fields) - {field.name for field in dataclasses.fields(cls)}
         if unknown:

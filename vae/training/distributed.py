@@ -65,7 +65,8 @@ class Ranks:
         ids = [device] if device.type == "cuda" else None
         known = inspect.signature(DistributedDataParallel).parameters
         name = next(name for name in ("forward_sync_buffers", "broadcast_buffers") if name in known)  # by torch's version
-        return DistributedDataParallel(module, device_ids=ids, **{name: False})  # every rank computes its own
+        options: dict[str, Any] = {name: False}  # every rank computes its own
+        return DistributedDataParallel(module, device_ids=ids, **options)
 
     def all_reduce_sum(self, part: Tensor) -> Tensor:
         """The sum of all ranks' parts, on the CPU."""
@@ -84,7 +85,9 @@ class Ranks:
         content = bytearray(json.dumps(value).encode()) if self.is_rank_zero else bytearray()
         length = torch.tensor(len(content))
         dist.broadcast(length, 0)
-        letter = torch.frombuffer(content, dtype=torch.uint8) if self.is_rank_zero else torch.empty(int(length), dtype=torch.uint8)
+        letter = (
+            torch.frombuffer(content, dtype=torch.uint8) if self.is_rank_zero else torch.empty(int(length), dtype=torch.uint8)
+        )
         dist.broadcast(letter, 0)
         return json.loads(letter.numpy().tobytes())
 
@@ -101,7 +104,7 @@ class Ranks:
             raise SystemExit(2)
         return answer
 
-    def broadcast_tensors(self, tensors: dict[str, Tensor] | None) -> dict[str, Tensor]:
+    def broadcast_tensors(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         """Rank 0's tensors by name, on every rank, on the CPU."""
         if self.size == 1:
             return tensors

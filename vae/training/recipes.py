@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from vae.config import ModelConfig, RunConfig, TrainingConfig
 from vae.data.datasets import SIZES
 
@@ -38,10 +40,10 @@ _FAST_MODEL = ModelConfig("mlp", encoder_widths=(256, 256), decoder_widths=(512,
 
 _FAST_TRAINING = TrainingConfig(epochs=3, batch_size=256, learning_rate=1e-2, clip_norm=100.0, schedule="one-cycle")
 
-_SMOOTH = {"activation": "silu", "fourier_features": 1}
+_SMOOTH: dict[str, Any] = {"activation": "silu", "fourier_features": 1}
 """With more Fourier features a run that looks images up ends higher still, its classes torn into many pieces."""
 
-_CAREFUL = {"learning_rate": 2e-3, "clip_norm": 100.0, "schedule": "one-cycle"}
+_CAREFUL: dict[str, Any] = {"learning_rate": 2e-3, "clip_norm": 100.0, "schedule": "one-cycle"}
 _BEST = (
     ModelConfig("mlp", encoder_lattice=84, encoder_widths=(256,) * 3, decoder_widths=(512,) * 6, **_SMOOTH),
     TrainingConfig(epochs=16, batch_size=256, weight_decay=0.01, **_CAREFUL),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,12 @@ class Report:
         """reconstruction - KL, in nats per image."""
         return self.reconstruction - self.kl
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """As a line of metrics.jsonl, the ELBO beside its terms."""
         return dataclasses.asdict(self) | {"elbo": self.elbo}
 
     @classmethod
-    def from_dict(cls, fields: dict) -> Report:
+    def from_dict(cls, fields: dict[str, Any]) -> Report:
         """What `to_dict` gave. Raises `TypeError` or `KeyError` on anything else."""
         fields = dict(fields)
         fields.pop("elbo")

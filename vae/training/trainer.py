@@ -10,6 +10,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -25,6 +26,8 @@ from vae.training.cuda_graph import stepper_for
 from vae.training.distributed import SOLO, Ranks
 from vae.training.progress import ADVICE, Progress
 from vae.training.report import Report
+
+Value = TypeVar("Value")
 
 TOLD = "told."
 """Begins the names of the numbers in a trainer's state that say what the reports tell of what was set by hand."""
@@ -195,8 +198,9 @@ def order_of_epoch(images: int, seed: int, epoch: int) -> Tensor:
 
 def _control(numbers: dict[str, float]) -> ControlRequest:
     """From what is set by hand, by name."""
-    return ControlRequest(**{name: numbers.get(name) for name in BY_HAND})
+    by_hand: dict[str, Any] = {name: numbers.get(name) for name in BY_HAND}
+    return ControlRequest(**by_hand)
 
 
-def _under(prefix: str, values: dict) -> dict:
+def _under(prefix: str, values: dict[str, Value]) -> dict[str, Value]:
     return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
