@@ -20,7 +20,7 @@ def test_one_of_the_same_name_takes_its_place_and_one_too_large_is_not_kept():
     kept.put("a", 2, 6)
     assert kept.get("a") == 2 and kept.held == 6
     assert kept.get_or_make("b", lambda: "large", lambda value: 11) == "large"
-    assert kept.get("b") is None and kept.held == 0
+    assert kept.get("b") is None and kept.get("a") == 2 and kept.held == 6
 
 
 def test_threads_that_ask_at_once_get_the_one_value_that_the_first_of_them_made():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -80,7 +81,7 @@ class Estimates:
             return Estimate(problem=TOO_SLOW)
         if ended.returncode == 2 and ended.stderr.strip():
             return Estimate(problem=ended.stderr.strip().splitlines()[-1])
-        try:
-            return Estimate(float(ended.stdout))
-        except ValueError:
-            return Estimate(problem="No estimate: its process ended before its time.")
+        with contextlib.suppress(ValueError):
+            if ended.returncode == 0:
+                return Estimate(float(ended.stdout))
+        return Estimate(problem="No estimate: its process ended before its time.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 from vae.config import RunConfig
 from vae.errors import RunError
@@ -20,43 +19,6 @@ SECONDS_BETWEEN_TRAINER_STATES = 5.0
 """A trainer's state is three times as large as its model; what is lost when a training is killed is about so much time."""
 
 
-class Writer(Protocol):
-    """What a training does with a folder, whether it has one or not."""
-
-    def read_status(self) -> Status:
-        """Where the training stands before it begins."""
-
-    def write_status(self, status: Status) -> None:
-        """Where it stands now."""
-
-    def read_control(self) -> ControlRequest | None:
-        """What watchers ask for; None where nobody can be asked here. Raises `RunError` where it makes no sense."""
-
-    def forget_requests(self) -> None:
-        """What was asked is done, or was asked of a training that has ended."""
-
-    def forget_control(self) -> None:
-        """A resumed training is to follow its schedules."""
-
-    def rewrite_config(self, config: RunConfig) -> None:
-        """The run is asked to be another: longer, say."""
-
-    def publish(self, report: Report) -> None:
-        """One more report."""
-
-    def save(self, trainer: Trainer, whole: bool = False) -> None:
-        """A snapshot and the weights, as of the trainer's latest evaluation; the `whole` with the trainer's state."""
-
-    def save_trainer(self, trainer: Trainer) -> None:
-        """The trainer's state alone."""
-
-    def save_as_it_is(self, trainer: Trainer) -> None:
-        """All there is, of the weights as they are now."""
-
-    def go_back_to(self, trainer: Trainer, control: ControlRequest) -> None:
-        """Take the folder back to where a resumed trainer is."""
-
-
 class RunWriter:
     """Writes a run's folder; reports go to `on_report` too."""
 
@@ -65,29 +27,39 @@ class RunWriter:
         self.last_trainer_state = -math.inf
 
     def read_status(self) -> Status:
+        """Where the training stands before it begins."""
         return self.folder.read_status(as_written=True)
 
     def write_status(self, status: Status) -> None:
+        """Where it stands now."""
         self.folder.write_status(status)
 
     def read_control(self) -> ControlRequest:
+        """What watchers ask for. Raises `RunError` where it makes no sense."""
         return self.folder.read_control()
 
     def forget_requests(self) -> None:
+        """What was asked is done, or was asked of a training that has ended."""
         self.folder.forget_requests()
 
     def forget_control(self) -> None:
+        """A resumed training is to follow its schedules."""
         lifecycle.forget_control(self.folder)
 
     def rewrite_config(self, config: RunConfig) -> None:
+        """The run is asked to be another: longer, say."""
         self.folder.rewrite_config(config)
 
     def publish(self, report: Report) -> None:
+        """One more report."""
         self.folder.append_metrics(report)
         self.on_report(report)
 
     def save(self, trainer: Trainer, whole: bool = False) -> None:
-        """Snapshot first, weights last: weights on disk always have their snapshot beside them."""
+        """A snapshot and the weights, as of the latest evaluation; the `whole` with the trainer's state.
+
+        Snapshot first, weights last: weights on disk always have their snapshot beside them.
+        """
         epoch = math.ceil(trainer.step / trainer.steps_per_epoch)
         assert trainer.codes is not None  # it was evaluated
         made = snapshots.make(trainer.model, trainer.codes, trainer.held_out.labels, epoch, trainer.step)
@@ -97,16 +69,18 @@ class RunWriter:
         self.folder.write_model(trainer.model, trainer.step)
 
     def save_trainer(self, trainer: Trainer) -> None:
+        """The trainer's state alone."""
         self.folder.write_trainer(*trainer.state())
         self.last_trainer_state = time.monotonic()
 
     def save_as_it_is(self, trainer: Trainer) -> None:
+        """All there is, of the weights as they are now."""
         if trainer.step % trainer.steps_per_epoch or trainer.codes is None:
             trainer.evaluate()
         self.save(trainer, whole=True)
 
     def go_back_to(self, trainer: Trainer, control: ControlRequest) -> None:
-        """First the weights, as theirs may be a snapshot that is then deleted."""
+        """Take the folder back to where a resumed trainer is: first the weights, as theirs may be a snapshot that is deleted."""
         if trainer.step == 0 or not self._weights_are_of(trainer):
             self.save_as_it_is(trainer)
         self.folder.steer_where_unasked(**control.by_hand())

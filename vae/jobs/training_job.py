@@ -20,7 +20,7 @@ from vae.device import choose_device, refusals
 from vae.errors import RunError, TrainingError, describe
 from vae.jobs.control_watch import SECONDS_BETWEEN_LOOKS, ControlWatch
 from vae.jobs.queue import start_when_first
-from vae.jobs.run_writer import NullWriter, RunWriter, Writer
+from vae.jobs.run_writer import NullWriter, RunWriter
 from vae.runs.folder import RunFolder
 from vae.runs.status import Status
 from vae.training.control import ControlRequest
@@ -47,7 +47,7 @@ class TrainingJob:
         self.folder, self.config, self.ranks = folder, config, ranks
         self.device = device_of_rank(choose_device(device))
         self.about_device = " ".join(refusals()) if device == "auto" else ""
-        self.writer: Writer = RunWriter(folder, on_report) if ranks.is_rank_zero else NullWriter()
+        self.writer: RunWriter | NullWriter = RunWriter(folder, on_report) if ranks.is_rank_zero else NullWriter()
         self.control = ControlWatch(self.writer.read_control, self._hear, should_stop, ranks)
         self.last_status = -math.inf
         self.checkpoint_step, self.checkpoint_control = -1, ControlRequest()

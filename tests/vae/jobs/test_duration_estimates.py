@@ -47,6 +47,7 @@ def test_a_model_too_slow_to_try_is_told_in_a_sentence():
         ("import time; time.sleep(600)", TOO_SLOW),
         ("import os, signal; os.kill(os.getpid(), signal.SIGXCPU)", TOO_SLOW),
         ("import os; os.abort()", "No estimate: its process ended before its time."),
+        ("print('seven')", "No estimate: its process ended before its time."),
         ("raise SystemExit('what torch says')", "No estimate: its process ended before its time."),
     ],
 )
