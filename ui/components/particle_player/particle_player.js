@@ -6,7 +6,7 @@
 
 import { endedByLatest } from '../shared/lifecycle.js';
 import { SIDE, STEPS, blend } from '../playback/frame_decoder.js';
-import { PointRenderer, wordOf } from '../playback/point_renderer.js';
+import { wordOf } from '../playback/point_renderer.js';
 import { Layout, drawAxes, drawZeros } from '../playback/axes.js';
 import { attend, bytesOf, element } from '../playback/player_view.js';
 import { levelAt } from './noise_levels.js';
@@ -25,12 +25,7 @@ const numbersOf = (text, reach) => {
 
 class Particles extends ParticleDrawing {
   constructor(root) {
-    super();
-    this.root = root;
-    this.find = (selector) => root.querySelector(selector);
-    this.splats = new PointRenderer(this.find('.points'));
-    this.still = window.matchMedia('(prefers-reduced-motion: reduce)');
-    this.drawn = {};
+    super(root, 'step');
     this.listen();
   }
 

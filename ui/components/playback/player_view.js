@@ -1,6 +1,7 @@
 // What the players of films have in common on the screen: sizes, canvases, buttons and keys.
 
 import { Player } from './playback.js';
+import { PointRenderer } from './point_renderer.js';
 
 const BELOW = 34; // of the page below all this, in pixels at a root font of 17
 const SPACE_IS_THEIRS = 'button, select, input[type=checkbox]'; // of what stands in here
@@ -12,7 +13,30 @@ export const element = (tag, properties, parent) => parent.appendChild(Object.as
 // Pixels that are drawn for one of CSS.
 const sharpness = () => Math.min(window.devicePixelRatio || 1, 2);
 
+const buttonsOf = (unit) => `
+  <button type="button" class="first" aria-label="To the first ${unit}" title="To the first ${unit} (Home)"><i></i></button>
+  <button type="button" class="back" aria-label="One ${unit} back" title="One ${unit} back (left arrow)"><i></i></button>
+  <button type="button" class="play" title="Play or pause (space)"><i></i><span>Play</span></button>
+  <button type="button" class="forth" aria-label="One ${unit} on" title="One ${unit} on (right arrow)"><i></i></button>`;
+const SPEEDS = `
+  <select class="speed" aria-label="Speed" title="Speed">
+    <option value="0.25">¼ ×</option><option value="0.5">½ ×</option><option value="1" selected>1 ×</option>
+    <option value="2">2 ×</option><option value="4">4 ×</option>
+  </select>`;
+
 export class Screen extends Player {
+  // What is played goes from `unit` to unit: frames, or steps.
+  constructor(root, unit) {
+    super();
+    this.root = root;
+    this.find = (selector) => root.querySelector(selector);
+    this.find('.track').insertAdjacentHTML('beforebegin', buttonsOf(unit));
+    this.find('.track').insertAdjacentHTML('afterend', SPEEDS);
+    this.drawn = {}; // what the screen shows of what changes rarely
+    this.splats = new PointRenderer(this.find('.points'));
+    this.still = window.matchMedia('(prefers-reduced-motion: reduce)');
+  }
+
   // Learn the page's sizes and colours; whether there is anything to draw on.
   measure(figure) {
     this.scale = parseFloat(getComputedStyle(document.documentElement).fontSize) / 17;

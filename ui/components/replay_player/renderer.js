@@ -4,7 +4,6 @@
 // frame that was passed last.
 
 import { blend, mosaicOf } from '../playback/frame_decoder.js';
-import { PointRenderer } from '../playback/point_renderer.js';
 import { Layout, drawAxes, drawMosaicUnder, drawZeros } from '../playback/axes.js';
 import { drawLeaders, part, standing } from './labels.js';
 import { drawTrail } from './trail.js';
@@ -19,13 +18,8 @@ const signed = (value, digits) => value.toFixed(digits).replace('-', '\u2212');
 
 export class FilmRenderer extends Screen {
   constructor(root) {
-    super();
-    this.root = root;
-    this.find = (selector) => root.querySelector(selector);
+    super(root, 'frame');
     this.hidden = new Set(); // classes
-    this.drawn = {}; // what the screen shows of what changes rarely
-    this.splats = new PointRenderer(this.find('.points'));
-    this.still = window.matchMedia('(prefers-reduced-motion: reduce)');
   }
 
   // Sizes
