@@ -5,8 +5,8 @@
     python -m benchmarks.evidence --without-costs on a machine with other work to do
 
 For every image: log p(x) by quadrature over the plane; KL(q to p(z given x)) at places of its own, with a posterior
-normalised on q's own lattice; and the right side by Gauss-Hermite quadrature, which decodes for itself: see `vae.evidence.elbo_identity`. For
-the encoder's q, and for one that was moved by hand.
+normalised on q's own lattice; and the right side by Gauss-Hermite quadrature, which decodes for itself: see
+`vae.evidence.elbo_identity`. For the encoder's q, and for one that was moved by hand.
 """
 
 from __future__ import annotations

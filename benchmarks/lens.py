@@ -8,8 +8,8 @@ exact one; the bytes are those of the atlas's response, and the CPU seconds thos
 
 Then, on mnist, the pointer moves 500 times over the plane. The handler's time ends when one pixel of the canvas was read
 back, which makes the browser draw it. The time since the event's own stamp is longer: Chromium hands pointer moves out once
-a frame. Every 20 s the page asks the server whether runs appeared (`ui/shell/page_frame.py`); the moves begin when such a look has
-just passed, so whatever is sent meanwhile would be the lens's.
+a frame. Every 20 s the page asks the server whether runs appeared (`ui/shell/page_frame.py`); the moves begin when such a
+look has just passed, so whatever is sent meanwhile would be the lens's.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ The baseline draws the same interpolated places with `Plotly.react` on scattergl
 size, one call after the other. Plotly draws by WebGL, which headless Chromium does in software on the processor, as it does
 all of its drawing here.
 
-Every 20 s the page asks the server whether runs appeared (`ui/shell/page_frame.py`); the film begins when such a look has just passed,
-so whatever is sent meanwhile would be the replay's.
+Every 20 s the page asks the server whether runs appeared (`ui/shell/page_frame.py`); the film begins when such a look has just
+passed, so whatever is sent meanwhile would be the replay's.
 """
 
 from __future__ import annotations

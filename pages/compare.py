@@ -154,7 +154,12 @@ def take_home(columns: Sequence[ComparedRun]) -> None:
     """The table as a file, and a way to each run alone."""
     with st.container(horizontal=True, gap="small"):
         st.download_button(
-            "Table (CSV)", lambda: metrics_table.as_csv(columns), "comparison.csv", "text/csv", key="get_table", on_click="ignore"
+            "Table (CSV)",
+            lambda: metrics_table.as_csv(columns),
+            "comparison.csv",
+            "text/csv",
+            key="get_table",
+            on_click="ignore",
         )
         for run in columns:
             if st.button(f"Explore {plain(run.name)}", key=f"explore_{run.name}", disabled=run.loaded is None):

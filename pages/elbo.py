@@ -41,9 +41,7 @@ def page(version: RunVersion, run: vae.Run, problem: str | None) -> None:
     if session.problem() != problem:
         st.rerun()
     if shown is None:
-        st.info(
-            f"The equation is written for an image. {runs.why_absent(run)} Or draw a digit of your own on **Explore**."
-        )
+        st.info(f"The equation is written for an image. {runs.why_absent(run)} Or draw a digit of your own on **Explore**.")
         return
     choose(shown)
     try:

@@ -37,7 +37,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each test is of one tier: pages and browsers by their folder, what is marked as slow, and all others are of the unit tier."""
+    """Each test is of one tier: page and browser by the folder, slow where it is marked so, and else unit."""
     for item in items:
         if item.nodeid.startswith("tests/browser/"):
             item.add_marker("browser")

@@ -70,7 +70,6 @@ class PretendedGenerator(torch.Generator):
 class _Mode(TorchDispatchMode):
     """Makes new tensors `Pretended` where they are asked for on `DEVICE`, and refuses what a device refuses."""
 
-
     def __init__(self, has_double: bool) -> None:
         super().__init__()
         self.has_double = has_double

@@ -32,9 +32,10 @@ MAY_IMPORT = {
         "cache": {"state"},
         "shell": {"state", "charts", "components", "cache"},
     }
-    | dict.fromkeys(
-        ("explore", "elbo", "train", "replay", "compare", "diffusion"), {"state", "charts", "components", "cache", "shell"}
-    ),
+    | {
+        page: {"state", "charts", "components", "cache", "shell"}
+        for page in ("explore", "elbo", "train", "replay", "compare", "diffusion")
+    },
 }
 """The house: packages, and which packages beside them each may import."""
 
@@ -103,7 +104,9 @@ def test_each_package_imports_only_what_stands_in_its_row(room):
 ])  # fmt: skip
 def test_a_planted_import_is_found(room, package, planted):
     assert beyond_the_house(room, package, planted)
-    assert not beyond_the_house(room, package, "import streamlit, vae\nfrom vae.errors import RunError\nfrom ui.text import plain")
+    assert not beyond_the_house(
+        room, package, "import streamlit, vae\nfrom vae.errors import RunError\nfrom ui.text import plain"
+    )
 
 
 def test_importing_vae_opens_no_file_and_loads_no_screen():

@@ -29,13 +29,16 @@ def ask(page: Page, script: str, expression: str, given: object) -> object:
     """An expression of a script's exports, `exported`, and of what is `given`."""
     code = base64.b64encode(bundle(COMPONENTS / script).encode()).decode()
     return page.evaluate(
-        f"async (given) => {{ const exported = await import('data:text/javascript;base64,{code}'); return {expression}; }}", given
+        f"async (given) => {{ const exported = await import('data:text/javascript;base64,{code}'); return {expression}; }}",
+        given,
     )
 
 
 def test_shares_and_quantiles_are_the_normal_distributions(blank):
     z = np.linspace(-5, 5, 201)
-    assert ask(blank, "lens/quantiles.js", "given.map(exported.normalShare)", z.tolist()) == pytest.approx(norm.cdf(z), abs=2e-7)
+    assert ask(blank, "lens/quantiles.js", "given.map(exported.normalShare)", z.tolist()) == pytest.approx(
+        norm.cdf(z), abs=2e-7
+    )
     shares = norm.cdf(np.linspace(-4, 4, 81))
     found = ask(blank, "lens/quantiles.js", "given.map(exported.normalQuantile)", shares.tolist())
     assert norm.cdf(found) == pytest.approx(shares, abs=2e-7)
@@ -66,7 +69,9 @@ def test_the_atlas_is_sampled_as_the_server_samples_it(blank):
     """Anywhere on it, its corners and its borders included, but for rounding to whole grey levels."""
     random = np.random.default_rng(0)
     lattice, extent = random.integers(0, 256, (5, 5, PIXELS), np.uint8), 2.5
-    places = np.concatenate([random.uniform(-extent, extent, (20, 2)), [[-extent, -extent], [extent, extent], [0, extent], [-0.1, 0]]])
+    places = np.concatenate(
+        [random.uniform(-extent, extent, (20, 2)), [[-extent, -extent], [extent, extent], [0, extent], [-0.1, 0]]]
+    )
     expression = """(() => {
         const lattice = Uint8Array.from(atob(given.lattice), (letter) => letter.charCodeAt(0));
         const atlas = new exported.Atlas(lattice, 5, given.extent, 0), grey = new Uint8ClampedArray(784);
@@ -83,6 +88,9 @@ def test_the_atlas_is_sampled_as_the_server_samples_it(blank):
 def test_noise_levels_are_those_of_the_chain(blank, schedule):
     times = torch.linspace(0, 1, 41, dtype=torch.float64)
     found = ask(
-        blank, "particle_player/noise_levels.js", f"given.map((t) => exported.levelAt(t, '{schedule}', {GREATEST}))", times.tolist()
+        blank,
+        "particle_player/noise_levels.js",
+        f"given.map((t) => exported.levelAt(t, '{schedule}', {GREATEST}))",
+        times.tolist(),
     )
     assert found == pytest.approx(noise_level(times, schedule).tolist(), rel=1e-6, abs=1e-6)

@@ -174,7 +174,9 @@ def test_a_run_in_training_keeps_the_whole_axis_of_epochs(runs):
     status = folder.read_status()
     for path in folder.snapshot_paths()[2:]:
         path.unlink()
-    folder.write_status(vae.runs.folder.Status("running", epoch=1, step=status.total_steps // 2, total_steps=status.total_steps))
+    folder.write_status(
+        vae.runs.folder.Status("running", epoch=1, step=status.total_steps // 2, total_steps=status.total_steps)
+    )
     with folder.lock():
         app = open_page(PAGE, run="small")
         assert not app.exception and film(app)["active"] and film(app)["range"] == [0, 2]

@@ -144,6 +144,10 @@ def test_what_earlier_formats_had_and_did_not_use_is_passed_over_and_what_they_u
     assert RunConfig.from_dict(fields, format) == RunConfig()
     with pytest.raises(ConfigError):
         RunConfig.from_dict(fields)
-    for part, name, value in (("model", "encoder_channels", [4, 6]), ("training", "freeze_decoder", True), ("training", "warped", 0.5)):
+    for part, name, value in (
+        ("model", "encoder_channels", [4, 6]),
+        ("training", "freeze_decoder", True),
+        ("training", "warped", 0.5),
+    ):
         with pytest.raises(ConfigError, match=f"trained with {name}"):
             RunConfig.from_dict(fields | {part: fields[part] | {name: value}}, format)

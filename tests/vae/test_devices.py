@@ -237,7 +237,10 @@ def importance(p: Place) -> object:
 
 
 def summarise_posterior(p: Place) -> list:
-    of_image, of_code = posterior_summary.summarise_posterior(p.model, p.stored[:1]), posterior_summary.summarise_code(p.model, p.q.on_cpu, -100.0)
+    of_image, of_code = (
+        posterior_summary.summarise_posterior(p.model, p.stored[:1]),
+        posterior_summary.summarise_code(p.model, p.q.on_cpu, -100.0),
+    )
     return [of_image, of_code, posterior_summary.draw_samples(p.model, p.q, 3, 0)]
 
 
@@ -321,7 +324,9 @@ def run_there(small_run, device) -> Run:
 
 def test_held_out_figures_are_the_same_on_every_device(run_there, small_run, device, monkeypatch):
     few = datasets.load_held_out("digits").images[:20]
-    monkeypatch.setattr(vae.evaluation.held_out, "PlaneQuadrature", functools.partial(PlaneQuadrature, spacing=0.25, extent=4.0))
+    monkeypatch.setattr(
+        vae.evaluation.held_out, "PlaneQuadrature", functools.partial(PlaneQuadrature, spacing=0.25, extent=4.0)
+    )
     here = load_run(small_run.path)
     ours, expected = evaluate_run(run_there, few, 4), evaluate_run(here, few, 4)
     assert ours.elbo == pytest.approx(expected.elbo, abs=1.0)

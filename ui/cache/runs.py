@@ -27,8 +27,6 @@ SECONDS_TO_MEND = 20
 """A damaged file is looked at again after so long."""
 
 
-
-
 @dataclass(frozen=True)
 class RunVersion:
     """One state of a run's weights on the disk: what cached results belong to."""

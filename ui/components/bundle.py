@@ -62,7 +62,9 @@ def _with_imports(path: Path, text: str, names: dict[Path, str]) -> str:
     text = IMPORT.sub(taken, text)
     left_over = LEFT_OVER.search(EXPORT.sub("", text))
     if left_over:
-        raise ValueError(f"{path} has {left_over[0]!r}; write import {{ a, b }} from './file.js'; and export before a definition")
+        raise ValueError(
+            f"{path} has {left_over[0]!r}; write import {{ a, b }} from './file.js'; and export before a definition"
+        )
     return text
 
 

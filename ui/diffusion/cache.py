@@ -143,7 +143,9 @@ def fields(version: PriorVersion, level: float, extent: float) -> Fields:
     s = torch.full((len(u), 1), level)
     with memory.LARGE_QUESTIONS:
         cosine = torch.nn.functional.cosine_similarity(learned(x, s) - x, exact(x, s) - x).mean().item()
-        return Fields(trajectories.score(learned, places, level).numpy(), trajectories.score(exact, places, level).numpy(), cosine, len(u))
+        return Fields(
+            trajectories.score(learned, places, level).numpy(), trajectories.score(exact, places, level).numpy(), cosine, len(u)
+        )
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

@@ -176,9 +176,7 @@ def show_neighbours(scene: Scene) -> None:
 
 def _thumbnail(scene: Scene, probe: int, image: object) -> str:
     name = html.escape(scene.run.class_names[int(scene.snapshot.labels[probe])])
-    return (
-        f'<li><img src="{markup.png_url(image)}" alt="Image {probe}, {name}" title="image {probe}"><span>{name}</span></li>'
-    )
+    return f'<li><img src="{markup.png_url(image)}" alt="Image {probe}, {name}" title="image {probe}"><span>{name}</span></li>'
 
 
 # Layers

@@ -59,7 +59,9 @@ def _show_upload(scene: Scene) -> None:
     )  # fmt: skip
     picture = uploaded_picture.kept(scene.run.config.dataset)
     if picture is not None:
-        uploaded_picture.show("own_picture", picture, lambda corrected: _take(scene, lambda: uploaded_picture.look(corrected).image))
+        uploaded_picture.show(
+            "own_picture", picture, lambda corrected: _take(scene, lambda: uploaded_picture.look(corrected).image)
+        )
 
 
 def _take_file(scene: Scene) -> None:

@@ -152,4 +152,3 @@ def show_ended(folder: RunFolder) -> None:
     number.number_input("Epochs in all", least, **widget)
     actions.button(button, "Train longer", "lengthen", lambda: actions.lengthen(folder, int(st.session_state[key])))
     actions.tell()
-

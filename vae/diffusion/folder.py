@@ -128,7 +128,9 @@ class PriorFolder(WatchedFolder):
         if not atomic_files.all_finite(tensors):
             raise RunError(f"{self.path / 'model.safetensors'} holds numbers that are not finite; train the prior again.")
         denoiser.load_state_dict(tensors)
-        return Prior(description, denoiser.eval().requires_grad_(False), read_codes(self.path / "codes.safetensors", description))
+        return Prior(
+            description, denoiser.eval().requires_grad_(False), read_codes(self.path / "codes.safetensors", description)
+        )
 
     # What was measured
 
@@ -164,7 +166,9 @@ class PriorFolder(WatchedFolder):
     def stop_is_asked(self) -> bool:
         """Whether somebody asked."""
         with contextlib.suppress(RunError):
-            return (self.path / "control.json").exists() and atomic_files.read_json(self.path / "control.json").get("stop") is True
+            return (self.path / "control.json").exists() and atomic_files.read_json(self.path / "control.json").get(
+                "stop"
+            ) is True
         return False
 
 

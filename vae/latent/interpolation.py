@@ -69,7 +69,9 @@ def gif(interpolation: Interpolation, scale: int = 8) -> bytes:
 
     The frames are the S places and the S - 2 between the ends on the way back; equal neighbours become one, shown longer.
     """
-    images = torch.cat([pad(interpolation.decoded, (0, ROW_GAP)), interpolation.faded], 3)[:, 0].numpy()  # (S, 28, 28 + ROW_GAP + 28)
+    images = torch.cat([pad(interpolation.decoded, (0, ROW_GAP)), interpolation.faded], 3)[
+        :, 0
+    ].numpy()  # (S, 28, 28 + ROW_GAP + 28)
     there_and_back = [*images, *images[-2:0:-1]]
     first, *others = (Image.fromarray(_enlarge(image, scale)) for image in there_and_back)
     content = io.BytesIO()

@@ -50,7 +50,9 @@ class WatchedFolder:
 
     def write_status(self, status: Status) -> None:
         """Replace status.json, with the heartbeat set to now."""
-        atomic_files.write_json(self.path / "status.json", dataclasses.asdict(dataclasses.replace(status, heartbeat=time.time())))
+        atomic_files.write_json(
+            self.path / "status.json", dataclasses.asdict(dataclasses.replace(status, heartbeat=time.time()))
+        )
 
     def read_status(self, as_written: bool = False) -> Status:
         """Where the training stands. Unless `as_written`, a training that was killed reads as stopped."""

@@ -80,7 +80,9 @@ def test_samples_on_the_plane_are_those_in_the_table(wide_run, axes):
 
 def test_nobodys_point_has_no_posterior(digits_run):
     told = described(scene_of(digits_run, z=(0.5, -1.25)))
-    assert told["posterior"] is None and told["place"] == [0.5, -1.25] and told["centre"] == [0, 0] and told["interpolation"] == []
+    assert (
+        told["posterior"] is None and told["place"] == [0.5, -1.25] and told["centre"] == [0, 0] and told["interpolation"] == []
+    )
 
 
 def test_the_road_is_told_in_the_planes_coordinates(wide_run):

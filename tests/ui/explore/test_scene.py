@@ -136,7 +136,9 @@ def test_without_the_data_set_an_images_story_is_the_frames(digits_run, monkeypa
     assert scene.image() is None
     summary, codes = scene.summary(), scene.snapshot.codes
     assert summary.samples == 1 and 0.1 < summary.error < 10 and summary.posterior.mean[0].tolist() == list(code(digits_run, 4))
-    assert (summary.kl, summary.reconstruction) == pytest.approx((codes.terms.kl[4].item(), codes.terms.reconstruction[4].item()))
+    assert (summary.kl, summary.reconstruction) == pytest.approx(
+        (codes.terms.kl[4].item(), codes.terms.reconstruction[4].item())
+    )
 
 
 def test_an_own_image_is_read_row_by_row():

@@ -243,7 +243,9 @@ def test_a_gif_opens_plays_for_ever_and_has_its_paper(dark):
 def test_the_words_for_the_epoch_stay_in_the_picture_and_off_the_caption(cells, words):
     film = film_of(1, cells)
     painter = gif_export._Painter(film, [words], NAMES, ("PC1", "PC2"), strip=False, dark=False)
-    with_words, without = (painter.paint(dataclasses.replace(next(gif_export.stills(film, [words])), words=w)) for w in (words, ""))
+    with_words, without = (
+        painter.paint(dataclasses.replace(next(gif_export.stills(film, [words])), words=w)) for w in (words, "")
+    )
     columns = np.nonzero((np.asarray(with_words) != np.asarray(without)).any((0, 2)))[0]
     caption = 0 if cells else gif_export.GAP + painter.words.getlength(painter.caption)
     assert caption + 8 <= columns.min() and columns.max() < painter.width - gif_export.GAP

@@ -31,7 +31,9 @@ def settings(*configs: RunConfig) -> dict[str, tuple[str, ...]]:
     return {setting.name: setting.values for setting in differing_settings(configs)}
 
 
-def snapshot_of(means: torch.Tensor, log_variances: torch.Tensor, labels: torch.Tensor, reconstruction: torch.Tensor) -> Snapshot:
+def snapshot_of(
+    means: torch.Tensor, log_variances: torch.Tensor, labels: torch.Tensor, reconstruction: torch.Tensor
+) -> Snapshot:
     posterior = Posterior(means, log_variances)
     return Snapshot(1, 10, Codes(posterior, Terms(reconstruction, kl_to_prior(posterior))), labels, None)
 

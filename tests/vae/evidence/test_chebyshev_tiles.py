@@ -132,7 +132,10 @@ def test_several_threads_get_what_one_gets():
 def test_no_places_are_no_parameters_and_a_number_that_is_none_is_not_hidden():
     tiles = ChebyshevTiles(lambda z: smooth(z) * math.nan, Bernoulli(), BoundedCache(MANY))
     assert tiles.parameters(torch.zeros(500, 2, dtype=torch.double)).isnan().all()
-    assert ChebyshevTiles(smooth, Bernoulli(), BoundedCache(MANY)).parameters(torch.zeros(0, 2, dtype=torch.double)).shape == (0, PIXELS)
+    assert ChebyshevTiles(smooth, Bernoulli(), BoundedCache(MANY)).parameters(torch.zeros(0, 2, dtype=torch.double)).shape == (
+        0,
+        PIXELS,
+    )
 
 
 def test_the_evidence_is_that_of_decoding_everywhere(small_run, digits):

@@ -297,7 +297,9 @@ def test_the_sides_meet_at_no_place(coarse, monkeypatch):
     quadrature, x, q = coarse
     right, left = [], []
     asked, decode = vae.model.reconstruction.log_likelihood, quadrature.log_joint.decode
-    monkeypatch.setattr(vae.model.reconstruction, "log_likelihood", lambda model, x, z: (right.append(z), asked(model, x, z))[1])
+    monkeypatch.setattr(
+        vae.model.reconstruction, "log_likelihood", lambda model, x, z: (right.append(z), asked(model, x, z))[1]
+    )
     monkeypatch.setattr(quadrature.log_joint, "decode", lambda z: (left.append(z.float()), decode(z))[1])
     elbo_identity(quadrature, x, q)
     places = [set(map(tuple, torch.cat(side).tolist())) for side in (right, left)]
@@ -316,7 +318,9 @@ def test_peaks_of_a_linear_decoder_are_its_posterior():
     for latent in (1, 2, 8):
         model, x = Linear(1.0, latent), some_images(1)
         mean, covariance = model.posterior(x)
-        found = find_posterior_modes(model, x, torch.zeros(3, latent, dtype=torch.float64) + torch.tensor([[-3.0], [0.0], [2.0]]))
+        found = find_posterior_modes(
+            model, x, torch.zeros(3, latent, dtype=torch.float64) + torch.tensor([[-3.0], [0.0], [2.0]])
+        )
         assert torch.allclose(found.z, mean.expand(3, -1), atol=1e-6)
         assert torch.allclose(found.root @ found.root.mT, torch.linalg.inv(covariance).expand(3, -1, -1))
         log_evidence = found.log_mass + latent * math.log(2 * math.pi) / 2

@@ -37,7 +37,9 @@ def test_a_model_too_large_to_try_is_told_in_a_sentence():
 
 
 def test_a_model_too_slow_to_try_is_told_in_a_sentence():
-    slow = "import vae.training.duration; vae.training.duration.MOST_SECONDS = 0; raise SystemExit(vae.training.duration.main())"
+    slow = (
+        "import vae.training.duration; vae.training.duration.MOST_SECONDS = 0; raise SystemExit(vae.training.duration.main())"
+    )
     assert found(Estimates(saying(slow)), small_config()) == Estimate(problem=TOO_SLOW)
 
 

@@ -47,7 +47,9 @@ def test_a_training_writes_the_whole_folder(small_run):
     snapshot = small_run.snapshot_of_step(run.step)
     held_out = vae.data.datasets.load("digits").held_out
     assert torch.equal(snapshot.labels, held_out.labels)
-    torch.testing.assert_close(snapshot.codes.posterior.mean, run.model.encode(held_out.images / 255).mean, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        snapshot.codes.posterior.mean, run.model.encode(held_out.images / 255).mean, rtol=1e-4, atol=1e-4
+    )
     last = [report for report in small_run.read_metrics() if report.split == "held_out"][-1]
     assert last.elbo == pytest.approx(snapshot.codes.terms.elbo.mean().item(), rel=1e-5)
 

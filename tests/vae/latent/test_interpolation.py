@@ -55,7 +55,9 @@ def test_a_road_to_where_one_stands_does_not_change(model):
     interpolation = interpolate(model, START, START, 4)
     assert torch.equal(interpolation.z, START.expand(4, 2))
     assert (interpolation.decoded == interpolation.decoded[0]).all() and (interpolation.faded == interpolation.decoded[0]).all()
-    assert Image.open(io.BytesIO(gif(interpolation))).size == Image.open(io.BytesIO(gif(interpolate(model, START, END, 4)))).size
+    assert (
+        Image.open(io.BytesIO(gif(interpolation))).size == Image.open(io.BytesIO(gif(interpolate(model, START, END, 4)))).size
+    )
 
 
 def test_a_road_without_two_ends_is_refused(model):
