@@ -23,9 +23,9 @@ TRIM_THRESHOLD, MMAP_THRESHOLD, ARENA_MAX = -1, -3, -8
 
 HEAPS, LARGE, AT_HAND = 2, 32 * 2**20, 64 * 2**20
 """Of a server, chosen with 50 visitors by `benchmarks.visitors`: how many heaps there are, where glibc gives each thread one,
-which keeps what is freed (1.8 of 2.5 GB held nothing); from how many bytes on a tensor has memory of its own, which goes back to
-the system with it; how many free ones stay at a heap's end. Most tensors of a question are smaller: the system need not blank
-new memory for them."""
+which keeps what is freed (1.8 of 2.5 GB held nothing); from how many bytes on a tensor has memory of its own, which goes back
+to the system with it; how many free ones stay at a heap's end. Most tensors of a question are smaller: the system need not
+blank new memory for them."""
 
 
 def prepare_training(precision: str, device: torch.device) -> None:
@@ -49,7 +49,7 @@ def prepare_training(precision: str, device: torch.device) -> None:
 
 @cache
 def prepare_server() -> None:
-    """Let this process answer many visitors at once: half of the processor is for a training beside it, and memory goes back."""
+    """Let this process answer many visitors: half of the processor is for a training beside it, and memory goes back."""
     torch.set_num_threads(max(1, torch.get_num_threads() // 2))
     tune_log1p()
     _set_malloc({ARENA_MAX: HEAPS, MMAP_THRESHOLD: LARGE, TRIM_THRESHOLD: AT_HAND})

@@ -1,7 +1,7 @@
 """Components without frames, each from the files of its folder: Python, HTML, CSS and JavaScript.
 
-JavaScript is written in modules. Streamlit takes one, so a component's script is bundled with what it imports: each module keeps
-a scope of its own, and is run once, after those that it imports.
+JavaScript is written in modules. Streamlit takes one, so a component's script is bundled with what it imports: each module
+keeps a scope of its own, and is run once, after those that it imports.
 """
 
 from __future__ import annotations

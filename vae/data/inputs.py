@@ -31,8 +31,8 @@ def as_pixels(images: Tensor | np.ndarray, like: Tensor) -> Tensor:
     images = _tensor(images, "The images are")
     if not images.is_floating_point() and images.dtype != torch.bool:
         raise InputError(
-            f"The images are of type {_name(images)}; expected pixel values in [0, 1]: of bytes, vae.data.datasets.pixels(images) makes "
-            "them."
+            f"The images are of type {_name(images)}; expected pixel values in [0, 1]: of bytes, "
+            "vae.data.datasets.pixels(images) makes them."
         )
     _check_image_shape(images)
     if images.numel() and images.is_floating_point():

@@ -1,6 +1,7 @@
 """The denoiser of the diffused codes themselves, in closed form.
 
-It is what a denoiser would be that had learned its training codes by heart. Two dimensions allow it: it is a sum over all codes.
+It is what a denoiser would be that had learned its training codes by heart. Two dimensions allow it: it is a sum over all
+codes.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ A check that cannot fail checks nothing, so nothing that would cancel is shared.
 given x)), it would cancel between the sides; so E_q[log q(z) - log p(x, z)] is taken at places of its own, decoded another way.
 If log p(x) stood in it, log p(x) would cancel on the left; so the posterior is normalised on a lattice of its own around q.
 
-    left     log p(x, z) from `vae.evidence.log_joint`: natural parameters, tiles of decoded places; the trapezoidal rule under q
-    right    the model's own log p(x given z), decoded one and all; Gauss-Hermite under q (`vae.model.reconstruction`); KL in closed form
+    left     log p(x, z) from log_joint.py: natural parameters, tiles of decoded places; the trapezoidal rule under q
+    right    the model's own log p(x given z), decoded one and all; Gauss-Hermite under q; the KL in closed form
 """
 
 from __future__ import annotations

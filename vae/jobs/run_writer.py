@@ -80,7 +80,7 @@ class RunWriter:
         self.save(trainer, whole=True)
 
     def go_back_to(self, trainer: Trainer, control: ControlRequest) -> None:
-        """Take the folder back to where a resumed trainer is: first the weights, as theirs may be a snapshot that is deleted."""
+        """Take the folder back to where a resumed trainer is: first the weights, whose snapshot may be one that is deleted."""
         if trainer.step == 0 or not self._weights_are_of(trainer):
             self.save_as_it_is(trainer)
         self.folder.steer_where_unasked(**control.by_hand())

@@ -52,7 +52,7 @@ class Samples:
 
 @torch.no_grad()
 def summarise_posterior(model: VAE, image: Tensor) -> PosteriorSummary:
-    """The summary of one uint8 image (1, C, H, W); its terms are those of `vae.evidence.elbo_identity` where the latent space is a plane.
+    """The summary of one uint8 image (1, C, H, W); on a plane its terms are those of `vae.evidence.elbo_identity`.
 
     Raises `InputError` on others.
     """

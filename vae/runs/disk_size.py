@@ -21,7 +21,7 @@ def bytes_on_disk(config: RunConfig) -> int:
 
 
 def snapshot_bytes(config: RunConfig) -> int:
-    """About how many bytes one snapshot has: of each image its posterior, its reconstruction term and its label, and the grid."""
+    """About how many bytes one snapshot has: each image's posterior, reconstruction term and label, and the grid."""
     train, test = SIZES[config.dataset]
     images = min(train // ONE_IN_VALIDATION if config.held_out == "validation" else test, PROBES)
     latent = config.model.latent

@@ -1,7 +1,7 @@
 """How long a training will take, measured on this machine.
 
-`python -m vae.training.duration` reads a run's settings from its input, as `RunConfig.to_dict` gives them, and prints seconds; it is for
-pages (see `vae.jobs.duration_estimates`), and takes no more than `MOST_MEMORY`.
+`python -m vae.training.duration` reads a run's settings from its input, as `RunConfig.to_dict` gives them, and prints seconds;
+it is for pages (see `vae.jobs.duration_estimates`), and takes no more than `MOST_MEMORY`.
 """
 
 from __future__ import annotations

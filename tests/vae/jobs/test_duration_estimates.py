@@ -10,7 +10,7 @@ from vae.jobs.duration_estimates import TOO_SLOW, Estimate, Estimates
 
 pytestmark = pytest.mark.slow
 
-SMALL_MEMORY = "import vae.training.duration; vae.training.duration.MOST_MEMORY = 900_000_000; raise SystemExit(vae.training.duration.main())"
+SMALL_MEMORY = "from vae.training import duration; duration.MOST_MEMORY = 900_000_000; raise SystemExit(duration.main())"
 
 
 def found(estimates: Estimates, config: object) -> Estimate:
@@ -37,9 +37,7 @@ def test_a_model_too_large_to_try_is_told_in_a_sentence():
 
 
 def test_a_model_too_slow_to_try_is_told_in_a_sentence():
-    slow = (
-        "import vae.training.duration; vae.training.duration.MOST_SECONDS = 0; raise SystemExit(vae.training.duration.main())"
-    )
+    slow = "from vae.training import duration; duration.MOST_SECONDS = 0; raise SystemExit(duration.main())"
     assert found(Estimates(saying(slow)), small_config()) == Estimate(problem=TOO_SLOW)
 
 

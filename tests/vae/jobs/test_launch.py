@@ -115,7 +115,12 @@ def test_where_a_process_cannot_be_given_a_lower_priority_it_goes_on(monkeypatch
 
 # The folders that the environment names mean the same everywhere
 
-PRINT = "from vae.data.datasets import data_folder; from vae.runs.folder import runs_folder; print(data_folder(), runs_folder(), sep='\\n'); raise SystemExit(3)"
+PRINT = """
+from vae.data.datasets import data_folder
+from vae.runs.folder import runs_folder
+print(data_folder(), runs_folder(), sep="\\n")
+raise SystemExit(3)
+"""
 
 
 @pytest.mark.parametrize(("named", "meant"), [("here", "{cwd}/here"), ("../here", "{cwd}/../here"), ("~/here", "{home}/here")])

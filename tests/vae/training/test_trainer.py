@@ -220,7 +220,8 @@ def test_memory_that_is_freed_stays_with_a_process_that_trains_on_the_processor(
         import ctypes, torch
         from vae.startup import prepare_training
         class Account(ctypes.Structure):
-            _fields_ = [(name, ctypes.c_size_t) for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()]
+            names = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost"
+            _fields_ = [(name, ctypes.c_size_t) for name in names.split()]
         account = ctypes.CDLL(None).mallinfo2
         account.restype = Account
         prepare_training("auto", torch.device("{device}"))

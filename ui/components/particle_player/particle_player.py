@@ -17,5 +17,5 @@ def _component() -> Callable:
 
 
 def particles(data: dict) -> None:
-    """Show a film of particles. `data` is what `Particles.update` in particle_player.js reads; see `ui.diffusion.trajectories.described`."""
+    """Show a film of particles. `data` is what `Particles.update` in particle_player.js reads; trajectories.py describes it."""
     _component()(key=KEY, data=data)

@@ -20,7 +20,10 @@ def _component() -> Callable:
 
 
 def toolbar(cookie: str, lacks_webgl: bool, on_lacks_webgl: Callable[[], None]) -> None:
-    """Show the buttons. `cookie` is what the owner's browser keeps, and nothing for others; `on_lacks_webgl` hears that there is no WebGL."""
+    """Show the buttons.
+
+    `cookie` is what the owner's browser keeps, and nothing for others; `on_lacks_webgl` hears that there is no WebGL.
+    """
 
     def told() -> None:
         if answers.answer(KEY, "lacks_webgl") is True:
