@@ -1,7 +1,7 @@
 """Whose turn it is: runs that are queued beside each other are trained one after the other.
 
 A paused run gives up its turn: it holds memory and no processor, and a lecture may leave it paused for ever. When it goes on it
-does so at once, beside whatever is being trained by then: somebody waits for it.
+does so at once, beside whatever is being trained by then: somebody waits for it. `TrainingJob` asks here until it may begin.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where a run stands."""
+"""Where a run stands: what status.json says, which watched_folder.py reads and writes."""
 
 from __future__ import annotations
 
