@@ -1,4 +1,4 @@
-"""A folder that one process trains in while others watch: status.json, which says where the training stands, and who may write."""
+"""A folder that one process trains in while others watch: its status.json, and who may write."""
 
 from __future__ import annotations
 
