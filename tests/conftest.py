@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 import vae
 from vae.config import ModelConfig, RunConfig, TrainingConfig
@@ -18,6 +19,9 @@ from vae.data import datasets
 from vae.diffusion.config import PriorConfig
 
 ROOT = Path(__file__).resolve().parents[1]
+
+torch.set_num_threads(max(1, torch.get_num_threads() // 2))
+"""As the pages have them, in every thread from the first on: sums of more threads are rounded otherwise."""
 REQUIRE_ALL = "VAE_TESTS_REQUIRE_ALL"
 
 QUICK = PriorConfig(steps=30, batch_size=64, width=16, layers=1, features=8)

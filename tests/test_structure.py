@@ -114,6 +114,31 @@ def test_importing_vae_opens_no_file_and_loads_no_screen():
     assert result.stdout.splitlines() == ["[]", "[]"], result.stdout + result.stderr
 
 
+EVERYTHING = """
+import gc, importlib, pkgutil, signal, warnings
+import torch
+import ui, vae
+
+def process():
+    smallest = torch.tensor([1], dtype=torch.int32).view(torch.float32) * 1.0
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    precision = torch.get_float32_matmul_precision()
+    return torch.get_num_threads(), gc.get_freeze_count(), smallest.view(torch.int32).item(), precision, handlers
+
+before = process()
+for package in (vae, ui):
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        importlib.import_module(module.name)
+print(before == process(), before[2])
+"""
+
+
+def test_nothing_that_is_imported_changes_the_process():
+    """Threads, garbage collection, the smallest numbers, precision, signals: `vae.startup` does, when it is asked."""
+    result = subprocess.run([sys.executable, "-c", EVERYTHING], cwd=ROOT, capture_output=True, text=True)
+    assert result.stdout.split() == ["True", "1"], result.stdout + result.stderr
+
+
 def test_nothing_is_unpickled_or_evaluated():
     for path in [*ROOT.glob("*.py"), *(file for room in FORBIDDEN for file in (ROOT / room).glob("**/*.py"))]:
         for node in ast.walk(ast.parse(path.read_text())):

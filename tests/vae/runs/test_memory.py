@@ -12,15 +12,16 @@ import vae
 from tests.conftest import ROOT, small_config
 from vae.errors import TooLittleMemory, describe, telling_of_memory
 from vae.jobs.train_run import start_process, train_run
+from vae.runs import lifecycle
 from vae.runs.folder import RunFolder
 
 pytestmark = pytest.mark.slow
 
 TRAIN = """
 import resource, sys
-from vae import data
+from vae.data import datasets
 from vae.cli.commands import main
-data.load("digits") if sys.argv[2] == "images" else None
+datasets.load("digits") if sys.argv[2] == "images" else None
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 250_000_000,) * 2)
 sys.exit(main(["train", "--resume", "--device", "cpu", "--run", sys.argv[1]]))
@@ -68,7 +69,7 @@ def test_other_errors_are_left_as_they_are():
 
 def test_a_run_that_memory_ended_says_so_though_there_is_none_left_for_more(tmp_path, monkeypatch):
     def fill_up(report):
-        monkeypatch.setattr(RunFolder, "forget_control", fill_up)
+        monkeypatch.setattr(lifecycle, "forget_control", fill_up)
         raise MemoryError
 
     folder = RunFolder.create(tmp_path / "run", small_config())

@@ -9,7 +9,7 @@ from tests.conftest import small_config
 from vae.training.control import ControlRequest
 from vae.training.cuda_graph import GraphStepper, leaving_no_trace, stepper_for
 from vae.training.step import Stepper
-from vae.training.trainer import Trainer
+from vae.training.trainer import Trainer, order_of_epoch
 
 pytestmark = pytest.mark.slow
 
@@ -169,7 +169,7 @@ def test_within_an_epoch_the_host_never_waits(model, digits):
     config = small_config(**(CONFIG | model | {"epochs": 3}))
     trainer = Trainer(config, digits, "cuda", seconds_between_reads=1e9)
     list(trainer.reports(lambda: trainer.step >= trainer.steps_per_epoch))
-    order = trainer._order_of_epoch(1)
+    order = trainer._on_device(order_of_epoch(trainer.images, trainer.config.training.seed, 1))
     torch.cuda.set_sync_debug_mode("error")
     try:
         for place in range(trainer.steps_per_epoch):

@@ -147,7 +147,7 @@ def test_shares_make_up_the_batch():
 
 
 def test_alone_nothing_is_exchanged():
-    assert SOLO.broadcast({"beta": 2}) == {"beta": 2} and SOLO.any(True) and not SOLO.any(False)
+    assert SOLO.broadcast({"beta": 2}) == {"beta": 2} and SOLO.any_rank(True) and not SOLO.any_rank(False)
     assert SOLO.run_on_rank_zero(lambda: 3) == 3 and SOLO.steps_between_talks == 1
     with pytest.raises(RuntimeError, match="gloo"), SOLO.noticing_losses():
         raise RuntimeError("gloo")
