@@ -1,6 +1,7 @@
 """Recorded steps. What needs no GPU is tested with a stand-in for the recording; the rest waits for a GPU."""
 
 import dataclasses
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -13,7 +14,11 @@ from vae.training.trainer import Trainer, order_of_epoch
 
 pytestmark = pytest.mark.slow
 
-on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="records steps on a GPU, and there is none")
+
+def on_gpu(test: Callable) -> Callable:
+    """Of the tier gpu: skipped where there is none."""
+    reason = "records steps on a GPU, and there is none"
+    return pytest.mark.gpu(pytest.mark.skipif(not torch.cuda.is_available(), reason=reason)(test))
 
 
 class Rehearsal(GraphStepper):
