@@ -19,13 +19,15 @@ from vae.data import datasets
 from vae.diffusion.config import PriorConfig
 
 ROOT = Path(__file__).resolve().parents[1]
-
-torch.set_num_threads(max(1, torch.get_num_threads() // 2))
-"""As the pages have them, in every thread from the first on: sums of more threads are rounded otherwise."""
 REQUIRE_ALL = "VAE_TESTS_REQUIRE_ALL"
 
 QUICK = PriorConfig(steps=30, batch_size=64, width=16, layers=1, features=8)
 """A prior of a second, which knows little."""
+
+
+def pytest_configure() -> None:
+    """As many threads as the pages have, from the first test on: sums of more threads are rounded otherwise."""
+    torch.set_num_threads(max(1, torch.get_num_threads() // 2))
 
 
 @pytest.hookimpl(optionalhook=True)
