@@ -8,7 +8,7 @@ import torch
 from ui.cache import runs
 from ui.cache.runs import RunVersion
 from ui.charts import markup, plane
-from ui.state.url_state import View
+from ui.state.view import View
 from vae.model.inference import decode_points
 from vae.runs.folder import RunFolder, runs_folder
 

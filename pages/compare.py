@@ -14,7 +14,7 @@ from ui.compare.compared_runs import ComparedRun
 from ui.components.live_chart.live_chart import bring_plotly, live_chart
 from ui.shell import page_frame
 from ui.state import session
-from ui.state.url_state import MOST_RUNS, PICTURES
+from ui.state.view import MOST_RUNS, PICTURES
 from ui.text import plain
 from vae.errors import ExplorerError
 from vae.runs.folder import RunFolder, list_runs

@@ -10,7 +10,7 @@ from ui.diffusion import cache, sections, training_panel, trajectories
 from ui.diffusion.cache import PriorVersion
 from ui.shell import page_frame
 from ui.state import session
-from ui.state.url_state import CHAIN, GREATEST_WEIGHT, NOISES
+from ui.state.view import CHAIN, GREATEST_WEIGHT, NOISES
 from ui.text import plain
 from vae.diffusion.folder import Prior
 from vae.errors import ExplorerError

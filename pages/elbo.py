@@ -10,7 +10,7 @@ from ui.cache.runs import RunVersion
 from ui.elbo import cache, equation, sections, selected_image
 from ui.shell import page_frame
 from ui.state import session
-from ui.state.url_state import FARTHEST
+from ui.state.view import FARTHEST
 from vae.evidence.elbo_identity import IdentityTerms
 from vae.evidence.log_joint import EvidenceError
 

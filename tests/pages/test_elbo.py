@@ -13,7 +13,7 @@ import vae
 from tests.conftest import ROOT, small_config
 from tests.pages.conftest import address, open_page, pictures, shown
 from ui.elbo import cache, equation
-from ui.state.url_state import SECTIONS
+from ui.state.view import SECTIONS
 from vae.jobs.train_run import train_run
 from vae.latent.posterior_summary import summarise_posterior
 from vae.runs.folder import load_run

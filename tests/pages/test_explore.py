@@ -16,7 +16,8 @@ import vae
 from tests.conftest import small_config
 from tests.pages.conftest import address, open_page, pictures, pixels, shown, told
 from ui.explore import layers
-from ui.state.url_state import FARTHEST, LAYERS, View, in_words
+from ui.state.url_state import in_words
+from ui.state.view import FARTHEST, LAYERS, View
 from vae.config import RunConfig
 from vae.jobs.train_run import train_run
 from vae.latent.posterior_summary import summarise_posterior

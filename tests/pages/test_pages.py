@@ -15,7 +15,8 @@ from tests.conftest import ROOT, small_config, wait_until
 from tests.pages.conftest import address, charts, open_page, shown, told
 from ui.cache import memory
 from ui.cache import runs as cached_runs
-from ui.state.url_state import View, in_words
+from ui.state.url_state import in_words
+from ui.state.view import View
 from ui.train import cache
 from vae.data.published_files import FILES
 from vae.jobs.duration_estimates import Estimate

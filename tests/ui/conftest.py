@@ -13,7 +13,7 @@ from ui.cache import runs
 from ui.cache.runs import RunVersion
 from ui.explore.scene import Scene
 from ui.state import session
-from ui.state.url_state import View
+from ui.state.view import View
 
 
 def version_of(name: str) -> RunVersion:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 import vae
 from ui.cache import memory
-from ui.state.url_state import PRINCIPAL
+from ui.state.view import PRINCIPAL
 from vae.config import RunConfig
 from vae.data import datasets
 from vae.data.inputs import IMAGE_SHAPE

@@ -14,17 +14,9 @@ from ui.text import charted
 from vae.training.report import Report
 
 CURVES_CONFIG = {"displaylogo": False, "displayModeBar": False, "doubleClick": "reset"}
-
-
 MOST_CURVE_POINTS = 600
-
-
 MOST_WORDS = 60
-
-
 MARK = {"color": palette.NEUTRAL, "width": 1.5, "dash": "dot"}
-
-
 TERMS = (
     ("elbo", "ELBO", palette.ELBO),
     ("reconstruction", "reconstruction", palette.RECONSTRUCTION),

@@ -12,14 +12,8 @@ CONFIG = {
     "doubleClick": "reset",
     "modeBarButtons": [["zoomIn2d", "zoomOut2d", "resetScale2d", "toImage"]],
 }
-
-
 FONT_SIZE = 16
-
-
 _TRANSPARENT = "rgba(0,0,0,0)"
-
-
 PLANE_AXIS = {
     "showgrid": False,
     "zeroline": True,

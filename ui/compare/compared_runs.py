@@ -12,7 +12,7 @@ from ui.cache.runs import RunVersion
 from ui.compare import cache
 from ui.compare.plane_panels import Window, window_of
 from ui.state import session
-from ui.state.url_state import MOST_RUNS, PRINCIPAL
+from ui.state.view import MOST_RUNS, PRINCIPAL
 from ui.text import literally, plain
 from vae.config import RunConfig
 from vae.errors import ExplorerError

@@ -14,7 +14,7 @@ from ui.cache import runs
 from ui.cache.runs import RunVersion, own_image
 from ui.elbo import cache
 from ui.state import session, unavailable
-from ui.state.url_state import Point
+from ui.state.view import Point
 from vae.data.binarisation import binarised
 from vae.data.datasets import pixels
 from vae.model.autoencoder import Posterior

@@ -15,7 +15,7 @@ from ui.components.lens.lens import Pick, lens
 from ui.explore import cache, layers, plane_controls
 from ui.explore.scene import Scene
 from ui.state import session
-from ui.state.url_state import FARTHEST, LAYERS
+from ui.state.view import FARTHEST, LAYERS
 from ui.text import plain
 from vae.data.datasets import to_uint8
 from vae.latent.atlas import AtlasError

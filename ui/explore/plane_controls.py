@@ -11,7 +11,7 @@ import vae
 from ui.charts.markup import percent
 from ui.shell.axes import choose_axes
 from ui.state import session
-from ui.state.url_state import CELLS, COLOURS, SCALES
+from ui.state.view import CELLS, COLOURS, SCALES
 from vae.evaluation.comparison import explained_by_class
 from vae.model.elbo import Terms
 

@@ -12,7 +12,7 @@ from ui.cache import runs
 from ui.cache.runs import RunVersion, own_image
 from ui.shell import axes
 from ui.state import session, unavailable
-from ui.state.url_state import View
+from ui.state.view import View
 from vae.latent.plane import Plane
 from vae.latent.posterior_summary import PosteriorSummary, summarise_code
 from vae.model.autoencoder import Posterior

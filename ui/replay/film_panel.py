@@ -20,7 +20,7 @@ from ui.replay import cache, packed_frames
 from ui.replay.gif_export import make_gif
 from ui.replay.packed_frames import Packed, PackedFilm
 from ui.state import session
-from ui.state.url_state import PRINCIPAL
+from ui.state.view import PRINCIPAL
 from ui.text import plain
 from vae.config import RunConfig
 from vae.errors import ExplorerError, RunError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from ui.state import session
-from ui.state.url_state import PRINCIPAL, View
+from ui.state.view import PRINCIPAL, View
 
 
 def settle_axes(latent: int, with_codes: bool) -> None:

@@ -6,7 +6,8 @@ import dataclasses
 
 import streamlit as st
 
-from ui.state.url_state import Point, View, in_words, read_address
+from ui.state.url_state import in_words, read_address
+from ui.state.view import Point, View
 
 RUN, VIEW, PROBLEM, UNTOUCHED, ADDRESSED = "chosen_run", "view", "address_problem", "untouched", "addressed"
 

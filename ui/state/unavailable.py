@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ui.state.url_state import PRINCIPAL, Point, View
+from ui.state.view import PRINCIPAL, Point, View
 from vae.config import RunConfig
 
 

@@ -45,8 +45,6 @@ PREPROCESSING = {
     "fashion-mnist": Preprocessing(SIZE, "bounds", written=False),
     "kmnist": Preprocessing(SIZE, "bounds"),
 }
-
-
 CORNERS = [0, 0, -1, -1], [0, -1, 0, -1]
 
 

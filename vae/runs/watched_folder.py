@@ -21,7 +21,6 @@ SECONDS_TO_MISS, SECONDS_TO_START = 15.0, 60.0
 """A training on another machine counts as ended when its heartbeat is older than this, one that was just asked for when
 no process took it up: reading torch from a cold disk takes its time."""
 
-
 PULSES = Pulses()
 """Of the trainings on other machines that this process has looked at."""
 

@@ -10,7 +10,7 @@ from ui.explore import decoder_panel
 from ui.explore.posterior_panel import samples_of
 from ui.explore.scene import settle
 from ui.state import session
-from ui.state.url_state import FARTHEST, View
+from ui.state.view import FARTHEST, View
 
 
 @pytest.fixture(scope="module")

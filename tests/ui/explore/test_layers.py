@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from ui.explore import layers
-from ui.state.url_state import LAYERS
+from ui.state.view import LAYERS
 
 SLOPE = torch.linspace(0.01, 1, 40)[:, None].repeat(1, 40)  # grows upwards: row 0 is the lowest
 PICTURES = {"density": layers.density_picture, "change": layers.change_picture}

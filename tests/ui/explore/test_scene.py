@@ -14,7 +14,7 @@ from ui.cache.runs import RunVersion, own_image
 from ui.explore.scene import settle
 from ui.shell import page_frame
 from ui.state import session
-from ui.state.url_state import View
+from ui.state.view import View
 from vae.jobs.train_run import train_run
 from vae.latent.plane import plane_extent
 from vae.latent.posterior_summary import summarise_posterior

@@ -5,7 +5,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from ui.state import session
-from ui.state.url_state import View
+from ui.state.view import View
 
 OWN = np.random.default_rng(0).integers(0, 256, 784, np.uint8).tobytes()
 

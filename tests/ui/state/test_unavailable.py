@@ -6,7 +6,8 @@ import pytest
 
 from tests.conftest import small_config
 from ui.state.unavailable import about_image, sentence
-from ui.state.url_state import View, in_words, read_address
+from ui.state.url_state import in_words, read_address
+from ui.state.view import View
 
 FITTING = [
     (2, {}), (2, {"z": "0.5,-1.2"}), (2, {"q": "0,0,1,1"}), (2, {"axes": "pca"}), (2, {"class": "9", "epoch": "2"}),

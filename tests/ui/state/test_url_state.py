@@ -7,7 +7,8 @@ import zlib
 import numpy as np
 import pytest
 
-from ui.state.url_state import FIELDS, LAYERS, View, in_words, read_address
+from ui.state.url_state import FIELDS, in_words, read_address
+from ui.state.view import LAYERS, View
 from ui.text import literally
 
 OWN = np.random.default_rng(0).integers(0, 256, 784, np.uint8).tobytes()

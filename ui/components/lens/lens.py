@@ -14,7 +14,7 @@ import streamlit as st
 
 from ui.components import answers
 from ui.components.bundle import component
-from ui.state.url_state import FARTHEST
+from ui.state.view import FARTHEST
 
 KEY = "lens"
 ANSWERED = "lens_answered"
