@@ -13,6 +13,8 @@ from vae.latent.grid import make_grid
 from vae.latent.plane import Plane, plane_of_axes, plane_of_principal_components
 from vae.model.autoencoder import Posterior, build_model
 
+pytestmark = pytest.mark.slow
+
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script:FutureWarning")
 """PyTorch's own, on the first forward-mode derivative in a process."""
 
