@@ -215,6 +215,7 @@ def test_the_road_plays_what_the_decoder_draws_on_the_line_and_marks_the_place(p
     assert 0 < share < 1
     assert abs(frame(canvas) - decoded(runs / "mnist", z)).max() <= 1
     assert page.evaluate("window.vaeLens.state.traveller") == pytest.approx(z, abs=1e-4)
+    expect(page.locator(".lens .what")).to_have_text("on the road from A to B")
     road.get_by_role("button", name="Play").click()
     wait_until(lambda: fingerprint(page, OVER) != marks, "the travelling mark", 20)
 

@@ -1,4 +1,4 @@
-"""The player of a interpolation: what the line passes through beside the cross-fade, there and back, in the browser.
+"""The player of an interpolation: what the line passes through beside the cross-fade, there and back, in the browser.
 
 The images travel once; playing asks nothing of the server.
 """
@@ -22,7 +22,7 @@ def _component() -> Callable:
 
 
 def player(key: str, interpolation: Interpolation, ends: tuple[Sequence[float], Sequence[float]]) -> None:
-    """Show a interpolation, at its start and still until somebody presses Play.
+    """Show an interpolation, at its start and still until somebody presses Play.
 
     `ends` are the plane coordinates of start and end. Wherever the player is, the page hears of it by the window's event
     `vae-travel`, whose detail is {place: [x, y]}.

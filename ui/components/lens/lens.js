@@ -136,7 +136,7 @@ class Lens extends Pointing {
   travel({ place, moved }) {
     this.state.traveller = place;
     this.drawOver();
-    if (moved && !this.pointer) this.show(place, 'on the interpolation from A to B');
+    if (moved && !this.pointer) this.show(place, 'on the road from A to B');
   }
 
   drawSoon() {
