@@ -179,8 +179,8 @@ class LatticeEncoder(nn.Module):
 
 
 def _version_of(module: nn.Module) -> tuple[tuple[int, int], ...]:
-    """Where a module's weights are and how often each was changed, which torch counts."""
-    return tuple((weight.data_ptr(), weight._version) for weight in module.parameters())
+    """Where a module's weights are and how often each was changed, which torch counts but of those made in inference mode."""
+    return tuple((weight.data_ptr(), 0 if weight.is_inference() else weight._version) for weight in module.parameters())
 
 
 def refreshes_before(step: int) -> int:

@@ -121,6 +121,12 @@ def test_whatever_changes_the_decoder_is_noticed_but_not_between_the_steps_of_a_
     torch.testing.assert_close(model.encode(images).mean, before)
 
 
+def test_a_model_made_in_inference_mode_looks_images_up_too():
+    with torch.inference_mode():
+        model, images = looking_up(), torch.rand(2, 1, 28, 28)
+        assert torch.equal(model.encode(images).mean, model.encode(images).mean)
+
+
 def test_what_is_kept_of_the_decoder_is_no_weight_and_in_no_file():
     model = looking_up()
     weights = {name for name, _ in model.named_parameters()}
