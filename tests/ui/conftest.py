@@ -21,6 +21,17 @@ def version_of(name: str) -> RunVersion:
     return RunVersion.now(vae.RunFolder(ROOT / "checkpoints" / name))
 
 
+@pytest.fixture(scope="session")
+def digits_run() -> RunVersion:
+    return version_of("digits")
+
+
+@pytest.fixture(scope="session")
+def wide_run() -> RunVersion:
+    """One with eight latent dimensions."""
+    return version_of("mnist-8d")
+
+
 def scene_of(version: RunVersion, **changes: object) -> Scene:
     """A view of a run that fits it."""
     run, frame, view = runs.load_run(version), runs.snapshot_of(version), View(**changes)

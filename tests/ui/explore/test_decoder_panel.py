@@ -13,16 +13,6 @@ from ui.state import session
 from ui.state.view import FARTHEST, View
 
 
-@pytest.fixture(scope="module")
-def digits_run():
-    return version_of("digits")
-
-
-@pytest.fixture(scope="module")
-def wide_run():
-    return version_of("mnist-8d")
-
-
 def described(scene) -> dict:
     summary = scene.summary()
     return decoder_panel._described(scene, "data:,", summary, samples_of(scene, summary) if summary else None)

@@ -17,16 +17,6 @@ from vae.model.elbo import elbo_terms
 from vae.runs.folder import RunFolder
 
 
-@pytest.fixture(scope="module")
-def digits_run() -> RunVersion:
-    return version_of("digits")
-
-
-@pytest.fixture(scope="module")
-def wide_run() -> RunVersion:
-    return version_of("mnist-8d")
-
-
 def picture(content: bytes) -> np.ndarray:
     image = Image.open(io.BytesIO(content))
     assert image.format == "PNG" and image.mode == "L"

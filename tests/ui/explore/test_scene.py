@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.conftest import small_config
-from tests.ui.conftest import scene_of, version_of
+from tests.ui.conftest import scene_of
 from ui.cache import runs
 from ui.cache.runs import RunVersion, own_image
 from ui.explore.scene import settle
@@ -19,16 +19,6 @@ from vae.jobs.train_run import train_run
 from vae.latent.plane import plane_extent
 from vae.latent.posterior_summary import summarise_posterior
 from vae.runs.folder import RunFolder
-
-
-@pytest.fixture(scope="module")
-def digits_run() -> RunVersion:
-    return version_of("digits")
-
-
-@pytest.fixture(scope="module")
-def wide_run() -> RunVersion:
-    return version_of("mnist-8d")
 
 
 @pytest.fixture(scope="module")
