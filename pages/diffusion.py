@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from ui.cache import memory, runs
@@ -9,7 +11,7 @@ from ui.components.particle_player import particle_player
 from ui.diffusion import cache, sections, training_panel, trajectories
 from ui.diffusion.cache import PriorVersion
 from ui.shell import page_frame
-from ui.state import session
+from ui.state import choices, session
 from ui.state.view import CHAIN, GREATEST_WEIGHT, NOISES
 from ui.text import plain
 from vae.diffusion.folder import Prior
@@ -119,19 +121,20 @@ def _take(field: str, key: str) -> None:
     session.change(**{field: st.session_state[key]})
 
 
-def _take_guide() -> None:
-    guide = st.session_state["guide"]
-    session.change(guide=None if guide == ANY else guide)
+def _take_guide(guides: Sequence[int]) -> None:
+    guide = choices.chosen("guide", guides)
+    if guide is not None:
+        session.change(guide=None if guide == ANY else guide)
 
 
 def choose_guidance(class_names: tuple[str, ...]) -> None:
     """Which class the particles are led to, and how hard."""
     guide = guide_of(class_names)
     st.session_state["guide"] = ANY if guide is None else guide
+    guides = [ANY, *range(len(class_names))]
     st.selectbox(
-        "Class", [ANY, *range(len(class_names))], key="guide", label_visibility="collapsed", width=150,
+        "Class", guides, key="guide", label_visibility="collapsed", width=150, on_change=_take_guide, args=(guides,),
         format_func=lambda label: "any class" if label == ANY else f"only {class_names[label]}",
-        on_change=_take_guide,
     )  # fmt: skip
     if guide is not None:
         st.session_state["weight"] = float(session.view().weight)

@@ -1,4 +1,4 @@
-"""What the browser computes is what Python computes: quantiles, coordinates, the atlas, noise levels."""
+"""What the browser computes is what Python computes: quantiles, coordinates, the atlas, noise levels; and when it cleans up."""
 
 from __future__ import annotations
 
@@ -94,3 +94,22 @@ def test_noise_levels_are_those_of_the_chain(blank, schedule):
         times.tolist(),
     )
     assert found == pytest.approx(noise_level(times, schedule).tolist(), rel=1e-6, abs=1e-6)
+
+
+def test_what_a_component_keeps_ends_when_its_host_has_left_the_page_and_no_earlier(blank):
+    seen = ask(
+        blank,
+        "shared/lifecycle.js",
+        """(() => {
+            const host = document.body.appendChild(document.createElement('div')), seen = [];
+            host.kept = 'kept';
+            const cleanups = [1, 2].map(() => exported.endedWithHost(host, 'kept', (kept) => seen.push(kept)));
+            cleanups[0]();
+            seen.push(host.kept);
+            host.remove();
+            cleanups.forEach((cleanup) => cleanup());
+            return [...seen, host.kept ?? null];
+        })()""",
+        None,
+    )
+    assert seen == ["kept", "kept", None]

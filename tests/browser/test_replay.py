@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.screen import count_messages, new_page, query, rgba
 from tests.conftest import small_config, wait_until
@@ -195,6 +195,21 @@ def test_a_run_in_training_gains_frames_and_keeps_its_place(page, address, growi
     page.keyboard.press("Space")
     grow(growing)
     wait_until(lambda: state(page)["place"] == 5, "the film's going on to the new frame", 30)
+
+
+def test_a_picture_that_did_not_arrive_is_asked_for_again(page, address):
+    lost = []
+
+    def lose_one(route: Route) -> None:
+        if lost:
+            route.continue_()
+        else:
+            lost.append(route.request.url)
+            route.abort()
+
+    page.route(re.compile(r"/media/\w+\.png"), lose_one)
+    open_replay(page, address, "run=digits")
+    assert len(lost) == 1 and state(page)["count"] == 10
 
 
 def test_on_a_strip_classes_are_named_in_full_beside_it(page, address, runs):

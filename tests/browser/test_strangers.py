@@ -57,6 +57,7 @@ def test_a_visitor_looks_and_the_owner_acts_in_all_tabs(open_server, new_context
     page.goto(link.replace("/?", "/train?run=mine&"))
     expect(page.get_by_role("button", name="Start training")).to_be_enabled()
     page.wait_for_url(lambda url: "token" not in url)
+    wait_until(owner.cookies, "the browser's note of who its owner is")
     other = new_page(owner)
     other.goto(f"{address}/train?run=mine")
     expect(other.get_by_role("button", name="Start training")).to_be_enabled()

@@ -78,12 +78,13 @@ def test_beta_is_turned_while_it_trains_and_pause_step_and_going_on_do_what_they
 
 def test_nothing_is_steered_by_opening_the_page_where_the_code_of_its_widgets_is_slow_to_come(page, address, training):
     folder, _ = training
-    held = []
-    page.route(re.compile(r"/(Slider|NumberInput)\.[^/]*\.js$"), lambda route: held.append(route))
+    held, code = [], re.compile(r"/(Slider|NumberInput)\.[^/]*\.js$")
+    page.route(code, lambda route: held.append(route))
     page.goto(f"{address}/train?run=steered")
     expect(page.locator(".live-chart .main-svg").nth(3)).to_be_attached()
     page.wait_for_timeout(LOOKS)
     assert len(held) == 2 and page.get_by_role("slider").count() == 0
+    page.route(code, lambda route: route.continue_())  # nothing more is held
     for route in held:
         route.continue_()
     expect(page.get_by_role("slider", name=re.compile("Beta"))).to_have_attribute("aria-valuetext", "1")

@@ -32,6 +32,13 @@ def open_page(page: str = "app.py", **query: str) -> AppTest:
     return app.run()
 
 
+def tell(app: AppTest, key: str, words: str) -> AppTest:
+    """Run the page with what a browser says of a select box that it draws as it was a moment ago."""
+    states = app._tree.get_widget_states()
+    next(state for state in states.widgets if state.id == app.selectbox(key=key).id).string_value = words
+    return app._run(states)
+
+
 def shown(app: AppTest) -> str:
     """All words on the page, with plain minus signs."""
     words = [*(element.body for element in app.get("html")), *(e.value for e in [*app.markdown, *app.info])]

@@ -12,7 +12,7 @@ from streamlit.runtime.caching import clear_session_resource_cache
 
 import vae
 from tests.conftest import ROOT, small_config, wait_until
-from tests.pages.conftest import address, charts, open_page, shown, told
+from tests.pages.conftest import address, charts, open_page, shown, tell, told
 from ui.cache import memory
 from ui.cache import runs as cached_runs
 from ui.state.url_state import in_words
@@ -167,6 +167,28 @@ def test_a_word_about_the_address_goes_with_the_next_choice(runs):
     assert "The address asks for" in app.warning[0].value
     app.selectbox(key="run_picker").set_value("other").run()
     assert not app.warning
+
+
+def test_a_run_is_picked_by_the_label_that_it_had_a_moment_ago(runs):
+    """The list says where a run stands; a browser may still show, and repeat, what it said before."""
+    shutil.copytree(runs / "small", runs / "other")
+    app = open_page("pages/train.py", run="other")
+    tell(app, "run_picker", "other (queued)")
+    assert app.selectbox(key="run_picker").value == "other" and not app.warning
+    tell(app, "run_picker", "small (training)")
+    assert app.selectbox(key="run_picker").value == "small" and not app.warning
+    tell(app, "run_picker", "gone (training)")
+    assert app.selectbox(key="run_picker").value == "small" and not app.warning and not app.exception
+
+
+def test_an_option_that_is_no_more_is_no_choice(monkeypatch):
+    monkeypatch.setenv("VAE_RUNS", str(ROOT / "checkpoints"))
+    app = open_page("pages/diffusion.py", run="mnist-beta0", direction="backward", **{"class": "3"})
+    tell(app, "guide", "only Sandal")
+    assert not app.exception and app.selectbox(key="guide").value == 3
+    app = open_page(run="mnist-8d", axes="2,3")
+    tell(app, "axis_1", "z20")
+    assert not app.exception and address(app)["axes"] == "2,3"
 
 
 def test_a_run_that_is_not_there_is_told(runs):

@@ -14,7 +14,7 @@ from ui.charts.markup import estimated, signed
 from ui.charts.style import CONFIG
 from ui.elbo import cache, identity_figure
 from ui.elbo.selected_image import SelectedImage
-from ui.state import session
+from ui.state import choices, session
 from vae.evidence.elbo_identity import IdentityTerms
 from vae.evidence.monte_carlo import bits_per_pixel
 from vae.model.reconstruction import MOST_DIMENSIONS, SAMPLES
@@ -44,7 +44,7 @@ def choose_image(selected: SelectedImage, labels: torch.Tensor | None) -> None:
         names = ["any class", *selected.run.class_names]
         shown = {"label_visibility": "collapsed", "width": 150}
         st.selectbox("Class", range(len(names)), format_func=names.__getitem__, key="of_class", **shown)
-        st.button("Another image", key="another", on_click=_another, args=(labels,), help="At random, of this class")
+        st.button("Another image", key="another", on_click=_another, args=(labels, len(names)), help="At random, of this class")
         st.session_state["image_number"] = selected.probe or 0
         st.number_input("Image", 0, len(labels) - 1, key="image_number", on_change=_by_number, **shown)
     if not selected.is_density:
@@ -55,9 +55,9 @@ def choose_image(selected: SelectedImage, labels: torch.Tensor | None) -> None:
         )  # fmt: skip
 
 
-def _another(labels: torch.Tensor) -> None:
-    chosen = st.session_state.get("of_class", 0)
-    among = (labels == chosen - 1).nonzero().flatten() if chosen else torch.arange(len(labels))
+def _another(labels: torch.Tensor, classes: int) -> None:
+    of_class = choices.chosen("of_class", range(classes))
+    among = (labels == of_class - 1).nonzero().flatten() if of_class else torch.arange(len(labels))
     if len(among):
         _pin(int(among[torch.randint(len(among), (1,))]))
 

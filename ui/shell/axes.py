@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
-from ui.state import session
+from ui.state import choices, session
 from ui.state.view import PRINCIPAL, View
 
 
@@ -28,14 +30,15 @@ def choose_axes(latent: int, with_codes: bool) -> None:
     first, second = map(int, axes.split(","))
     st.session_state["axis_1"], st.session_state["axis_2"] = first, second
     left, right = st.columns(2)
-    left.selectbox("Across", [n for n in numbers if n != second], key="axis_1", format_func="z{}".format, on_change=_take_axes)
-    right.selectbox("Up", [n for n in numbers if n != first], key="axis_2", format_func="z{}".format, on_change=_take_axes)
+    shown = {"format_func": "z{}".format, "on_change": _take_axes, "args": (numbers,)}
+    left.selectbox("Across", [n for n in numbers if n != second], key="axis_1", **shown)
+    right.selectbox("Up", [n for n in numbers if n != first], key="axis_2", **shown)
 
 
-def _take_axes() -> None:
+def _take_axes(numbers: Sequence[int] = ()) -> None:
     if st.session_state["axes_kind"] == "Principal components":
         session.change(axes=PRINCIPAL)
     elif session.view().axes == PRINCIPAL:
         session.change(axes="1,2")
-    else:
-        session.change(axes=f"{st.session_state['axis_1']},{st.session_state['axis_2']}")
+    elif None not in (axes := [choices.chosen(key, numbers) for key in ("axis_1", "axis_2")]):
+        session.change(axes=",".join(map(str, axes)))

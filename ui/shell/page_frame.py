@@ -62,7 +62,8 @@ def begin(title: str, picks_run: bool = True, opens_on: str = OPENS_ON) -> RunFo
                 key="run_picker",
                 format_func=lambda name: labels.get(name, name),
                 label_visibility="collapsed",
-                on_change=lambda: session.choose_run(st.session_state["run_picker"]),
+                on_change=_take_choice,
+                args=(folders,),
                 width=240,
             )
         _buttons()
@@ -88,6 +89,13 @@ def _buttons() -> None:
         kwargs={"presenting": not presenting}, help="Large type for a lecture hall; the key p does it too",
     )  # fmt: skip
     toolbar(owner.cookie(), webgl.is_lacking(), webgl.note_lacking)
+
+
+def _take_choice(folders: dict[str, RunFolder]) -> None:
+    """Look at the run that was picked. The browser may tell of it, or of the one that is shown, by a label that is no more."""
+    name = st.session_state["run_picker"].split(" (")[0]  # no name has a space
+    if name in folders and name != session.chosen_run():
+        session.choose_run(name)
 
 
 def _settle_choice(folders: dict[str, RunFolder], opens_on: str) -> str | None:

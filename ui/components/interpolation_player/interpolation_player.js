@@ -3,7 +3,7 @@
 // The frames come as one picture for each canvas, side by side. Only decoded frames are shown, none are blended, and the
 // place told is the one of the frame that is shown.
 
-import { endedByLatest } from '../shared/lifecycle.js';
+import { endedWithHost } from '../shared/lifecycle.js';
 
 const SIDE = 28; // pixels of an image
 const SECONDS = 3; // from A to B
@@ -94,7 +94,7 @@ export default function (component) {
   const host = parentElement.host ?? parentElement;
   host.interpolation ??= makePlayer(parentElement);
   host.interpolation.receive(data);
-  return endedByLatest(host, 'interpolation', (interpolation) => {
+  return endedWithHost(host, 'interpolation', (interpolation) => {
     interpolation.pause();
     interpolation.received = null;
   });

@@ -1,7 +1,7 @@
 // The lens: whatever lies under the pointer, a finger or the arrow keys is decoded from the atlas and shown large; a click,
 // a tap or Enter pins it. The plot is a native Plotly chart outside of this component, and one listener serves it.
 
-import { endedByLatest } from '../shared/lifecycle.js';
+import { endedWithHost } from '../shared/lifecycle.js';
 import { unpackAtlas } from './atlas.js';
 import { View } from './chart_coordinates.js';
 import { canvasOn, drawOver, drawUnder } from './layers.js';
@@ -220,5 +220,5 @@ export default function (component) {
   }
   host.lens.send = (picked) => setTriggerValue('pick', picked);
   host.lens.update(data);
-  return endedByLatest(host, 'lens', (lens) => lens.stop());
+  return endedWithHost(host, 'lens', (lens) => lens.stop());
 }

@@ -1,6 +1,6 @@
 // A Plotly chart that is redrawn in place when its figure changes: it stands still, and what was zoomed or hidden stays so.
 
-import { endedByLatest } from '../shared/lifecycle.js';
+import { endedWithHost } from '../shared/lifecycle.js';
 
 const plotly = () =>
   new Promise((resolve) => {
@@ -45,5 +45,5 @@ export default function ({ data, parentElement }) {
   const graph = parentElement.querySelector('.live-chart');
   graph.chart ??= new LiveChart(graph);
   graph.chart.update(data);
-  return endedByLatest(graph, 'chart', (chart) => chart.end());
+  return endedWithHost(graph, 'chart', (chart) => chart.end());
 }

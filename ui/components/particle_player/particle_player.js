@@ -4,7 +4,7 @@
 // `place` counts the steps of the chain that are shown. Forward, z_t = alpha u + sigma epsilon holds at every place; backward,
 // between two steps, dots are on a straight line from the one to the other, and numbers and digits are those of the nearest.
 
-import { endedByLatest } from '../shared/lifecycle.js';
+import { endedWithHost } from '../shared/lifecycle.js';
 import { SIDE, STEPS, blend } from '../playback/frame_decoder.js';
 import { wordOf } from '../playback/point_renderer.js';
 import { Layout, drawAxes, drawZeros } from '../playback/axes.js';
@@ -204,7 +204,7 @@ export default function (component) {
     window.vaeParticles = host.particles; // for whoever measures it
   }
   host.particles.update(data);
-  return endedByLatest(host, 'particles', (particles) => {
+  return endedWithHost(host, 'particles', (particles) => {
     particles.stop();
     if (window.vaeParticles === particles) delete window.vaeParticles;
   });

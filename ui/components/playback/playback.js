@@ -9,8 +9,17 @@ const FILM_SECONDS = 12; // at speed 1, where a frame then lasts neither longer 
 const FRAME_SECONDS = [0.25, 1];
 const LONGEST_STEP = 0.1; // seconds; a tab that was hidden goes on where it was
 const END_SECONDS = 1; // before the film begins anew
+const ASKS_APART = 1000; // milliseconds; for a picture that did not arrive
 
 export const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+
+// For a picture that the network lost; who shows it looks by itself whether it came.
+const askAgain = (image) => {
+  const now = performance.now();
+  if (now - (image.asked ?? -Infinity) < ASKS_APART) return;
+  image.asked = now;
+  image.src = image.src;
+};
 
 export class Player {
   constructor() {
@@ -72,7 +81,9 @@ export class Player {
     for (const frame of order.map((index) => this.frames[index])) {
       if (!frame || this.unpacked.has(frame.id)) continue;
       const image = document.querySelector(`.st-key-frames img[alt="${CSS.escape(frame.id)}"]`);
-      if (image?.complete && image.naturalWidth) return { ...frame, image };
+      if (!image?.complete) continue;
+      if (image.naturalWidth) return { ...frame, image };
+      askAgain(image);
     }
     return null;
   }

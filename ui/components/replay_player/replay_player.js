@@ -1,7 +1,7 @@
 // Replays a training: dots, names, manifold, curves' cursor and figures move together, and the server is asked for nothing.
 // Here is what the server says and what hands do.
 
-import { endedByLatest } from '../shared/lifecycle.js';
+import { endedWithHost } from '../shared/lifecycle.js';
 import { wordOf } from '../playback/point_renderer.js';
 import { REACH, dotNear } from './trail.js';
 import { attend, bytesOf, element } from '../playback/player_view.js';
@@ -153,7 +153,7 @@ export default function (component) {
   }
   host.replay.send = (epoch) => setTriggerValue('rest', epoch);
   host.replay.update(data);
-  return endedByLatest(host, 'replay', (replay) => {
+  return endedWithHost(host, 'replay', (replay) => {
     replay.stop();
     if (window.vaeReplay === replay) delete window.vaeReplay;
   });

@@ -2,8 +2,6 @@
 //
 // The strokes are kept as lists of points beside the component, so that one can be taken back and a rerun loses none.
 
-import { endedByLatest } from '../shared/lifecycle.js';
-
 const SIDE = 280; // pixels of the drawing, however large it is shown
 
 const pointOf = (canvas, event) => {
@@ -76,5 +74,4 @@ export default function (component) {
   undo.onclick = () => change(drawing.strokes.slice(0, -1));
   clear.onclick = () => change([]);
   show();
-  return endedByLatest(host, 'drawing', () => {});
 }

@@ -2,8 +2,6 @@
 //
 // What is chosen is sent as {inverted, crop}; the server answers with a new outline.
 
-import { endedByLatest } from '../shared/lifecycle.js';
-
 const WHOLE = [0, 0, 1, 1]; // left, top, right, bottom, in shares of the picture
 const SMALLEST = 0.03; // what is dragged less far was a click
 const STEP = 0.02; // an arrow key moves one side by so much
@@ -75,5 +73,4 @@ export default function (component) {
   };
   invert.onclick = () => send(!data.inverted, data.crop);
   whole.onclick = () => send(data.inverted, WHOLE);
-  return endedByLatest(host, 'uploaded', () => {});
 }
