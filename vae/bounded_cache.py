@@ -35,19 +35,25 @@ class BoundedCache:
             self.held -= self._values.pop(name, (None, 0))[1]
             if size > self.most:
                 return
+            self._make_room(size)
             self.held += size
             self._values[name] = value, size
-            while self.held > self.most:
-                self.held -= self._values.pop(next(iter(self._values)))[1]
 
-    def get_or_make(self, name: Hashable, make: Callable[[], Value], size: Callable[[Value], int]) -> Value:
-        """The value of this name, made where it is not kept, of one `size`: by one thread at a time, as it may be large."""
+    def _make_room(self, size: int) -> None:
+        while self.held + size > self.most:
+            self.held -= self._values.pop(next(iter(self._values)))[1]
+
+    def get_or_make(self, name: Hashable, make: Callable[[], Value], size: int) -> Value:
+        """The value of this name, made where it is not kept: by one thread at a time, and with room made for it before."""
         value: Value | None = self.get(name)
         if value is not None:
             return value
         with self._making:
             value = self.get(name)
             if value is None:
+                if size <= self.most:
+                    with self._lock:
+                        self._make_room(size)
                 value = make()
-                self.put(name, value, size(value))
+                self.put(name, value, size)
             return value

@@ -32,7 +32,7 @@ TOLERANCE = 0.001
 FINEST = 7
 """How often the spacing is halved at most."""
 
-KEPT, KEPT_FOR_A_DATA_SET = 600_000_000, 4_000_000_000
+KEPT, KEPT_FOR_A_DATA_SET = 500_000_000, 4_000_000_000
 """Bytes of decoded places that are kept at most: for an image at a time, and for thousands, which meet everywhere.
 
 A lattice has 147 MB, a tile 0.2 MB. An image whose code lies 40 from zero needs four lattices; most images need one to three,
@@ -99,6 +99,7 @@ class PlaneQuadrature:
         check_plane(model)
         self.model, self._kept = where_double_is(model), BoundedCache(KEPT) if kept is None else kept
         self.log_joint = LogJoint(self.model, self._kept if tiles else None)
+        self._bytes_a_point = self.log_joint.decode(self.log_joint.like.new_zeros(1, 2), exactly=True).natural.nbytes
         self._lay_out(spacing, extent, offset)
 
     def _lay_out(self, spacing: float, extent: float, offset: tuple[float, float]) -> None:
@@ -127,8 +128,8 @@ class PlaneQuadrature:
         return self._coarsest()[1]
 
     def _coarsest(self) -> tuple[Decoded, LatticeInterpolant]:
-        """As it was kept, or decoded by the first of the threads that ask."""
-        return self._kept.get_or_make(self._name, self._decode, lambda made: made[0].natural.nbytes)
+        """As it was kept, or decoded by the first of the threads that ask; a block is four points."""
+        return self._kept.get_or_make(self._name, self._decode, 4 * len(self.blocks) * self._bytes_a_point)
 
     def _decode(self) -> tuple[Decoded, LatticeInterpolant]:
         points, spacing = self.lattice.points(self.blocks, 0), self.lattice.spacing[0].item()
