@@ -67,7 +67,8 @@ def ways(visitor: Visitor, runs: list[str], dice: random.Random) -> dict[str, li
     if "another" in visitor.widgets:
         can["image"] = lambda: visitor.set("image_number", double_value=image)
         can["section"] = lambda: visitor.set("section", string_array_value={"data": [_any_section(visitor, dice)]})
-        can["move q"] = lambda: visitor.set("q_mean_0", double_array_value={"data": [place[0]]})
+        move = {"mean": place, "sigma": [0.1, 0.1], "number": dice.random()}
+        can["move q"] = lambda: visitor.send("elbo_identity", "moved", move)
     return can
 
 

@@ -55,17 +55,14 @@ def page(version: RunVersion, run: vae.Run, problem: str | None) -> None:
 
 
 def whole(shown: selected_image.SelectedImage) -> None:
-    """With two latent dimensions: the equation, the columns that balance, the plane and the sliders."""
+    """With two latent dimensions: the equation, the columns that balance, and the plane with q."""
     numbers = cache.numbers_of(shown.version, shown.key, cache.gaussian_key(shown.q))
-    equation.show_numbers(numbers, st.empty())
-    controls, columns, plane = st.columns([0.62, 1.25, 1.1], gap="medium")
+    controls, picture = st.columns([0.55, 2.5], gap="medium")
     with controls:
         equation.show_image(shown)
-        equation.show_sliders(shown)
-    with columns:
-        equation.show_columns(numbers)
-    with plane:
-        equation.show_plane(shown)
+        equation.show_buttons(shown)
+    with picture:
+        equation.show_identity(shown, numbers)
     below(shown, numbers)
 
 
@@ -74,14 +71,14 @@ def without_plane(shown: selected_image.SelectedImage) -> None:
     if not shown.encoder.mean.abs().max() <= FARTHEST:
         raise EvidenceError(f"The encoder puts this image more than {FARTHEST:,.0f} from zero, too far for q; train it anew.")
     numbers = cache.numbers_by_sampling(shown.version, shown.key, cache.gaussian_key(shown.q))
-    equation.show_numbers(numbers, st.empty())
-    st.html(f'<p class="small">{equation.without_check(shown.run.config.model.latent)}</p>')
-    controls, columns = st.columns([0.62, 2.35], gap="medium")
+    controls, picture = st.columns([0.62, 2.35], gap="medium")
     with controls:
         equation.show_image(shown)
         equation.show_sliders(shown)
-    with columns:
-        equation.show_columns(numbers)
+        equation.show_buttons(shown)
+    with picture:
+        equation.show_identity(shown, numbers)
+        st.html(f'<p class="small">{equation.without_check(shown.run.config.model.latent)}</p>')
     below(shown, numbers)
 
 

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import base64
+import math
 
 import numpy as np
 import pytest
 import torch
 from playwright.sync_api import Browser, Page
 from scipy.stats import norm
+from torch.distributions import Normal, kl_divergence
 
 from tests.conftest import ROOT
 from ui.components.bundle import bundle
+from vae.data import datasets
+from vae.data.datasets import pixels
 from vae.diffusion.noise_schedule import GREATEST, noise_level
+from vae.evidence.log_likelihood_grids import Grid, log_likelihood_grids
+from vae.evidence.plane_quadrature import PlaneQuadrature
 from vae.latent.atlas import PIXELS, lens
+from vae.model.autoencoder import Posterior
+from vae.model.reconstruction import reconstruction_term
+from vae.runs.folder import load_run
 
 COMPONENTS = ROOT / "ui" / "components"
+IDENTITY, BALANCE = "elbo_identity/expected_log_likelihood.js", "elbo_identity/balance.js"
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +123,50 @@ def test_what_a_component_keeps_ends_when_its_host_has_left_the_page_and_no_earl
         None,
     )
     assert seen == ["kept", "kept", None]
+
+
+def test_expectations_under_q_are_the_models(blank):
+    """From the grids of an image, in the browser, for q's near its posterior and away from it."""
+    run = load_run(ROOT / "checkpoints" / "digits")
+    x = pixels(datasets.load("digits").held_out.images[5:6])
+    q = run.model.encode(x)
+    centre = tuple(q.mean[0].tolist())
+    grids = log_likelihood_grids(PlaneQuadrature(run.model), x, centre, 8 * q.standard_deviation.max().item())
+    dice = torch.Generator().manual_seed(0)
+    shifts = 2 * torch.randn(8, 2, generator=dice)
+    stretches = 2 * torch.randn(8, 2, generator=dice) * torch.tensor(1.5).log()
+    qs = [Posterior(q.mean + s * q.standard_deviation, q.log_variance + t) for s, t in zip(shifts, stretches, strict=True)]
+    qs.append(Posterior(q.mean, torch.full((1, 2), 2 * math.log(0.2))))
+    given = {
+        "extent": grids.extent, "qs": [[each.mean[0].tolist(), each.standard_deviation[0].tolist()] for each in qs],
+        "coarse": plain(grids.coarse), "fine": plain(grids.fine),
+    }  # fmt: skip
+    found = ask(blank, IDENTITY, "given.qs.map((q) => new exported.ExpectedLogLikelihood(given).under(...q))", given)
+    exact = [reconstruction_term(run.model, x, each) for each in qs]
+    assert max(each.error for each in exact) < 0.01
+    assert found == pytest.approx([each.value for each in exact], abs=0.02)
+
+
+def plain(grid: Grid) -> dict:
+    rows, columns = grid.values.shape
+    numbers = grid.values.flatten().tolist()
+    return {"first": grid.first, "spacing": grid.spacing, "rows": rows, "columns": columns, "values": numbers}
+
+
+def test_the_kl_to_the_prior_is_torchs(blank):
+    mean, sigma = torch.tensor([0.7, -1.9]), torch.tensor([0.03, 1.4])
+    exact = kl_divergence(Normal(mean, sigma), Normal(0.0, 1.0)).sum().item()
+    assert ask(blank, IDENTITY, "exported.klToPrior(...given)", [mean.tolist(), sigma.tolist()]) == pytest.approx(
+        exact, abs=1e-5
+    )
+
+
+@pytest.mark.parametrize("gap", [0.0, 0.4, 3.0, 40.0, 5_000.0, 1e7])
+@pytest.mark.parametrize("kl", [0.0, 8.0, 60.0])
+def test_the_columns_axis_shows_all_there_is_and_stands_still_for_small_moves(blank, gap, kl):
+    terms = {"evidence": -100.0, "gap": gap, "reconstruction": -100.0 - gap + kl, "kl": kl}
+    low, high = ask(blank, BALANCE, "exported.axisRange(given)", terms)
+    top = max(terms["evidence"], terms["reconstruction"])
+    assert low < -100.0 - gap and high - top >= 0.04 * (high - low)  # the label above the higher column too
+    near = terms | {"gap": gap * 1.001, "reconstruction": terms["reconstruction"] - gap * 0.001}
+    assert ask(blank, BALANCE, "exported.axisRange(given)", near) == [low, high]

@@ -13,7 +13,7 @@ import vae
 from tests.conftest import ROOT, wait_until
 from vae.runs.folder import load_run
 
-NUMBERS = ".equation b"
+NUMBERS = ".identity .equation b"
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def equation(page: Page, address: str) -> Page:
     """`digits` comes with scikit-learn, so its images are there without any download."""
     page.goto(f"{address}/elbo?run=digits&image=5")
     expect(page.locator(NUMBERS)).to_have_count(4)
-    page.wait_for_selector(".st-key-balance .js-plotly-plot")
+    page.wait_for_selector(".posterior_plane .frame")
     return page
 
 
@@ -43,49 +43,61 @@ def settled_terms(page: Page) -> list[float]:
     return seen[-1]
 
 
-def heights(page: Page) -> tuple[float, float]:
-    """Where what stays ends on the screen, in pixels, in the left and in the right column."""
-    return page.evaluate(
-        """() => {
-            const graph = document.querySelector('.st-key-balance .js-plotly-plot');
-            const stays = graph._fullData.filter((trace) => trace.type === 'bar').filter((_, index) => index % 2 === 0);
-            return stays.map((bar) => graph._fullLayout.yaxis.d2p(bar.base + bar.y[0]));
-        }"""
-    )
+def heights(page: Page) -> list[float]:
+    """Where the ELBO ends on the screen, in pixels, in the left and in the right column."""
+    return page.locator(".balance line.elbo").evaluate_all("(lines) => lines.map((line) => Number(line.getAttribute('y1')))")[
+        :2
+    ]
 
 
-def test_a_slider_moves_three_terms_and_both_sides_stay_balanced(equation):
-    before = settled_terms(equation)
-    handle = equation.locator(".st-key-q_mean_0").locator("input, [role=slider]").first
-    handle.focus()
-    for _ in range(6):
-        equation.keyboard.press("ArrowRight")
-    wait_until(lambda: terms(equation)[1:2] not in ([], before[1:2]), "the numbers' change", 60)
-    after = settled_terms(equation)
-    assert after[0] == before[0] and all(a != b for a, b in zip(after[1:3], before[1:3], strict=True))
-    assert after[0] - after[1] == pytest.approx(after[2] - after[3], abs=0.03)
+def grip(page: Page, handle: int) -> tuple[float, float]:
+    """Where a handle of q is: 0 its centre, 1 and 2 its sigmas."""
+    box = page.locator(".handle").nth(handle).locator("circle, rect").last.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def q_of(page: Page) -> list[float]:
+    return [float(part) for part in parse_qs(urlsplit(page.url).query)["q"][0].split(",")]
+
+
+@pytest.mark.parametrize(("handle", "moves"), [
+    (0, [True, True, False, False]), (1, [False, False, True, False]), (2, [False, False, False, True]),
+])  # fmt: skip
+def test_q_is_dragged_and_all_of_the_equation_moves_with_it(equation, handle, moves):
+    """The numbers under the pointer are those that the server gives for the q that was let go."""
+    before, stands = settled_terms(equation), heights(equation)
+    x, y = grip(equation, handle)
+    equation.mouse.move(x, y)
+    equation.mouse.down()
+    equation.mouse.move(x + 35, y - 35, steps=5)
+    wait_until(lambda: terms(equation)[1] != before[1], "numbers that move with q")
+    moving = terms(equation)
     left, right = heights(equation)
-    assert left == pytest.approx(right, abs=1)
-    expect(equation).to_have_url(re.compile("q="))
+    assert left == pytest.approx(right, abs=1) and [left, right] != stands and "q=" not in equation.url
+    expect(equation.locator(".told")).to_contain_text("Computed in the browser")
+    equation.mouse.up()
+    expect(equation.locator(".told")).to_contain_text("exact numbers", timeout=30_000)
+    exact = settled_terms(equation)
+    assert exact[0] == before[0] and exact == pytest.approx(moving, abs=0.05)
+    with torch.no_grad():
+        q = load_run(ROOT / "checkpoints" / "digits").model.encode(vae.data.datasets.load("digits").held_out.images[5:6] / 255)
+    was = [*q.mean[0].tolist(), *q.standard_deviation[0].tolist()]
+    assert [abs(new - old) > 1e-6 for new, old in zip(q_of(equation), was, strict=True)] == moves
     assert equation.faults == []
 
 
-def test_the_sigma_slider_shows_what_the_encoder_says_and_goes_on_from_there(equation):
+def test_arrow_keys_move_q_and_a_reader_hears_where_it_is(equation):
     before = settled_terms(equation)
-    with torch.no_grad():
-        q = load_run(ROOT / "checkpoints" / "digits").model.encode(vae.data.datasets.load("digits").held_out.images[5:6] / 255)
-    sigma = q.standard_deviation[0, 0].item()
-    slider = equation.locator(".st-key-q_sigma_0")
-    expect(slider).to_contain_text(f"{sigma:.3g}")
-    slider.locator("input, [role=slider]").first.focus()
+    centre = equation.get_by_role("slider", name="mean of q")
+    centre.focus()
+    said = centre.get_attribute("aria-valuetext")
     for _ in range(3):
-        equation.keyboard.press("ArrowRight")
-    wait_until(lambda: terms(equation)[1:2] not in ([], before[1:2]), "the numbers' change", 60)
-    settled_terms(equation)
-    mean, other, moved, kept = map(float, parse_qs(urlsplit(equation.url).query)["q"][0].split(","))
-    assert sigma < moved < 1.3 * sigma and kept == pytest.approx(q.standard_deviation[0, 1].item(), rel=1e-6)
-    assert [mean, other] == pytest.approx(q.mean[0].tolist(), rel=1e-6)
-    expect(slider).to_contain_text(f"{moved:.3g}")
+        equation.keyboard.press("Shift+ArrowUp")
+    expect(centre).not_to_have_attribute("aria-valuetext", said)
+    expect(equation).to_have_url(re.compile("q="), timeout=30_000)
+    after = settled_terms(equation)
+    assert after[1] > before[1] and after[0] - after[1] == pytest.approx(after[2] - after[3], abs=0.03)
+    expect(equation.locator(".identity .said")).to_contain_text("ELBO")
 
 
 def test_the_best_gaussian_and_back_to_the_encoder(equation):
@@ -94,7 +106,7 @@ def test_the_best_gaussian_and_back_to_the_encoder(equation):
     wait_until(lambda: terms(equation)[1:2] not in ([], before[1:2]), "the best Gaussian", 60)
     best = settled_terms(equation)
     assert best[1] < before[1] and best[0] == before[0]
-    equation.get_by_role("button", name="What the encoder said").click()
+    equation.get_by_role("button", name="The encoder's q").click()
     wait_until(lambda: terms(equation) == before, "the encoder's q", 30)
 
 

@@ -51,9 +51,18 @@ def address(app: AppTest) -> dict[str, str]:
     return {name: value if isinstance(value, str) else value[-1] for name, value in query.items()}
 
 
-def told(app: AppTest) -> dict:
-    """What the lens is told to draw."""
-    return json.loads(next(part for part in app.get("bidi_component") if part.key == "lens").proto.json)
+def told(app: AppTest, key: str = "lens") -> dict:
+    """What a component of our own is told to draw."""
+    return json.loads(next(part for part in app.get("bidi_component") if part.key == key).proto.json)
+
+
+def send(app: AppTest, key: str, event: str, value: object) -> AppTest:
+    """Run the page with what a component of our own tells of an event."""
+    name = next(part for part in app.get("bidi_component") if part.key == key).proto.id
+    states = app._tree.get_widget_states()
+    events = json.dumps([{"event": event, "value": value}])
+    states.widgets.add(id=f"$$STREAMLIT_INTERNAL_KEY_{name}__events", json_trigger_value=events)
+    return app._run(states)
 
 
 def charts(app: AppTest) -> list[dict]:

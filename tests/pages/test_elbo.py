@@ -11,7 +11,7 @@ import torch
 
 import vae
 from tests.conftest import ROOT, small_config
-from tests.pages.conftest import address, open_page, pictures, shown
+from tests.pages.conftest import address, open_page, pictures, send, shown, told
 from ui.elbo import cache, equation
 from ui.state.view import SECTIONS
 from vae.jobs.train_run import train_run
@@ -21,27 +21,34 @@ from vae.runs.folder import load_run
 PAGE = "pages/elbo.py"
 
 
+def identity(app) -> dict:
+    """What the component of the equation is told."""
+    return told(app, "elbo_identity")
+
+
+def plain(text: str) -> float:
+    """A number as it is printed, without its error."""
+    return float(text.replace("−", "-").split(" ±")[0])
+
+
 def sides(app) -> tuple[float, float, float]:
     """The left side, the right side and their difference, as printed."""
-    text = shown(app)
-    return tuple(
-        float(re.search(rf"{name}</td><td>(-?[\d.]+)", text).group(1)) for name in ("left side", "right side", "difference")
-    )
+    return tuple(plain(text) for _, text in identity(app)["check"])
 
 
 def error(app) -> float:
     """What is told of the difference's error."""
-    return float(re.search(r"difference</td><td>-?[\d.]+ ± ([\d.]+)</td>", shown(app)).group(1))
+    return float(identity(app)["check"][2][1].split("± ")[1])
 
 
 def terms(app) -> list[float]:
     """The equation's four numbers, as printed."""
-    return [
-        float(number)
-        for number in re.findall(
-            r"<b>(-?[\d.]+)(?: ± [\d.]+)?</b>", next(h.body for h in app.get("html") if "equation" in h.body).replace("−", "-")
-        )
-    ]
+    return [plain(identity(app)["texts"][name]) for name in ("evidence", "gap", "reconstruction", "kl")]
+
+
+def move(app, mean: list[float], sigma: list[float]):
+    """Let q go there."""
+    return send(app, "elbo_identity", "moved", {"mean": mean, "sigma": sigma, "number": 1})
 
 
 def test_both_sides_are_the_elbo(runs):
@@ -59,13 +66,13 @@ def test_both_sides_are_the_elbo(runs):
 
 def test_moving_q_moves_three_terms_and_leaves_the_evidence(runs):
     app = open_page(PAGE, run="small", image="5")
-    before = terms(app)
-    app.slider(key="q_mean_0").set_value(round(app.slider(key="q_mean_0").value + 0.25, 3)).run()
+    before, q = terms(app), identity(app)["plane"]["q"]
+    move(app, [q["mean"][0] + 0.25, q["mean"][1]], q["sigma"])
     after = terms(app)
     assert after[0] == before[0] and all(a != b for a, b in zip(after[1:], before[1:], strict=True))
     assert abs(sides(app)[2]) <= 0.01 and after[1] > before[1]
     assert len(address(app)["q"].split(",")) == 4
-    app.select_slider(key="q_sigma_1").set_value(3.0).run()
+    move(app, q["mean"], [q["sigma"][0], 3.0])
     assert not app.exception and abs(sides(app)[2]) <= 0.01
     app.button(key="q_encoder").click().run()
     assert terms(app) == before and "q" not in address(app)
@@ -106,7 +113,7 @@ def test_other_latent_sizes_work_by_importance_sampling_and_say_so(runs, latent)
     for section in SECTIONS:
         app = open_page(PAGE, run="other", image="3", section=section)
         assert not app.exception and not app.error and "importance sampling" in shown(app)
-        assert "difference</td>" not in shown(app) and "would check nothing" in shown(app)
+        assert identity(app)["check"] == [] and identity(app)["plane"] is None and "would check nothing" in shown(app)
         assert "nan" not in shown(app).lower()
 
 
@@ -162,31 +169,55 @@ def test_without_a_plane_weights_that_overflow_are_one_sentence_and_no_sliders(r
 
 def test_the_sliders_stand_at_what_q_is(runs):
     """Not at the nearest of their steps: as told, and as taken where another one is moved."""
-    app = open_page(PAGE, run="small", image="5")
-    run = load_run(runs / "small")
+    train_run(vae.RunFolder.create(runs / "other", small_config(latent=1, epochs=1)))
+    app = open_page(PAGE, run="other", image="5")
+    run = load_run(runs / "other")
     with torch.no_grad():
         q = run.model.encode(vae.data.datasets.load("digits").held_out.images[5:6] / 255)
-    for index in range(2):
-        assert app.slider(key=f"q_mean_{index}").value == pytest.approx(q.mean[0, index].item(), abs=1e-6)
-        sigma = q.standard_deviation[0, index].item()
-        assert app.select_slider(key=f"q_sigma_{index}").value == pytest.approx(sigma, rel=1e-6)
-        assert f"{sigma:.3g}" in app.select_slider(key=f"q_sigma_{index}").options
-    there = round(q.mean[0, 0].item() + 0.25, 3)
+    assert app.slider(key="q_mean_0").value == pytest.approx(q.mean.item(), abs=1e-6)
+    sigma = q.standard_deviation.item()
+    assert app.select_slider(key="q_sigma_0").value == pytest.approx(sigma, rel=1e-6)
+    assert f"{sigma:.3g}" in app.select_slider(key="q_sigma_0").options
+    there = round(q.mean.item() + 0.25, 3)
     app.slider(key="q_mean_0").set_value(there).run()
-    moved = [float(value) for value in address(app)["q"].split(",")]
-    assert moved == pytest.approx([there, q.mean[0, 1].item(), *q.standard_deviation[0].tolist()], rel=1e-6)
+    assert [float(value) for value in address(app)["q"].split(",")] == pytest.approx([there, sigma], rel=1e-6)
     app.button(key="q_best").click().run()
     best = [float(value) for value in address(app)["q"].split(",")]
-    shown_now = [app.slider(key=f"q_mean_{i}").value for i in range(2)]
-    shown_now += [app.select_slider(key=f"q_sigma_{i}").value for i in range(2)]
+    shown_now = [app.slider(key="q_mean_0").value, app.select_slider(key="q_sigma_0").value]
     assert not app.exception and shown_now == pytest.approx(best, rel=1e-6)
 
 
-def test_a_sigma_beyond_the_slider_is_on_it(runs):
+def test_q_on_the_plane_is_where_it_was_let_go_and_the_plane_grows_only_where_it_must(runs):
+    app = open_page(PAGE, run="small", image="5")
+    opened = identity(app)["plane"]
+    middle, half = opened["window"]["centre"], opened["window"]["half"]
+    near = [middle[0] + half / 3, middle[1]]
+    move(app, near, opened["q"]["sigma"])
+    moved = identity(app)["plane"]
+    assert moved["q"]["mean"] == pytest.approx(near, rel=1e-6) and moved["window"] == opened["window"]
+    assert moved["grids"] == opened["grids"] == told(app, "log_likelihood_grids")["name"]
+    move(app, [middle[0] + 2 * half, middle[1]], opened["q"]["sigma"])
+    grown = identity(app)["plane"]
+    assert grown["window"]["centre"] == middle and 2 * half < grown["window"]["half"] < 4 * half
+    assert grown["grids"] != opened["grids"] and grown["grids"] == told(app, "log_likelihood_grids")["name"]
+
+
+@pytest.mark.parametrize("value", [
+    None, "q", {}, {"mean": [0, 0], "sigma": [1, 0], "number": 1}, {"mean": [0, 0], "sigma": [1, -1], "number": 1},
+    {"mean": [0], "sigma": [1], "number": 1}, {"mean": [0, 1e9], "sigma": [1, 1], "number": 1},
+    {"mean": [0, 0], "sigma": [1, 1]}, {"mean": ["0", 0], "sigma": [1, 1], "number": 1},
+])  # fmt: skip
+def test_what_is_no_gaussian_moves_nothing(runs, value):
+    app = open_page(PAGE, run="small", image="5")
+    before = terms(app)
+    send(app, "elbo_identity", "moved", value)
+    assert not app.exception and terms(app) == before and "q" not in address(app)
+
+
+def test_an_absurdly_wide_q_is_shown(runs):
     app = open_page(PAGE, run="small", image="5", q="0,0,1000,0.5")
     assert not app.exception and abs(sides(app)[2]) <= error(app) <= 1e-4 * abs(sides(app)[0])
-    assert app.select_slider(key="q_sigma_0").value == pytest.approx(1000, rel=1e-6)
-    assert app.select_slider(key="q_sigma_0").options[-1] == "1e+03"
+    assert identity(app)["plane"]["q"]["sigma"] == pytest.approx([1000, 0.5], rel=1e-6)
 
 
 @pytest.mark.parametrize("now", [1e-9, 0.0312345, 40.0])
@@ -224,14 +255,12 @@ def test_the_gap_of_the_opening_image_is_sought_in_order(runs, monkeypatch):
 def test_explore_shows_the_same_terms_for_the_same_image(runs, latent, run_name):
     if run_name == "other":
         train_run(vae.RunFolder.create(runs / "other", small_config(latent=latent, epochs=1)))
-    equations = next(h.body for h in open_page(PAGE, run=run_name, image="5").get("html") if "equation" in h.body)
+    texts = identity(open_page(PAGE, run=run_name, image="5"))["texts"]
     explored = next(h.body for h in open_page(run=run_name, image="5").get("html") if h.body.startswith('<table class="terms"'))
     reconstruction, kl, elbo = re.findall(r"<td>([^<]*)</td>", explored)
-    assert f"<b>{reconstruction}</b>" in equations and f"<b>{kl}</b>" in equations
+    assert (reconstruction, kl) == (texts["reconstruction"], texts["kl"])
     assert ("±" in reconstruction) == ("±" in elbo) == (latent == 3)
-    right = re.search(r"(?:right side|ELBO)</td><td>([^<]*)</td>", equations)[1]
-    number = [float(text.replace("−", "-").split()[0]) for text in (elbo, right)]
-    assert number[0] == pytest.approx(number[1], abs=0.0051)
+    assert plain(elbo) == pytest.approx(plain(texts["elbo"]), abs=0.0051)
 
 
 def test_a_gaussian_likelihood_is_a_density(runs):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 
 import streamlit as st
 import torch
@@ -10,12 +11,14 @@ from torch import Tensor
 
 from ui.cache import memory, runs
 from ui.cache.runs import RunVersion
+from ui.components.elbo_identity.elbo_identity import packed
 from vae.bounded_cache import BoundedCache
 from vae.data.datasets import pixels
 from vae.data.inputs import IMAGE_SHAPE
 from vae.evidence.elbo_identity import IdentityTerms, elbo_identity
 from vae.evidence.importance_sampling import ImportanceEstimate, importance_log_evidence
 from vae.evidence.log_joint import EvidenceError
+from vae.evidence.log_likelihood_grids import log_likelihood_grids
 from vae.evidence.optimal_gaussian import OptimalGaussian, optimal_gaussian
 from vae.evidence.plane_quadrature import KEPT, PlaneQuadrature, TruePosterior
 from vae.model.autoencoder import Posterior
@@ -30,6 +33,9 @@ CANDIDATES = 32
 
 Gaussian = tuple[tuple[float, ...], tuple[float, ...]]
 """Means and log variances."""
+
+Window = tuple[float, float, float]
+"""A square of the plane: its centre, and half of its side."""
 
 
 def gaussian_key(q: Posterior) -> Gaussian:
@@ -63,6 +69,25 @@ def true_posterior_of(version: RunVersion, image: bytes) -> TruePosterior:
     plane = quadrature(version)
     with memory.LARGE_QUESTIONS:
         return plane.true_posterior(_image(image))
+
+
+def name_of(version: RunVersion, image: bytes, window: Window | None = None) -> str:
+    """A name for an image and what is shown of its plane, the same for all visitors."""
+    return f"{zlib.crc32(repr((version, window)).encode() + image):x}"
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def grids_of(version: RunVersion, image: bytes, window: Window) -> dict:
+    """log p(x given z) on two grids, as the browser is given them; the fine one reaches twice as far as the window."""
+    plane = quadrature(version)
+    with memory.LARGE_QUESTIONS:
+        grids = log_likelihood_grids(plane, _image(image), window[:2], 2 * window[2])
+    described = {"name": name_of(version, image, window), "extent": grids.extent}
+    for name, grid in (("coarse", grids.coarse), ("fine", grids.fine)):
+        rows, columns = grid.values.shape
+        values = packed(grid.values.numpy())
+        described[name] = {"first": grid.first, "spacing": grid.spacing, "rows": rows, "columns": columns, "values": values}
+    return described
 
 
 @st.cache_data(max_entries=1024, show_spinner=False)

@@ -34,8 +34,8 @@ def steps(numbers: IdentityTerms, negative_entropy: float, expected_log_prior: f
     posterior_term = negative_entropy - n.kl_to_posterior
     return [
         Step(
-            "Begin with the KL divergence of what the encoder says, q, from the truth, the posterior p(z given x). It is zero "
-            "where both are the same and else positive, but no distance: the other way round it is another number.",
+            "Begin with the KL divergence (no distance: it is not symmetric) from q to the true posterior p(z|x). It is zero "
+            "where both are the same, and positive otherwise.",
             r"\mathrm{KL}(q \,\|\, p(z|x)) = \mathbb{E}_q[\log q(z)] - \mathbb{E}_q[\log p(z|x)]",
             f"{n.kl_to_posterior:.2f} = {_in(negative_entropy)} - {_in(posterior_term)}",
             (elbo.negative_entropy, "return"),

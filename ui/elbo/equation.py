@@ -7,14 +7,15 @@ import math
 import numpy as np
 import streamlit as st
 import torch
-from streamlit.delta_generator import DeltaGenerator
 
-from ui.charts import markup
+from ui.charts import markup, palette
 from ui.charts.markup import estimated, signed
-from ui.charts.style import CONFIG
-from ui.elbo import cache, identity_figure
+from ui.components.elbo_identity.elbo_identity import Moved, elbo_identity, keep_grids, packed
+from ui.elbo import cache
+from ui.elbo.cache import Window
 from ui.elbo.selected_image import SelectedImage
 from ui.state import choices, session
+from ui.state.view import FARTHEST
 from vae.evidence.elbo_identity import IdentityTerms
 from vae.evidence.monte_carlo import bits_per_pixel
 from vae.model.reconstruction import MOST_DIMENSIONS, SAMPLES
@@ -24,6 +25,18 @@ SMALLEST_SIGMA, LARGEST_SIGMA, SIGMAS_A_DECADE = 0.003, 3.0, 40
 
 MOST_TOGETHER = 2
 """Latent dimensions whose sliders fit beside the columns."""
+
+ROOM, WIDER = 1.03, 1.5
+"""What the plane shows besides the posterior's mass, and by how much it grows where q needs more."""
+
+COLOURS = {
+    "evidence": palette.EVIDENCE,
+    "gap": palette.GAP,
+    "reconstruction": palette.RECONSTRUCTION,
+    "kl": palette.KL,
+    "elbo": palette.ELBO,
+}
+HOW_TO_MOVE = "Drag q on the plane: its centre moves the mean, its squares the sigmas; the arrow keys do it too."
 
 PIXEL_NAMES = {"grey": "Grey", "threshold": "Threshold", "random": "Random"}
 HONEST = {
@@ -84,7 +97,7 @@ def show_image(selected: SelectedImage) -> None:
 
 
 def show_sliders(selected: SelectedImage) -> None:
-    """q's means and standard deviations, and two buttons that set all of them. Of many dimensions one at a time is moved."""
+    """q's means and standard deviations where there is no plane to drag it on; of many dimensions one at a time."""
     with st.container(key="sliders"):
         st.markdown("**Be the encoder**: move q")
         latent = selected.q.mean.shape[1]
@@ -93,8 +106,12 @@ def show_sliders(selected: SelectedImage) -> None:
             _mean_slider(selected, index)
         for index in dimensions:
             _sigma_slider(selected, index)
-        st.button("What the encoder said", key="q_encoder", width="stretch", disabled=not selected.by_hand, on_click=_reset)
-        st.button("The best Gaussian for this image", key="q_best", width="stretch", on_click=_best, args=(selected,))
+
+
+def show_buttons(selected: SelectedImage) -> None:
+    """Two q's to have at once."""
+    st.button("The encoder's q", key="q_encoder", width="stretch", disabled=not selected.by_hand, on_click=_reset)
+    st.button("The best Gaussian", key="q_best", width="stretch", on_click=_best, args=(selected,), help="Fitted to this image")
 
 
 def _choose_dimension(latent: int) -> int:
@@ -154,29 +171,75 @@ def _best(selected: SelectedImage) -> None:
 # The numbers
 
 
-def show_numbers(numbers: IdentityTerms, place: DeltaGenerator) -> None:
-    """Both sides and, where they could differ, their difference."""
-    place.html(f"""<div class="equation">
-    <span class="evidence"><b>{estimated(numbers.log_evidence, numbers.log_evidence_error)}</b><i>log p(x)</i></span>
-    <span class="sign">−</span>
-    <span class="gap"><b>{estimated(numbers.kl_to_posterior, numbers.kl_to_posterior_error)}</b><i>KL(q ‖ p(z|x))</i></span>
-    <span class="sign">=</span>
-    <span class="reconstruction"><b>{estimated(numbers.reconstruction, numbers.reconstruction_error)}</b>
-    <i>E<sub>q</sub>[log p(x|z)]</i></span><span class="sign">−</span>
-    <span class="kl"><b>{numbers.kl_to_prior:.2f}</b><i>KL(q ‖ p(z))</i></span><span class="sign">nats</span>
-    <table class="numbers">{_check(numbers) if numbers.is_check else _elbo(numbers)}</table></div>""")
+def show_identity(selected: SelectedImage, numbers: IdentityTerms) -> None:
+    """The picture that rules the page: the four numbers, both sides as columns and, where there is one, the plane with q."""
+    terms = {
+        "evidence": (numbers.log_evidence, numbers.log_evidence_error),
+        "gap": (numbers.kl_to_posterior, numbers.kl_to_posterior_error),
+        "reconstruction": (numbers.reconstruction, numbers.reconstruction_error),
+        "kl": (numbers.kl_to_prior, 0.0),
+        "elbo": (numbers.right, numbers.reconstruction_error),
+    }
+    window = posterior_window(selected) if selected.has_plane else None
+    data = {
+        "image": cache.name_of(selected.version, selected.key),
+        "terms": {name: number for name, (number, _) in terms.items()},
+        "texts": {name: estimated(*term) for name, term in terms.items()},
+        "check": _check(numbers) if numbers.is_check else [],
+        "colours": COLOURS,
+        "hint": HOW_TO_MOVE if window else "",
+        "plane": _plane(selected, window) if window else None,
+    }
+    elbo_identity(data, _moved)
+    if window:
+        keep_grids(cache.grids_of(selected.version, selected.key, window))
 
 
-def _check(numbers: IdentityTerms) -> str:
+def _moved(move: Moved) -> None:
+    session.change(q=(*move.mean, *move.sigma))
+
+
+def _check(numbers: IdentityTerms) -> list[tuple[str, str]]:
     """Both sides and their difference, with what the last refinements of the integrals changed."""
     error = numbers.kl_to_posterior_error + numbers.reconstruction_error
-    return f"""<tr><td>left side</td><td>{signed(numbers.left, 4)}</td></tr>
-    <tr><td>right side</td><td>{signed(numbers.right, 4)}</td></tr>
-    <tr><td>difference</td><td>{signed(numbers.left - numbers.right, 4)} ± {error:.4f}</td></tr>"""
+    difference = round(numbers.left, 4) - round(numbers.right, 4)
+    return [
+        ("left side", signed(numbers.left, 4)),
+        ("right side", signed(numbers.right, 4)),
+        ("difference", f"{signed(difference, 4)} ± {error:.4f}"),
+    ]
 
 
-def _elbo(numbers: IdentityTerms) -> str:
-    return f"<tr><td>ELBO</td><td>{estimated(numbers.right, numbers.reconstruction_error)}</td></tr>"
+def posterior_window(selected: SelectedImage) -> Window:
+    """The square of the plane that shows the true posterior and q: it stands still while q moves within it."""
+    posterior = cache.true_posterior_of(selected.version, selected.key)
+    axes = [(axis[0].item(), axis[-1].item()) for axis in (posterior.z1, posterior.z2)]
+    centre = tuple((low + high) / 2 for low, high in axes)
+    half = max(high - low for low, high in axes) / 2 * ROOM
+    means, sigmas = selected.q.mean[0].tolist(), selected.q.standard_deviation[0].tolist()
+    needed = max(abs(mean - middle) + 2.2 * sigma for mean, middle, sigma in zip(means, centre, sigmas, strict=True))
+    return (*centre, half * WIDER ** max(0, math.ceil(math.log(needed / half) / math.log(WIDER))))
+
+
+def _plane(selected: SelectedImage, window: Window) -> dict:
+    """The true posterior, and q in it."""
+    posterior = cache.true_posterior_of(selected.version, selected.key)
+    peak = max(posterior.density.max().item(), 1e-300)
+    deviations = selected.encoder.standard_deviation[0].tolist()
+    return {
+        "names": ["z1", "z2"],
+        "window": {"centre": window[:2], "half": window[2]},
+        "density": {
+            "first": [posterior.z1[0].item(), posterior.z2[0].item()],
+            "spacing": posterior.spacing,
+            "columns": len(posterior.z1),
+            "rows": len(posterior.z2),
+            "values": packed((posterior.density / peak).sqrt().numpy()),
+        },
+        "q": {"mean": selected.q.mean[0].tolist(), "sigma": selected.q.standard_deviation[0].tolist()},
+        "limits": [min(SMALLEST_SIGMA, max(min(deviations), 1e-9) / 10), FARTHEST],
+        "grids": cache.name_of(selected.version, selected.key, window),
+    }
 
 
 def without_check(latent: int) -> str:
@@ -188,26 +251,6 @@ def without_check(latent: int) -> str:
         f"reconstruction term {found}, ± are standard errors. KL(q ‖ p(z|x)) is what is left between log p(x) and the right "
         "side: both sides are equal by definition, so their difference would check nothing."
     )
-
-
-def show_columns(numbers: IdentityTerms) -> None:
-    """The picture that rules the page."""
-    with st.container(key="balance"):
-        st.plotly_chart(
-            identity_figure.balance(numbers), key="balance_chart", config={"displayModeBar": False}, height="stretch",
-            alt="Both sides of the equation as columns of equal height",
-        )  # fmt: skip
-
-
-def show_plane(selected: SelectedImage) -> None:
-    """The true posterior under q."""
-    posterior = cache.true_posterior_of(selected.version, selected.key)
-    covariance = torch.diag(selected.q.log_variance[0].exp())
-    figure = identity_figure.posterior_plane(
-        (posterior.z1.numpy(), posterior.z2.numpy()), posterior.density.numpy(), selected.q.mean[0], covariance, ("z1", "z2")
-    )
-    with st.container(key="posterior_plane"):
-        st.plotly_chart(figure, key="posterior_chart", config=CONFIG, height="stretch", alt="The true posterior and q")
 
 
 def honesty(selected: SelectedImage, log_evidence: float) -> str:

@@ -81,7 +81,7 @@ def _gap(selected: SelectedImage, numbers: IdentityTerms) -> None:
     <tr><td>lost by amortisation</td><td>{estimated(*lost, 3)}</td>
     <td class="words">one encoder serves all images; a Gaussian fitted to this one alone would get it back</td></tr>
     <tr><td>lost by the Gaussian family</td><td>{estimated(best.kl_to_posterior, best.kl_to_posterior_error, 3)}</td>
-    <td class="words">no Gaussian with upright axes has the posterior's shape</td></tr></table>
+    <td class="words">the posterior is not an axis-aligned Gaussian</td></tr></table>
     <p class="small">The best Gaussian has an ELBO of {estimated(best.right, best.reconstruction_error, 3)} nats, the encoder's
     q {estimated(encoder.right, encoder.reconstruction_error, 3)} and log p(x) is
     {estimated(numbers.log_evidence, numbers.log_evidence_error, 3)}. (Cremer, Li and Duvenaud 2018.)</p>""")
