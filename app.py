@@ -8,7 +8,17 @@ import vae
 from ui.cache import memory, runs
 from ui.cache.runs import RunVersion
 from ui.charts import plane, style, webgl
-from ui.explore import decoder_panel, downloads, interpolation_panel, plane_controls, posterior_panel, scene, training_history
+from ui.explore import (
+    decoder_panel,
+    dimensions_panel,
+    downloads,
+    interpolation_panel,
+    model_panel,
+    plane_controls,
+    posterior_panel,
+    scene,
+    training_history,
+)
 from ui.shell import page_frame
 from ui.state import session
 from vae.runs.folder import RunFolder
@@ -77,8 +87,10 @@ def around(folder: RunFolder, version: RunVersion, problem: str | None) -> None:
             decoder_panel.show_atlas(shown)
         session.write_address()
         with below:
+            dimensions_panel.show(shown)
             interpolation_panel.show_buttons(shown)
             interpolation_panel.show_strip(shown)
+            model_panel.show(shown)
             downloads.show(shown)
     except vae.ExplorerError as error:
         page_frame.say(error)

@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
+from torch.distributions import Normal, kl_divergence
 
 import vae
 from tests.conftest import small_config
@@ -495,3 +496,34 @@ def test_a_decoder_without_finite_numbers_at_z_is_told(runs):
     run.folder.write_model(run.model, run.step)
     app = open_page(z="3,3")
     assert not app.exception and any("no finite numbers" in warning.value for warning in app.warning)
+
+
+def test_each_of_many_dimensions_has_a_row_with_its_kl_and_moves_alone(runs):
+    train_run(vae.RunFolder.create(runs / "other", small_config(latent=5, epochs=1)))
+    app = open_page(run="other", image="3")
+    codes = load_run(runs / "other").folder.snapshot_of_step(load_run(runs / "other").step).codes
+    kl = kl_divergence(Normal(codes.posterior.mean, codes.posterior.standard_deviation), Normal(0.0, 1.0)).mean(0)
+    rows = re.findall(r'class="dimension(?: inactive)?"><b>z(\d)</b> KL ([\d.]+) nats', shown(app))
+    assert [int(index) - 1 for index, _ in rows] == kl.argsort(descending=True).tolist()
+    assert [float(value) for _, value in rows] == pytest.approx(sorted(kl.tolist(), reverse=True), abs=0.006)
+    before = told(app)["place"], address(app)["image"]
+    app.slider(key="along_3").set_value(1.25).run()
+    z = [float(part) for part in address(app)["z"].split(",")]
+    assert not app.exception and z[3] == 1.25 and "image" not in address(app)
+    assert z[:3] + z[4:] == pytest.approx(codes.posterior.mean[3, [0, 1, 2, 4]].tolist(), abs=1e-4)
+    assert before[1] == "3" and app.slider(key="along_3").value == 1.25
+
+
+def test_a_plane_has_no_rows_of_dimensions_and_the_model_is_a_picture(runs):
+    app = open_page(run="small", image="3")
+    model = load_run(runs / "small").model
+    assert "dimension" not in "".join(slider.key or "" for slider in app.slider) and 'class="dimension' not in shown(app)
+    assert f"{sum(weight.numel() for weight in model.parameters()):,} parameters. Under each layer" in json.dumps(
+        [caption.value for caption in app.caption]
+    )
+    network = next(h.body for h in app.get("html") if 'class="network"' in h.body)
+    dense = [module for module in model.modules() if isinstance(module, torch.nn.Linear)]
+    assert network.count("<figcaption>dense") == len(dense) - 1  # the two heads are one box
+    app.toggle(key="activations").set_value(True).run()
+    with_pictures = next(h.body for h in app.get("html") if 'class="network"' in h.body)
+    assert not app.exception and with_pictures.count("What this layer gives") == len(dense) - 2

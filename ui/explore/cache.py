@@ -9,6 +9,7 @@ from ui.cache import memory
 from ui.cache.runs import RunVersion, extent, load_run, plane, snapshot_of
 from ui.explore.layers import Picture, change_picture, density_picture
 from vae.latent.atlas import Atlas, make_atlas
+from vae.latent.dimensions import Dimension, rank_dimensions
 from vae.latent.fields import aggregate_density, change_rate
 from vae.latent.interpolation import Interpolation, interpolate
 
@@ -49,6 +50,13 @@ def _change(version: RunVersion, axes: str, rest: tuple[float, ...], extent: flo
     with memory.LARGE_QUESTIONS:
         field = change_rate(model, shown, torch.tensor(rest), extent, cells)
     return change_picture(field) if field.isfinite().all() else None
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def dimensions(version: RunVersion) -> list[Dimension]:
+    """The latent dimensions by their KL over the held-out codes; none where these are not at hand."""
+    snapshot = snapshot_of(version)
+    return rank_dimensions(snapshot.codes.posterior) if snapshot is not None and len(snapshot.labels) else []
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
