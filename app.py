@@ -8,7 +8,16 @@ import vae
 from ui.cache import memory, runs
 from ui.cache.runs import RunVersion
 from ui.charts import plane, style, webgl
-from ui.explore import decoder_panel, downloads, interpolation_panel, plane_controls, posterior_panel, scene, training_history
+from ui.explore import (
+    decoder_panel,
+    downloads,
+    interpolation_panel,
+    plane_controls,
+    posterior_panel,
+    prior_panel,
+    scene,
+    training_history,
+)
 from ui.shell import page_frame
 from ui.state import session
 from vae.runs.folder import RunFolder
@@ -68,8 +77,12 @@ def around(folder: RunFolder, version: RunVersion, problem: str | None) -> None:
         with right:
             decoder_panel.show_lens(shown, summary, samples)
         with left:
-            posterior_panel.show_original(shown)
-            posterior_panel.show_posterior(shown, summary, samples)
+            posterior_panel.choose_source(shown)
+            if shown.view.source == "prior":
+                prior_panel.show(shown)
+            else:
+                posterior_panel.show_original(shown)
+                posterior_panel.show_posterior(shown, summary, samples)
         with right:
             interpolation_panel.show_road(shown)
             decoder_panel.show_neighbours(shown)

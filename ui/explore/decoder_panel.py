@@ -56,7 +56,7 @@ def _pin(scene: Scene, pick: Pick) -> None:
 
 def _described(scene: Scene, image: str, summary: PosteriorSummary | None, samples: Samples | None) -> dict:
     """All that the lens draws on the plane, in the plane's coordinates."""
-    plane, view = scene.plane, scene.view
+    plane, view, draws = scene.plane, scene.view, scene.draws()
     interpolation = [point for point in (view.start, view.end) if point is not None]
     return {
         "chart": CHART,
@@ -75,6 +75,7 @@ def _described(scene: Scene, image: str, summary: PosteriorSummary | None, sampl
         "fields": _fields(scene),
         "posterior": _posterior(plane, summary, samples),
         "neighbours": [],
+        "draws": plane.project(draws.z).tolist() if draws else [],
         "interpolation": [plane.project(torch.tensor([point]))[0].tolist() for point in interpolation],
     }
 

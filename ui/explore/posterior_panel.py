@@ -24,19 +24,23 @@ from vae.latent.posterior_summary import PosteriorSummary, Samples, draw_samples
 from vae.model.autoencoder import Posterior
 
 SAMPLES = 4
-SOURCES = {"test": "Test", "draw": "Draw", "upload": "Upload"}
+SOURCES = {"test": "Test", "draw": "Draw", "upload": "Upload", "prior": "Prior"}
 OWN_PROBLEM = "own_problem"
 FEW_DIMENSIONS = 3
+
+
+def choose_source(scene: Scene) -> None:
+    """Where z comes from: an image, by the encoder, or the prior."""
+    st.session_state["source"] = scene.view.source
+    st.segmented_control(
+        "Where z comes from", list(SOURCES), key="source", format_func=SOURCES.get, on_change=_choose_source,
+        label_visibility="collapsed", width="stretch", required=True,
+    )  # fmt: skip
 
 
 def show_original(scene: Scene) -> None:
     """The image whose code is pinned, or a place to draw one."""
     source = scene.view.source
-    st.session_state["source"] = source
-    st.segmented_control(
-        "Original", list(SOURCES), key="source", format_func=SOURCES.get, on_change=_choose_source,
-        label_visibility="collapsed", width="stretch", required=True,
-    )  # fmt: skip
     if source == "draw":
         sketchpad.canvas("own_canvas", lambda content: _take_drawing(scene, content))
     elif source == "upload":

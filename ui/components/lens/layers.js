@@ -163,6 +163,13 @@ const drawDot = (context, view, place, radius, colour) => {
   context.stroke();
 };
 
+const drawNumbered = (context, view, place, number) => {
+  drawDot(context, view, place, 10, INK);
+  const [x, y] = view.pixelOf(place);
+  [context.font, context.textAlign, context.fillStyle] = ['700 12px sans-serif', 'center', HALO];
+  context.fillText(number, x, y + 4);
+};
+
 const drawRing = (context, view, place, radius) => {
   const [x, y] = view.pixelOf(place);
   for (const [width, colour] of [[7.5, HALO], [3.5, INK]]) {
@@ -215,7 +222,8 @@ export const drawOver = (context, view, state) => {
     for (const radius of [1, 2]) drawSpread(context, view, mean, covariance, radius, INK, 2);
     for (const place of samples) drawDot(context, view, place, 4, INTERPOLATION);
   }
-  drawRing(context, view, state.place, state.posterior ? 12 : 9);
+  drawRing(context, view, state.place, state.posterior || state.draws.length ? 13 : 9);
+  state.draws.forEach((place, index) => drawNumbered(context, view, place, index + 1));
   if (state.traveller) drawDot(context, view, state.traveller, 8, INTERPOLATION);
   if (state.cursor) drawCross(context, view, state.cursor);
 };
