@@ -12,6 +12,7 @@ from ui.explore import (
     decoder_panel,
     downloads,
     interpolation_panel,
+    originals,
     plane_controls,
     posterior_panel,
     prior_panel,
@@ -34,6 +35,7 @@ def explore(version: RunVersion, shown: scene.Scene) -> None:
     with st.container(key="stage"):
         chart(version, shown)
         around(shown.run.folder, version, session.problem())
+        originals.show(shown.run)
 
 
 def sentence(noun: str) -> str:
@@ -81,7 +83,7 @@ def around(folder: RunFolder, version: RunVersion, problem: str | None) -> None:
             if shown.view.source == "prior":
                 prior_panel.show(shown)
             else:
-                posterior_panel.show_original(shown)
+                posterior_panel.choose_image(shown)
                 posterior_panel.show_posterior(shown, summary, samples)
         with right:
             interpolation_panel.show_road(shown)

@@ -17,7 +17,7 @@ NAMES = {
     "change": "Change",
 }
 SENTENCES = {
-    "clusters": "**Clusters**: each dot is the code of a held-out image; most images that look alike lie together, not all.",
+    "clusters": "**Clusters**: each dot is the code of a held-out image; look-alikes mostly lie together.",
     "manifold": "**Manifold**: what the decoder draws at each place; digits turn into one another without a seam.",
     "prior": "**Prior**: N(0, I), where new z are drawn from; 39 % fall within 1 sigma, 86 % within 2, 99 % within 3.",
     "density": "**Density** of all posteriors together: where it is pale, few codes lie, and the decoder saw little.",

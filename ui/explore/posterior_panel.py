@@ -16,6 +16,7 @@ from ui.components.uploaded_picture.uploaded_picture import Uploaded
 from ui.explore import cache
 from ui.explore.posterior_closeup import closeup
 from ui.explore.scene import Scene
+from ui.shell import image_choice
 from ui.state import session
 from ui.text import plain
 from vae.data.picture_files import MOST_MEGABYTES, PictureError, read_picture
@@ -38,16 +39,18 @@ def choose_source(scene: Scene) -> None:
     )  # fmt: skip
 
 
-def show_original(scene: Scene) -> None:
-    """The image whose code is pinned, or a place to draw one."""
+def choose_image(scene: Scene) -> None:
+    """Choose an image of the run, or draw or upload one."""
     source = scene.view.source
+    if source == "test" and scene.snapshot is not None and len(scene.snapshot.labels):
+        with st.container(horizontal=True, key="choose_image"):
+            image_choice.choose_image(scene.snapshot.labels, scene.run.class_names, scene.view.probe, "Random")
     if source == "draw":
         sketchpad.canvas("own_canvas", lambda content: _take_drawing(scene, content))
     elif source == "upload":
         _show_upload(scene)
     if message := st.session_state.get(OWN_PROBLEM):
         st.warning(plain(message))
-    st.html(f'<div class="original-image {source}">{_original(scene)}</div>')
 
 
 def _choose_source() -> None:
@@ -96,7 +99,7 @@ def _original(scene: Scene) -> str:
         return markup.figure(image[0, 0].numpy(), "as the encoder sees it", "Your own image, 28 by 28 pixels")
     if view.probe is None:
         words = {"test": "Click a coloured point", "draw": "Draw above", "upload": "Choose a file above"}[view.source]
-        return markup.placeholder(words, "original: none, this z was chosen by hand")
+        return markup.placeholder(words, "No original: this z is not an image's code")
     name = html.escape(scene.run.class_names[int(scene.snapshot.labels[view.probe])])
     caption = f"original: {name} (image {view.probe:,})"
     if image is None:
@@ -110,7 +113,11 @@ def samples_of(scene: Scene, summary: PosteriorSummary) -> Samples:
 
 
 def show_posterior(scene: Scene, summary: PosteriorSummary | None, samples: Samples | None) -> None:
-    """The posterior from close by, the terms, and samples with their epsilons."""
+    """The original and beside it its posterior from close by; the terms, and samples with their epsilons."""
+    with st.container(horizontal=True, key="encoded"):
+        st.html(f'<div class="original-image {scene.view.source}">{_original(scene)}</div>')
+        if summary is not None and summary.is_finite:
+            st.html(_closeup(scene, summary, samples))
     if summary is None:
         st.html(
             '<p class="small">The encoder turns an image into an <b>approximate posterior</b> q(z|x): not one point, but a '
@@ -120,11 +127,7 @@ def show_posterior(scene: Scene, summary: PosteriorSummary | None, samples: Samp
     if not summary.is_finite:
         st.warning("This run gives no finite numbers for this image; choose another image, or train the run anew.")
         return
-    plane = scene.plane
-    mean, covariance = plane.project(summary.posterior.mean)[0], plane.project_covariance(_variance(summary.posterior))[0]
-    picture = closeup(mean, covariance, plane.project(samples.z), plane.names)
-    image = f'<img class="closeup" src="{picture}" alt="Ellipses of 1 and 2 sigma, and the samples">'
-    st.html(f'<div class="posterior">{image}{_moments(summary.posterior)}</div>')
+    st.html(_moments(summary.posterior))
     st.html(_terms(scene, summary))
     with st.container(horizontal=True, vertical_alignment="center", key="epsilon"):
         st.html('<p class="formula">z = mean + sigma · ε</p>', width="content")
@@ -132,12 +135,16 @@ def show_posterior(scene: Scene, summary: PosteriorSummary | None, samples: Samp
     st.html(_samples_table(samples))
 
 
+def _closeup(scene: Scene, summary: PosteriorSummary, samples: Samples) -> str:
+    plane, posterior = scene.plane, summary.posterior
+    mean, covariance = plane.project(posterior.mean)[0], plane.project_covariance(posterior.log_variance.exp())[0]
+    picture = closeup(mean, covariance, plane.project(samples.z), plane.names)
+    image = f'<img class="closeup" src="{picture}" alt="Ellipses of 1 and 2 sigma, and the samples">'
+    return f'<figure class="picture posterior">{image}<figcaption>q(z|x)</figcaption></figure>'
+
+
 def _new_epsilon() -> None:
     session.change(epsilon=session.view().epsilon + 1)
-
-
-def _variance(posterior: Posterior) -> torch.Tensor:
-    return posterior.log_variance.exp()
 
 
 def _moments(posterior: Posterior) -> str:
