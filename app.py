@@ -29,7 +29,9 @@ NOUNS = {"mnist": "digit", "digits": "digit", "fashion-mnist": "piece of clothin
 def explore(version: RunVersion, shown: scene.Scene) -> None:
     """Left to right, as the model computes: original and posterior, the plane, the decoded image."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="say"):
-        st.html(f'<p class="lead">{sentence(NOUNS[shown.run.config.dataset])}</p>', width="content")
+        st.html(
+            f'<p class="lead">{sentence(NOUNS[shown.run.config.dataset], shown.run.config.training.beta)}</p>', width="content"
+        )
         with st.container(horizontal=True, vertical_alignment="bottom", width="content", key="controls"):
             plane_controls.show(shown.run, shown.snapshot is not None)
     with st.container(key="stage"):
@@ -38,15 +40,21 @@ def explore(version: RunVersion, shown: scene.Scene) -> None:
         originals.show(shown.run)
 
 
-def sentence(noun: str) -> str:
+def sentence(noun: str, beta: float) -> str:
     """What a newcomer has to know."""
+    if beta == 0:
+        return (
+            "Beta 0, an <b>autoencoder</b>: nothing pulls its codes to the prior (dashed circles), and z drawn from there "
+            "decode badly."
+        )
     return f"The decoder turns every point of this plane into a {noun}. <b>Move the pointer over it</b>, and click to pin one."
 
 
 def chart(version: RunVersion, shown: scene.Scene) -> None:
     """The codes on the plane, as a native chart; all other layers are drawn onto it by the lens."""
     view = shown.view
-    axes = plane.Axes(shown.plane.names, shown.extent, view.scale, shown.plane.is_strip)
+    middle, half = runs.window(version, view.axes)
+    axes = plane.Axes(shown.plane.names, half, view.scale, shown.plane.is_strip, middle)
     if shown.snapshot is None:
         figure = plane.empty_plane(axes)
     else:

@@ -523,3 +523,29 @@ def test_a_decoder_without_finite_numbers_at_z_is_told(runs):
     run.folder.write_model(run.model, run.step)
     app = open_page(z="3,3")
     assert not app.exception and any("no finite numbers" in warning.value for warning in app.warning)
+
+
+def test_after_clear_or_a_refusal_no_numbers_of_the_image_before_are_shown(runs, own):
+    app = open_page(original="upload", own=own)
+    z = pinned(app)
+    assert len(terms(app)) == 3
+    app.file_uploader(key="own_file").upload("x.png", b"junk", "image/png").run()
+    assert not app.exception and len(app.warning) == 1 and "own" not in address(app)
+    assert 'class="terms"' not in shown(app) and 'class="original-image upload"><figure' in shown(app)
+    assert "your own image" not in shown(app).lower() and pinned(app) == z
+
+
+def test_an_autoencoder_says_what_it_is_and_its_plane_is_where_its_codes_are(runs):
+    train(runs, "plain", small_config(epochs=1, beta=0.0))
+    assert "<b>autoencoder</b>" in shown(open_page(run="plain"))
+    assert "<b>autoencoder</b>" not in shown(open_page(run="small"))
+
+
+def test_fields_have_a_key_to_their_colours(runs):
+    app = open_page(layers="density,change")
+    keys = {field["layer"]: field["key"] for field in told(app)["fields"]}
+    assert set(keys) == {"density", "change"}
+    for key in keys.values():
+        low, middle, high = (float(key[name].replace(",", "")) for name in ("low", "middle", "high"))
+        assert 0 <= low < middle < high
+    assert keys["density"]["low"] == "0" and keys["change"]["unit"].startswith("pixel values per")

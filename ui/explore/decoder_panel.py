@@ -108,7 +108,12 @@ def _field(scene: Scene, layer: str) -> layers.Picture | None:
 def _fields(scene: Scene) -> list[dict]:
     drawn = {layer: _field(scene, layer) for layer in ("density", "change")}
     return [
-        {"layer": layer, "picture": picture.url, "extent": scene.extent}
+        {
+            "layer": layer,
+            "picture": picture.url,
+            "extent": scene.extent,
+            "key": layers.key(layer, picture, scene.plane.is_strip),
+        }
         for layer, picture in drawn.items()
         if picture is not None
     ]
@@ -222,7 +227,7 @@ def _range(scene: Scene, layer: str) -> str:
     per = "z" if scene.plane.is_strip else "unit of area"
     if layer == "density":
         return f" Strongest: {field.high:.2g} per {per}; N(0, I) peaks at {_prior_peak(scene.plane):.2g}."
-    return f" From {field.low:.2g} to {field.high:.3g} pixel values per {per}."
+    return f" From {layers.number(field.low)} to {layers.number(field.high)} pixel values per {per}."
 
 
 def _prior_peak(plane: Plane) -> float:

@@ -46,7 +46,7 @@ def choose_image(scene: Scene) -> None:
         with st.container(horizontal=True, key="choose_image"):
             image_choice.choose_image(scene.snapshot.labels, scene.run.class_names, scene.view.probe, "Random")
     if source == "draw":
-        sketchpad.canvas("own_canvas", lambda content: _take_drawing(scene, content))
+        sketchpad.canvas("own_canvas", lambda content: _take_drawing(scene, content), _forget)
     elif source == "upload":
         _show_upload(scene)
     if message := st.session_state.get(OWN_PROBLEM):
@@ -61,7 +61,7 @@ def _choose_source() -> None:
 def _show_upload(scene: Scene) -> None:
     """A place for a file, and the picture that was in it with what was found there."""
     st.file_uploader(
-        "A picture of a digit", key="own_file", max_upload_size=MOST_MEGABYTES, label_visibility="collapsed",
+        "A picture or a photograph", key="own_file", max_upload_size=MOST_MEGABYTES,
         on_change=_take_file, args=(scene,),
     )  # fmt: skip
     picture = uploaded_picture.kept(scene.run.config.dataset)
@@ -83,14 +83,20 @@ def _take_drawing(scene: Scene, content: bytes) -> None:
 
 
 def _take(scene: Scene, image: Callable[[], torch.Tensor]) -> None:
-    """Encode an image of the visitor's and pin its code; what cannot be used is told and changes nothing."""
+    """Encode an image of the visitor's and pin its code; of what cannot be used the reason is told, and no number shown."""
     try:
         own = image().numpy().tobytes()
     except PictureError as error:
-        st.session_state[OWN_PROBLEM] = str(error)
+        _forget(str(error))
         return
     st.session_state[OWN_PROBLEM] = None
     session.pin(scene.view.z, own=own)
+
+
+def _forget(problem: str | None = None) -> None:
+    """Show no image and none of its numbers any more; z stays pinned."""
+    st.session_state[OWN_PROBLEM] = problem
+    session.pin(session.view().z)
 
 
 def _original(scene: Scene) -> str:

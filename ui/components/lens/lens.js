@@ -7,6 +7,8 @@ import { View } from './chart_coordinates.js';
 import { canvasOn, drawOver, drawUnder } from './layers.js';
 import { Readout, nameOf } from './readout.js';
 import { drawThumbnails, loadOriginals, originalsImage } from './originals.js';
+import { showKey } from './key.js';
+import { placeNames } from './names.js';
 import { hideNames, listen, listenTo } from './events.js';
 import { Pointing, UNDER } from './pointing.js';
 
@@ -137,6 +139,8 @@ class Lens extends Pointing {
     this.container.classList.toggle('faint-codes', covered);
     const last = this.last?.plane === this.plane ? this.last : null; // the last slice stays until the next is there
     const atlas = this.state.atlas ?? last;
+    showKey(this.view, this.state.fields.map((field) => field.key));
+    this.names = placeNames(this.graph, this.view, this.state.place, layers.includes('clusters'));
     drawUnder(canvasOn(this.view, 'lens-under', true), this.view, { ...this.state, atlas });
     this.drawOver();
     if (this.aims) this.settle();
@@ -147,7 +151,7 @@ class Lens extends Pointing {
     const context = canvasOn(this.view, 'lens-over', false);
     this.thumbnails = this.state.layers.includes('clusters') && drawThumbnails(context, this.view, this.originals);
     const asked = this.asked && { place: this.asked.place, posterior: null, neighbours: [] };
-    drawOver(context, this.view, { ...this.state, ...asked });
+    drawOver(context, this.view, { ...this.state, names: this.names ?? [], ...asked });
   }
 
   // The player of the interpolation says where it is.
