@@ -27,7 +27,7 @@ def show(run: vae.Run) -> None:
     config = run.config
     sheet = _sheet(config.dataset, config.held_out, config.training.binarise, datasets.data_folder(), images.images)
     with st.container(key="originals"):
-        st.image(sheet, alt=f"{len(images)} {COLUMNS}")
+        st.image(sheet, alt=f"{len(images)} {COLUMNS}", output_format="PNG")  # else Streamlit makes a JPEG of it
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
