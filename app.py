@@ -14,8 +14,10 @@ from ui.explore import (
     downloads,
     interpolation_panel,
     model_panel,
+    originals,
     plane_controls,
     posterior_panel,
+    prior_panel,
     scene,
     training_history,
 )
@@ -29,23 +31,32 @@ NOUNS = {"mnist": "digit", "digits": "digit", "fashion-mnist": "piece of clothin
 def explore(version: RunVersion, shown: scene.Scene) -> None:
     """Left to right, as the model computes: original and posterior, the plane, the decoded image."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="say"):
-        st.html(f'<p class="lead">{sentence(NOUNS[shown.run.config.dataset])}</p>', width="content")
+        st.html(
+            f'<p class="lead">{sentence(NOUNS[shown.run.config.dataset], shown.run.config.training.beta)}</p>', width="content"
+        )
         with st.container(horizontal=True, vertical_alignment="bottom", width="content", key="controls"):
             plane_controls.show(shown.run, shown.snapshot is not None)
     with st.container(key="stage"):
         chart(version, shown)
         around(shown.run.folder, version, session.problem())
+        originals.show(shown.run)
 
 
-def sentence(noun: str) -> str:
+def sentence(noun: str, beta: float) -> str:
     """What a newcomer has to know."""
+    if beta == 0:
+        return (
+            "Beta 0, an <b>autoencoder</b>: nothing pulls its codes to the prior (dashed circles), and z drawn from there "
+            "decode badly."
+        )
     return f"The decoder turns every point of this plane into a {noun}. <b>Move the pointer over it</b>, and click to pin one."
 
 
 def chart(version: RunVersion, shown: scene.Scene) -> None:
     """The codes on the plane, as a native chart; all other layers are drawn onto it by the lens."""
     view = shown.view
-    axes = plane.Axes(shown.plane.names, shown.extent, view.scale, shown.plane.is_strip)
+    middle, half = runs.window(version, view.axes)
+    axes = plane.Axes(shown.plane.names, half, view.scale, shown.plane.is_strip, middle)
     if shown.snapshot is None:
         figure = plane.empty_plane(axes)
     else:
@@ -78,8 +89,12 @@ def around(folder: RunFolder, version: RunVersion, problem: str | None) -> None:
         with right:
             decoder_panel.show_lens(shown, summary, samples)
         with left:
-            posterior_panel.show_original(shown)
-            posterior_panel.show_posterior(shown, summary, samples)
+            posterior_panel.choose_source(shown)
+            if shown.view.source == "prior":
+                prior_panel.show(shown)
+            else:
+                posterior_panel.choose_image(shown)
+                posterior_panel.show_posterior(shown, summary, samples)
         with right:
             interpolation_panel.show_road(shown)
             decoder_panel.show_neighbours(shown)

@@ -165,6 +165,34 @@ def test_the_terms_add_up_as_written(runs):
     assert kl > 0 and elbo == pytest.approx(reconstruction - kl, abs=0.011)  # "− KL 7.49", not "− KL −7.49"
 
 
+# Which image
+
+
+def test_a_neighbour_is_pinned_by_a_click(runs):
+    app = open_page(z="0.5,0.25")
+    button, place = app.button(key="neighbour_0"), told(app)["neighbours"][0]
+    number = int(re.search(r"Image (\d+),", button.label)[1])
+    button.click().run()
+    assert not app.exception and address(app)["image"] == str(number) and told(app)["probe"] == number
+    assert pinned(app) == pytest.approx(place, abs=1e-4) and f"(image {number})" in shown(app)
+
+
+def test_an_image_is_chosen_by_number_or_by_class(runs, digits):
+    app = open_page()
+    assert app.number_input(key="image_number").value is None
+    app.number_input(key="image_number").set_value(9).run()
+    assert not app.exception and address(app)["image"] == "9"
+    app.selectbox(key="of_class").set_value(4).run()
+    app.button(key="another").click().run()
+    chosen = int(address(app)["image"])
+    assert digits.held_out.labels[chosen] == 3 and app.number_input(key="image_number").value == chosen
+
+
+def test_the_browser_gets_the_originals(runs, digits):
+    app = open_page()
+    assert app.get("image")[-1].proto.imgs[0].alt == f"{len(digits.held_out)} 52"
+
+
 # Layers
 
 
@@ -461,7 +489,7 @@ def test_a_decoder_of_nan_has_no_lens_and_the_page_goes_on(runs):
     app = open_page(z="0,0", **EVERYTHING)
     assert not app.exception and not app.error
     assert [warning.value for warning in app.warning if "there is no lens" in warning.value]
-    assert len(app.warning) == 1 and not app.get("image")
+    assert len(app.warning) == 1 and not [image for image in app.get("image") if "atlas" in image.proto.imgs[0].alt]
     assert len(app.get("plotly_chart")) == 2 and app.button(key="set_a") and app.button(key="cell_3")
     assert "How this run was trained" in [heading.value for heading in app.subheader]
     app.number_input(key="z1").set_value(-2.0).run()
@@ -527,3 +555,29 @@ def test_a_plane_has_no_rows_of_dimensions_and_the_model_is_a_picture(runs):
     app.toggle(key="activations").set_value(True).run()
     with_pictures = next(h.body for h in app.get("html") if 'class="network"' in h.body)
     assert not app.exception and with_pictures.count("What this layer gives") == len(dense) - 2
+
+
+def test_after_clear_or_a_refusal_no_numbers_of_the_image_before_are_shown(runs, own):
+    app = open_page(original="upload", own=own)
+    z = pinned(app)
+    assert len(terms(app)) == 3
+    app.file_uploader(key="own_file").upload("x.png", b"junk", "image/png").run()
+    assert not app.exception and len(app.warning) == 1 and "own" not in address(app)
+    assert 'class="terms"' not in shown(app) and 'class="original-image upload"><figure' in shown(app)
+    assert "your own image" not in shown(app).lower() and pinned(app) == z
+
+
+def test_an_autoencoder_says_what_it_is_and_its_plane_is_where_its_codes_are(runs):
+    train(runs, "plain", small_config(epochs=1, beta=0.0))
+    assert "<b>autoencoder</b>" in shown(open_page(run="plain"))
+    assert "<b>autoencoder</b>" not in shown(open_page(run="small"))
+
+
+def test_fields_have_a_key_to_their_colours(runs):
+    app = open_page(layers="density,change")
+    keys = {field["layer"]: field["key"] for field in told(app)["fields"]}
+    assert set(keys) == {"density", "change"}
+    for key in keys.values():
+        low, middle, high = (float(key[name].replace(",", "")) for name in ("low", "middle", "high"))
+        assert 0 <= low < middle < high
+    assert keys["density"]["low"] == "0" and keys["change"]["unit"].startswith("pixel values per")

@@ -17,7 +17,7 @@ from vae.config import RunConfig
 from vae.data import datasets
 from vae.data.inputs import IMAGE_SHAPE
 from vae.errors import ConfigError, DataError, RunError
-from vae.latent.plane import Plane, plane_extent, plane_of_axes, plane_of_principal_components
+from vae.latent.plane import Plane, plane_extent, plane_of_axes, plane_of_principal_components, plane_window
 from vae.latent.posterior_summary import PosteriorSummary, summarise_posterior
 from vae.model.inference import Codes, encode_images
 from vae.runs.folder import RunFolder
@@ -131,6 +131,11 @@ def extent(version: RunVersion, axes: str) -> float:
 @st.cache_data(max_entries=64, show_spinner=False)
 def _extent(version: RunVersion, axes: str) -> float:
     return plane_extent(places(version, axes))
+
+
+def window(version: RunVersion, axes: str) -> tuple[tuple[float, float], float]:
+    """Middle and half the side of the square that a plane shows at first."""
+    return plane_window(places(version, axes)) if snapshot_of(version) is not None else ((0.0, 0.0), 3.0)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

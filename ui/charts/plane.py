@@ -13,14 +13,14 @@ import torch
 from torch import Tensor
 
 from ui.charts import palette
-from ui.charts.label_placement import box_of, middles_of, stand
+from ui.charts.label_placement import box_of, middles_of, stand_at_clusters
 from ui.charts.style import FONT_SIZE, PLANE_AXIS, framed
 from ui.text import charted
 
 
 @dataclass(frozen=True)
 class Axes:
-    """How a plane lies on the screen: the axes' names, half their length in z, and whether the plane is a strip.
+    """How a plane lies on the screen: the axes' names, half their length in z, whether the plane is a strip, and its middle.
 
     The `quantile` scale has the prior's distribution function on its axes: every stretch holds as much of N(0, I) as any
     other of its length.
@@ -30,6 +30,12 @@ class Axes:
     extent: float
     scale: str = "linear"
     strip: bool = False
+    middle: tuple[float, float] = (0.0, 0.0)
+
+    def edge(self, axis: int) -> list[float]:
+        """Where an axis begins and ends."""
+        middle = self.middle[axis]
+        return [0, 1] if self.scale == "quantile" else [middle - self.extent, middle + self.extent]
 
     def place(self, values: Tensor) -> np.ndarray:
         """Axis values of plane coordinates."""
@@ -71,7 +77,7 @@ def scatter(
             marker = {"size": size, "color": paint, "opacity": 0.75}
             figure.add_scattergl(x=x[probes], y=y[probes], customdata=probes, name=charted(name), marker=marker, **style)
     font = 22 if short else FONT_SIZE
-    for label, place in _name_places(x, y, labels, class_names, axes, font, side).items():
+    for label, place in _name_places(x, y, labels, class_names, axes, font, side):
         figure.add_annotation(class_note(class_names[label], place, palette.of_class(label), font))
     legend = {
         "orientation": "h", "x": -0.02, "xanchor": "left", "y": 1.01, "yanchor": "bottom",
@@ -85,20 +91,21 @@ def scatter(
 
 def empty_plane(axes: Axes) -> go.Figure:
     """A plane without codes, for a run whose codes are not there."""
-    edge = [0, 1] if axes.scale == "quantile" else [-axes.extent, axes.extent]
-    figure = go.Figure(go.Scatter(x=edge, y=edge, mode="markers", marker_opacity=0, hoverinfo="skip", showlegend=False))
+    figure = go.Figure(
+        go.Scatter(x=axes.edge(0), y=axes.edge(1), mode="markers", marker_opacity=0, hoverinfo="skip", showlegend=False)
+    )
     return _strip(figure, axes, ("",)) if axes.strip else _plane(figure, axes)
 
 
 def _name_places(
     x: np.ndarray, y: np.ndarray, labels: np.ndarray, class_names: Sequence[str], axes: Axes, font: int, side: float
-) -> dict[int, tuple[float, float]]:
-    """Where each class's name stands: on a strip in its row."""
+) -> list[tuple[int, Sequence[float]]]:
+    """Where each class's names stand: on a strip in its row."""
     places = np.stack([x, y], 1).astype(np.float64)
     if axes.strip:
-        return {label: (middle[0], label) for label, middle in middles_of(places, labels, len(class_names)).items()}
+        return [(label, (middle[0], label)) for label, middle in middles_of(places, labels, len(class_names)).items()]
     span = 1 if axes.scale == "quantile" else 2 * axes.extent
-    return stand(places, labels, [box_of(name, font) for name in class_names], span / side)
+    return stand_at_clusters(places, labels, [box_of(name, font) for name in class_names], span / side)
 
 
 def class_note(name: str, place: Sequence[float], paint: str, font: int) -> dict:
@@ -130,19 +137,17 @@ def jitter(count: int) -> np.ndarray:
 
 
 def _plane(figure: go.Figure, axes: Axes) -> go.Figure:
-    edge = [0, 1] if axes.scale == "quantile" else [-axes.extent, axes.extent]
     ticks = _quantile_ticks() if axes.scale == "quantile" else {}
-    figure.update_xaxes(title=axes.names[0], range=edge, constrain="domain", **PLANE_AXIS, **ticks)
-    figure.update_yaxes(title=axes.names[1], range=edge, scaleanchor="x", constrain="domain", **PLANE_AXIS, **ticks)
+    figure.update_xaxes(title=axes.names[0], range=axes.edge(0), constrain="domain", **PLANE_AXIS, **ticks)
+    figure.update_yaxes(title=axes.names[1], range=axes.edge(1), scaleanchor="x", constrain="domain", **PLANE_AXIS, **ticks)
     return framed(figure)
 
 
 def _strip(figure: go.Figure, axes: Axes, class_names: Sequence[str]) -> go.Figure:
     """One row for each class; below them there is room for the manifold's images."""
-    edge = [0, 1] if axes.scale == "quantile" else [-axes.extent, axes.extent]
     ticks = _quantile_ticks() if axes.scale == "quantile" else {}
     rows = {"tickvals": list(range(len(class_names))), "ticktext": list(map(charted, class_names))}
-    figure.update_xaxes(title=axes.names[0], range=edge, **PLANE_AXIS, **ticks)
+    figure.update_xaxes(title=axes.names[0], range=axes.edge(0), **PLANE_AXIS, **ticks)
     figure.update_yaxes(range=[-1.6, len(class_names) - 0.4], **(PLANE_AXIS | {"zeroline": False}), **rows)
     widest = max(map(len, class_names))
     if widest < 3:

@@ -14,7 +14,8 @@ from ui.components.elbo_identity.elbo_identity import Moved, elbo_identity, keep
 from ui.elbo import cache
 from ui.elbo.cache import Window
 from ui.elbo.selected_image import SelectedImage
-from ui.state import choices, session
+from ui.shell import image_choice
+from ui.state import session
 from ui.state.view import FARTHEST
 from vae.evidence.elbo_identity import IdentityTerms
 from vae.evidence.monte_carlo import bits_per_pixel
@@ -54,33 +55,13 @@ DENSITY = "Under the Gaussian likelihood log p(x) is the log-density of the pixe
 def choose_image(selected: SelectedImage, labels: torch.Tensor | None) -> None:
     """By class, by number or at random; an image pinned on Explore is chosen already."""
     if labels is not None:
-        names = ["any class", *selected.run.class_names]
-        shown = {"label_visibility": "collapsed", "width": 150}
-        st.selectbox("Class", range(len(names)), format_func=names.__getitem__, key="of_class", **shown)
-        st.button("Another image", key="another", on_click=_another, args=(labels, len(names)), help="At random, of this class")
-        st.session_state["image_number"] = selected.probe or 0
-        st.number_input("Image", 0, len(labels) - 1, key="image_number", on_change=_by_number, **shown)
+        image_choice.choose_image(labels, selected.run.class_names, selected.probe or 0)
     if not selected.is_density:
         st.session_state["pixels"] = session.view().pixels
         st.segmented_control(
             "Pixels", list(PIXEL_NAMES), format_func=PIXEL_NAMES.get, key="pixels", on_change=_choose_pixels,
             label_visibility="collapsed", required=True,
         )  # fmt: skip
-
-
-def _another(labels: torch.Tensor, classes: int) -> None:
-    of_class = choices.chosen("of_class", range(classes))
-    among = (labels == of_class - 1).nonzero().flatten() if of_class else torch.arange(len(labels))
-    if len(among):
-        _pin(int(among[torch.randint(len(among), (1,))]))
-
-
-def _by_number() -> None:
-    _pin(int(st.session_state["image_number"]))
-
-
-def _pin(probe: int) -> None:
-    session.pin(session.view().z, probe=probe)
 
 
 def _choose_pixels() -> None:

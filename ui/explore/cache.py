@@ -12,6 +12,7 @@ from vae.latent.atlas import Atlas, make_atlas
 from vae.latent.dimensions import Dimension, rank_dimensions
 from vae.latent.fields import aggregate_density, change_rate
 from vae.latent.interpolation import Interpolation, interpolate
+from vae.latent.prior_samples import Generated, draw_from_prior, generate
 
 CHANGE_CELLS = {"mlp": 72, "conv": 40}
 """Cells a side: a derivative of convolutions takes ten times as long, and theirs is smoother."""
@@ -63,6 +64,18 @@ def dimensions(version: RunVersion) -> list[Dimension]:
 def interpolation(version: RunVersion, start: tuple[float, ...], end: tuple[float, ...]) -> Interpolation:
     """The interpolation between two points."""
     return interpolate(load_run(version).model, torch.tensor(start), torch.tensor(end))
+
+
+SIXTEEN = 16
+"""How many z are drawn from the prior at a time."""
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def sixteen_generated(version: RunVersion, draws: int, pixels: int) -> Generated:
+    """The z of this count of draws, to the four decimals that an address has, with the pixels of that count."""
+    model = load_run(version).model
+    z = draw_from_prior(model.config.latent, SIXTEEN, seed=draws)
+    return generate(model, z.double().round(decimals=4).float(), seed=pixels)
 
 
 def share_below(version: RunVersion, elbo: float) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 import zlib
 
@@ -35,7 +34,7 @@ def show_lens(scene: Scene, summary: PosteriorSummary | None, samples: Samples |
     with torch.no_grad():
         parameters = scene.run.model.decode_parameters(scene.z[None].to(scene.run.model.device))
         decoded = to_uint8(scene.run.model.likelihood.mean(parameters))[0, 0].cpu().numpy()
-    caption = "reconstruction" if scene.has_image else "decoded at the pinned z"
+    caption = "reconstruction" if scene.has_image else "pinned"
     with st.container(key="pinned", horizontal=True, vertical_alignment="center"):
         st.html(f'<div class="pinned-image">{markup.figure(decoded, caption, "The image decoded at the pinned z")}</div>')
         _inputs(scene)
@@ -56,7 +55,7 @@ def _pin(scene: Scene, pick: Pick) -> None:
 
 def _described(scene: Scene, image: str, summary: PosteriorSummary | None, samples: Samples | None) -> dict:
     """All that the lens draws on the plane, in the plane's coordinates."""
-    plane, view = scene.plane, scene.view
+    plane, view, draws = scene.plane, scene.view, scene.draws()
     interpolation = [point for point in (view.start, view.end) if point is not None]
     return {
         "chart": CHART,
@@ -74,9 +73,17 @@ def _described(scene: Scene, image: str, summary: PosteriorSummary | None, sampl
         "cells": view.cells,
         "fields": _fields(scene),
         "posterior": _posterior(plane, summary, samples),
-        "neighbours": [],
+        "probe": view.probe,
+        "neighbours": plane.project(_codes(scene)).tolist(),
+        "draws": plane.project(draws.z).tolist() if draws else [],
         "interpolation": [plane.project(torch.tensor([point]))[0].tolist() for point in interpolation],
     }
+
+
+def _codes(scene: Scene) -> torch.Tensor:
+    """Where the neighbours' codes are, (N, D)."""
+    probes = neighbours_of(scene)
+    return scene.snapshot.codes.posterior.mean[probes] if probes else torch.zeros(0, scene.plane.latent)
 
 
 def _posterior(plane: Plane, summary: PosteriorSummary | None, samples: Samples | None) -> dict | None:
@@ -101,7 +108,12 @@ def _field(scene: Scene, layer: str) -> layers.Picture | None:
 def _fields(scene: Scene) -> list[dict]:
     drawn = {layer: _field(scene, layer) for layer in ("density", "change")}
     return [
-        {"layer": layer, "picture": picture.url, "extent": scene.extent}
+        {
+            "layer": layer,
+            "picture": picture.url,
+            "extent": scene.extent,
+            "key": layers.key(layer, picture, scene.plane.is_strip),
+        }
         for layer, picture in drawn.items()
         if picture is not None
     ]
@@ -156,27 +168,30 @@ def _typed(before: tuple[float, ...]) -> None:
 # Neighbours
 
 
+def neighbours_of(scene: Scene) -> list[int]:
+    """The numbers of the images whose codes are nearest to the pinned point, the pinned image left out."""
+    if scene.snapshot is None:
+        return []
+    found = nearest(scene.snapshot.codes.posterior.mean, scene.z, NEIGHBOURS + 1).tolist()
+    return [probe for probe in found if probe != scene.view.probe][:NEIGHBOURS]
+
+
 def show_neighbours(scene: Scene) -> None:
-    """The images whose codes are nearest, as thumbnails; decoded ones where the data set is not at hand."""
-    if scene.snapshot is None or not len(scene.snapshot.labels):
-        return
-    means = scene.snapshot.codes.posterior.mean
-    skip = scene.view.probe
-    probes = [probe for probe in nearest(means, scene.z, NEIGHBOURS + 1).tolist() if probe != skip][:NEIGHBOURS]
+    """The images whose codes are nearest, to be pinned by a click; decoded ones where the data set is not at hand."""
+    probes = neighbours_of(scene)
     if not probes:
         return
     images = runs.held_out(scene.run.config)
     at_hand = images is not None and max(probes) < len(images)
-    shown = images.images[probes] if at_hand else decode_points(scene.run.model, means[probes])
-    thumbnails = "".join(_thumbnail(scene, probe, image[0].numpy()) for probe, image in zip(probes, shown, strict=True))
+    shown = images.images[probes] if at_hand else decode_points(scene.run.model, scene.snapshot.codes.posterior.mean[probes])
     where = "on the plane" if scene.plane.latent <= 2 else f"in all {scene.plane.latent} dimensions"
-    words = f"Nearest codes {where}{'' if at_hand else ', decoded'}"
-    st.html(f'<div class="neighbours"><p class="small">{words}</p><ul>{thumbnails}</ul></div>')
-
-
-def _thumbnail(scene: Scene, probe: int, image: object) -> str:
-    name = html.escape(scene.run.class_names[int(scene.snapshot.labels[probe])])
-    return f'<li><img src="{markup.png_url(image)}" alt="Image {probe}, {name}" title="image {probe}"><span>{name}</span></li>'
+    st.html(f'<p class="small">Nearest codes {where}{"" if at_hand else ", decoded"} (white dots): click one</p>')
+    with st.container(horizontal=True, key="neighbours"):
+        for place, (probe, image) in enumerate(zip(probes, shown, strict=True)):
+            name = plain(scene.run.class_names[int(scene.snapshot.labels[probe])])
+            label = f"![Image {probe}, {name}]({markup.png_url(image[0].numpy())}) {name}"
+            code = tuple(scene.snapshot.codes.posterior.mean[probe].tolist())
+            st.button(label, key=f"neighbour_{place}", on_click=session.pin, args=(code, probe))
 
 
 # Layers
@@ -212,7 +227,7 @@ def _range(scene: Scene, layer: str) -> str:
     per = "z" if scene.plane.is_strip else "unit of area"
     if layer == "density":
         return f" Strongest: {field.high:.2g} per {per}; N(0, I) peaks at {_prior_peak(scene.plane):.2g}."
-    return f" From {field.low:.2g} to {field.high:.3g} pixel values per {per}."
+    return f" From {layers.number(field.low)} to {layers.number(field.high)} pixel values per {per}."
 
 
 def _prior_peak(plane: Plane) -> float:

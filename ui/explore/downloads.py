@@ -1,4 +1,4 @@
-"""What can be taken home: the manifold, the codes, the pinned image."""
+"""What can be downloaded: the manifold, the codes, the pinned image."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PINNED_SCALE = 20
 
 def show(scene: Scene) -> None:
     """Three buttons; what they hand out is made when they are pressed."""
-    st.subheader("Take it home")
+    st.subheader("Downloads")
     name = scene.run.folder.name
     manifold, codes, image = st.columns(3)
     words = {"width": "stretch", "on_click": "ignore"}

@@ -22,8 +22,8 @@ def show_road(scene: Scene) -> None:
     view = scene.view
     with st.container(horizontal=True, vertical_alignment="center", key="road_ends"):
         st.html('<p class="small">Road</p>', width="content")
-        st.button("A is here", key="set_a", on_click=_set, args=("start", view.z), help="The road starts at the pinned point")
-        st.button("B is here", key="set_b", on_click=_set, args=("end", view.z), help="The road ends at the pinned point")
+        st.button("Set A", key="set_a", on_click=_set, args=("start", view.z), help="The road starts at the pinned point")
+        st.button("Set B", key="set_b", on_click=_set, args=("end", view.z), help="The road ends at the pinned point")
         st.button("Clear", key="clear_road", on_click=_clear, disabled=view.start is None and view.end is None)
     if view.start is not None and view.end is not None:
         ends = scene.plane.project(torch.tensor([view.start, view.end])).tolist()
@@ -41,8 +41,8 @@ def show_strip(scene: Scene) -> None:
     st.html(f'<div class="strip"><img src="{url}" alt="Above, along the line; below, the cross-fade"></div>')
     with st.container(horizontal=True, vertical_alignment="center"):
         st.html(
-            '<p class="small">Above: decoded along the straight line, digit after digit. Below: the two images at its ends, '
-            "cross-faded: two ghosts.</p>"
+            '<p class="small">Above: decoded along the straight line from A to B. Below: the images at A and B cross-faded, '
+            "pixel by pixel: two overlaid images.</p>"
         )
         words = {"on_click": "ignore"}
         st.download_button("Animation (GIF)", lambda: gif(travelled), "road.gif", "image/gif", key="road_gif", **words)

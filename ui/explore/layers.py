@@ -17,7 +17,7 @@ NAMES = {
     "change": "Change",
 }
 SENTENCES = {
-    "clusters": "**Clusters**: each dot is the code of a held-out image; most images that look alike lie together, not all.",
+    "clusters": "**Clusters**: each dot is the code of a held-out image; look-alikes mostly lie together.",
     "manifold": "**Manifold**: what the decoder draws at each place; digits turn into one another without a seam.",
     "prior": "**Prior**: N(0, I), where new z are drawn from; 39 % fall within 1 sigma, 86 % within 2, 99 % within 3.",
     "density": "**Density** of all posteriors together: where it is pale, few codes lie, and the decoder saw little.",
@@ -28,15 +28,19 @@ STRIP_SENTENCES = {
     "clusters": "**Clusters**: each dot is the code of a held-out image, a row for each class.",
     "prior": "**Prior**: N(0, 1), where new z are drawn from; 68 % fall within 1 sigma, 95 % within 2, 99.7 % within 3.",
 }
+BEND = 1.5
+"""The power that keeps slow change pale."""
+
 HUES = {"density": (20, 110, 220), "change": (225, 70, 10)}
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A field as a data URL of a PNG, with the values that its faintest and its strongest colour stand for."""
+    """A field as a data URL of a PNG, with the values that its faintest, its half and its strongest colour stand for."""
 
     url: str
     low: float
+    middle: float
     high: float
 
 
@@ -49,7 +53,7 @@ def density_picture(field: torch.Tensor) -> Picture:
     """A density (size, size): as strong as the square root of its value, so that tails are seen beside peaks."""
     high = float(np.quantile(field.numpy(), 0.998))
     strength = np.sqrt(np.clip(field.numpy() / max(high, 1e-12), 0, 1))
-    return Picture(_tinted(strength, HUES["density"]), 0.0, high)
+    return Picture(_tinted(strength, HUES["density"]), 0.0, high / 4, high)
 
 
 def change_picture(field: torch.Tensor) -> Picture:
@@ -57,7 +61,22 @@ def change_picture(field: torch.Tensor) -> Picture:
     values = np.log(np.maximum(np.nan_to_num(field.numpy()), 1e-6))
     low, high = np.quantile(values, 0.1), np.quantile(values, 0.998)
     strength = np.clip((values - low) / max(high - low, 1e-6), 0, 1)
-    return Picture(_tinted(strength**1.5, HUES["change"]), float(np.exp(low)), float(np.exp(high)))
+    values = np.exp([low, low + 0.5 ** (1 / BEND) * (high - low), high])
+    return Picture(_tinted(strength**BEND, HUES["change"]), *map(float, values))
+
+
+def number(value: float) -> str:
+    """Two digits of a number, without a power of ten where it is not huge."""
+    return f"{float(f'{value:.2g}'):,.10g}" if abs(value) < 1e6 else f"{value:.2g}"
+
+
+def key(layer: str, picture: Picture, strip: bool) -> dict[str, str]:
+    """What a field's colours stand for, in words for the corner of the plane."""
+    low, middle, high = map(number, (picture.low, picture.middle, picture.high))
+    per = "z" if strip else "unit of area"
+    unit = f"per {per}" if layer == "density" else f"pixel values per {per}"
+    hue = " ".join(map(str, HUES[layer]))
+    return {"name": NAMES[layer], "low": low, "middle": middle, "high": high, "unit": unit, "hue": hue}
 
 
 def _tinted(strength: np.ndarray, hue: tuple[int, int, int]) -> str:

@@ -16,6 +16,7 @@ from ui.components.uploaded_picture.uploaded_picture import Uploaded
 from ui.explore import cache
 from ui.explore.posterior_closeup import closeup
 from ui.explore.scene import Scene
+from ui.shell import image_choice
 from ui.state import session
 from ui.text import plain
 from vae.data.picture_files import MOST_MEGABYTES, PictureError, read_picture
@@ -24,26 +25,32 @@ from vae.latent.posterior_summary import PosteriorSummary, Samples, draw_samples
 from vae.model.autoencoder import Posterior
 
 SAMPLES = 4
-SOURCES = {"test": "Test", "draw": "Draw", "upload": "Upload"}
+SOURCES = {"test": "Test", "draw": "Draw", "upload": "Upload", "prior": "Prior"}
 OWN_PROBLEM = "own_problem"
 FEW_DIMENSIONS = 3
 
 
-def show_original(scene: Scene) -> None:
-    """The image whose code is pinned, or a place to draw one."""
-    source = scene.view.source
-    st.session_state["source"] = source
+def choose_source(scene: Scene) -> None:
+    """Where z comes from: an image, by the encoder, or the prior."""
+    st.session_state["source"] = scene.view.source
     st.segmented_control(
-        "Original", list(SOURCES), key="source", format_func=SOURCES.get, on_change=_choose_source,
+        "Where z comes from", list(SOURCES), key="source", format_func=SOURCES.get, on_change=_choose_source,
         label_visibility="collapsed", width="stretch", required=True,
     )  # fmt: skip
+
+
+def choose_image(scene: Scene) -> None:
+    """Choose an image of the run, or draw or upload one."""
+    source = scene.view.source
+    if source == "test" and scene.snapshot is not None and len(scene.snapshot.labels):
+        with st.container(horizontal=True, key="choose_image"):
+            image_choice.choose_image(scene.snapshot.labels, scene.run.class_names, scene.view.probe, "Random")
     if source == "draw":
-        sketchpad.canvas("own_canvas", lambda content: _take_drawing(scene, content))
+        sketchpad.canvas("own_canvas", lambda content: _take_drawing(scene, content), _forget)
     elif source == "upload":
         _show_upload(scene)
     if message := st.session_state.get(OWN_PROBLEM):
         st.warning(plain(message))
-    st.html(f'<div class="original-image {source}">{_original(scene)}</div>')
 
 
 def _choose_source() -> None:
@@ -54,7 +61,7 @@ def _choose_source() -> None:
 def _show_upload(scene: Scene) -> None:
     """A place for a file, and the picture that was in it with what was found there."""
     st.file_uploader(
-        "A picture of a digit", key="own_file", max_upload_size=MOST_MEGABYTES, label_visibility="collapsed",
+        "A picture or a photograph", key="own_file", max_upload_size=MOST_MEGABYTES,
         on_change=_take_file, args=(scene,),
     )  # fmt: skip
     picture = uploaded_picture.kept(scene.run.config.dataset)
@@ -76,14 +83,20 @@ def _take_drawing(scene: Scene, content: bytes) -> None:
 
 
 def _take(scene: Scene, image: Callable[[], torch.Tensor]) -> None:
-    """Encode an image of the visitor's and pin its code; what cannot be used is told and changes nothing."""
+    """Encode an image of the visitor's and pin its code; of what cannot be used the reason is told, and no number shown."""
     try:
         own = image().numpy().tobytes()
     except PictureError as error:
-        st.session_state[OWN_PROBLEM] = str(error)
+        _forget(str(error))
         return
     st.session_state[OWN_PROBLEM] = None
     session.pin(scene.view.z, own=own)
+
+
+def _forget(problem: str | None = None) -> None:
+    """Show no image and none of its numbers any more; z stays pinned."""
+    st.session_state[OWN_PROBLEM] = problem
+    session.pin(session.view().z)
 
 
 def _original(scene: Scene) -> str:
@@ -92,7 +105,7 @@ def _original(scene: Scene) -> str:
         return markup.figure(image[0, 0].numpy(), "as the encoder sees it", "Your own image, 28 by 28 pixels")
     if view.probe is None:
         words = {"test": "Click a coloured point", "draw": "Draw above", "upload": "Choose a file above"}[view.source]
-        return markup.placeholder(words, "original: none, this z was chosen by hand")
+        return markup.placeholder(words, "No original: this z is not an image's code")
     name = html.escape(scene.run.class_names[int(scene.snapshot.labels[view.probe])])
     caption = f"original: {name} (image {view.probe:,})"
     if image is None:
@@ -106,7 +119,11 @@ def samples_of(scene: Scene, summary: PosteriorSummary) -> Samples:
 
 
 def show_posterior(scene: Scene, summary: PosteriorSummary | None, samples: Samples | None) -> None:
-    """The posterior from close by, the terms, and samples with their epsilons."""
+    """The original and beside it its posterior from close by; the terms, and samples with their epsilons."""
+    with st.container(horizontal=True, key="encoded"):
+        st.html(f'<div class="original-image {scene.view.source}">{_original(scene)}</div>')
+        if summary is not None and summary.is_finite:
+            st.html(_closeup(scene, summary, samples))
     if summary is None:
         st.html(
             '<p class="small">The encoder turns an image into an <b>approximate posterior</b> q(z|x): not one point, but a '
@@ -116,11 +133,7 @@ def show_posterior(scene: Scene, summary: PosteriorSummary | None, samples: Samp
     if not summary.is_finite:
         st.warning("This run gives no finite numbers for this image; choose another image, or train the run anew.")
         return
-    plane = scene.plane
-    mean, covariance = plane.project(summary.posterior.mean)[0], plane.project_covariance(_variance(summary.posterior))[0]
-    picture = closeup(mean, covariance, plane.project(samples.z), plane.names)
-    image = f'<img class="closeup" src="{picture}" alt="Ellipses of 1 and 2 sigma, and the samples">'
-    st.html(f'<div class="posterior">{image}{_moments(summary.posterior)}</div>')
+    st.html(_moments(summary.posterior))
     st.html(_terms(scene, summary))
     with st.container(horizontal=True, vertical_alignment="center", key="epsilon"):
         st.html('<p class="formula">z = mean + sigma · ε</p>', width="content")
@@ -128,12 +141,16 @@ def show_posterior(scene: Scene, summary: PosteriorSummary | None, samples: Samp
     st.html(_samples_table(samples))
 
 
+def _closeup(scene: Scene, summary: PosteriorSummary, samples: Samples) -> str:
+    plane, posterior = scene.plane, summary.posterior
+    mean, covariance = plane.project(posterior.mean)[0], plane.project_covariance(posterior.log_variance.exp())[0]
+    picture = closeup(mean, covariance, plane.project(samples.z), plane.names)
+    image = f'<img class="closeup" src="{picture}" alt="Ellipses of 1 and 2 sigma, and the samples">'
+    return f'<figure class="picture posterior">{image}<figcaption>q(z|x)</figcaption></figure>'
+
+
 def _new_epsilon() -> None:
     session.change(epsilon=session.view().epsilon + 1)
-
-
-def _variance(posterior: Posterior) -> torch.Tensor:
-    return posterior.log_variance.exp()
 
 
 def _moments(posterior: Posterior) -> str:

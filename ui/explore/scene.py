@@ -10,11 +10,13 @@ from torch import Tensor
 import vae
 from ui.cache import runs
 from ui.cache.runs import RunVersion, own_image
+from ui.explore import cache
 from ui.shell import axes
 from ui.state import session, unavailable
 from ui.state.view import View
 from vae.latent.plane import Plane
 from vae.latent.posterior_summary import PosteriorSummary, summarise_code
+from vae.latent.prior_samples import Generated
 from vae.model.autoencoder import Posterior
 from vae.runs.snapshots import Snapshot
 
@@ -60,6 +62,12 @@ class Scene:
         images = runs.held_out(self.run.config)
         at_hand = images is not None and self.view.probe < len(images)
         return images.images[self.view.probe : self.view.probe + 1] if at_hand else None
+
+    def draws(self) -> Generated | None:
+        """Sixteen z from the prior with their pictures, where they are asked for."""
+        if self.view.source != "prior" or not self.view.draws:
+            return None
+        return cache.sixteen_generated(self.version, self.view.draws, self.view.epsilon)
 
     def summary(self) -> PosteriorSummary | None:
         """The pinned image's posterior and terms; without the image they are those of the run's snapshot."""

@@ -176,6 +176,8 @@ FIELDS = {
     "cells": Field("cells", f"number of cells from {CELLS[0]} to {CELLS[1]}", _read_cells),
     "buttons": Field("buttons", "choice; it should read buttons=on", lambda text: ("on",).index(text) == 0, lambda _: "on"),
     "epsilon": Field("epsilon", "count; it should read like epsilon=3", _read_count),
+    "draws": Field("draws", "count; it should read like draws=3", _read_count),
+    "x": Field("drawn_pixels", "choice; it should read x=drawn", lambda text: ("drawn",).index(text) == 0, lambda _: "drawn"),
     "a": Field("start", f"point; it should read like a=0.5,-1.2{BY_POINTS}", _read_point, _write_point),
     "b": Field("end", f"point; it should read like b=0.5,-1.2{BY_POINTS}", _read_point, _write_point),
     "q": Field("q", f"Gaussian; it should read like q=0.5,-1.2,0.05,0.03{BY_POINTS}", _read_gaussian, _write_gaussian),

@@ -14,7 +14,7 @@ MOST_DIMENSIONS = 256
 LAYERS = ("clusters", "manifold", "prior", "density", "change")
 COLOURS = ("class", "kl", "reconstruction")
 SCALES = ("linear", "quantile")
-SOURCES = ("test", "draw", "upload")
+SOURCES = ("test", "draw", "upload", "prior")
 PIXELS = ("grey", "threshold", "random")
 SECTIONS = ("gap", "kl", "samples", "gradients", "derivation")
 DIRECTIONS = ("forward", "backward")
@@ -37,12 +37,14 @@ class View:
 
     `z` is the pinned point, of as many numbers as the run has latent dimensions; empty means the origin. It is the code of
     held-out image `probe`, or of the visitor's `own` image (784 grey values), or of neither. `axes` is two latent dimensions
-    counted from 1, or "pca". `epsilon` counts how often new epsilons were asked for. `start` and `end` are the road's. `q`
-    holds the means and then the standard deviations of a Gaussian chosen by hand in place of the encoder's, `pixels` says
-    whether the image is binarised, and `section` what the page on the equation shows below it. `epoch` is where the replay
-    stands; None means its end. `runs` are the names of those that are compared (empty: the page chooses), `picture` is what
-    is compared of them, and with `own_scales` each plane has a scale of its own. On the page on diffusion, particles go in a
-    `direction`, are led to class `guide` with a `weight`, and `chain`, `sampler` and `noise` say how; `chapter` stands below.
+    counted from 1, or "pca". `epsilon` counts how often new epsilons or pixels were asked for, and `draws` how often sixteen
+    z were drawn from the prior (0: never), which show their means or, with `drawn_pixels`, a draw of x each. `start` and
+    `end` are the road's. `q` holds the means and then the standard deviations of a Gaussian chosen by hand in place of the
+    encoder's, `pixels` says whether the image is binarised, and `section` what the page on the equation shows below it.
+    `epoch` is where the replay stands; None means its end. `runs` are the names of those that are compared (empty: the page
+    chooses), `picture` is what is compared of them, and with `own_scales` each plane has a scale of its own. On the page on
+    diffusion, particles go in a `direction`, are led to class `guide` with a `weight`, and `chain`, `sampler` and `noise`
+    say how; `chapter` stands below.
     """
 
     z: Point = ()
@@ -56,6 +58,8 @@ class View:
     cells: int = 20
     buttons: bool = False
     epsilon: int = 0
+    draws: int = 0
+    drawn_pixels: bool = False
     start: Point | None = None
     end: Point | None = None
     presenting: bool = False

@@ -19,6 +19,9 @@ from torch import Tensor
 
 from vae.errors import ConfigError
 
+NARROWER = 0.8
+"""A window that does not lie around the origin has to be narrower than that by this."""
+
 
 @dataclass(frozen=True)
 class Plane:
@@ -94,3 +97,18 @@ def plane_extent(places: Tensor) -> float:
     distances = places.abs().amax(1)
     far = float(np.quantile(distances.numpy(), 0.995)) if len(distances) else 0.0
     return math.ceil(2 * max(3.0, far * 1.05)) / 2
+
+
+def plane_window(places: Tensor) -> tuple[tuple[float, float], float]:
+    """Middle and half the side of the square that is looked at first, of codes (N, 2).
+
+    That of `plane_extent` around the origin, or where a much smaller one shows the same, as for an autoencoder's codes, that.
+    """
+    extent = plane_extent(places)
+    if not len(places):
+        return (0.0, 0.0), extent
+    low, high = (np.quantile(places.numpy(), share, axis=0) for share in (0.0025, 0.9975))
+    low, high = np.minimum(low, -3.0), np.maximum(high, 3.0)
+    half = float((high - low).max()) / 2 * 1.05
+    middle = (low + high) / 2
+    return ((float(middle[0]), float(middle[1])), half) if half < NARROWER * extent else ((0.0, 0.0), extent)

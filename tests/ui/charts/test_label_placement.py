@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ui.charts.label_placement import CROWDED, apart, box_of, stand
+from ui.charts.label_placement import CROWDED, apart, box_of, clusters_of, stand, stand_at_clusters
 
 DIGITS = [str(digit) for digit in range(10)]
 BOXES = [box_of(name, 22) for name in DIGITS]
@@ -53,3 +53,24 @@ def test_a_spot_smaller_than_its_names_has_none():
     assert stand(0.99 * CROWDED * places, labels, BOXES) == {}
     assert len(stand(1.01 * CROWDED * places, labels, BOXES)) == 10
     assert stand(np.zeros((0, 2)), np.zeros(0, int), BOXES) == {}
+
+
+def crowd_at(middles: list[tuple[float, float]], counts: list[int]) -> np.ndarray:
+    generator = np.random.default_rng(0)
+    return np.concatenate(
+        [middle + 20 * generator.standard_normal((count, 2)) for middle, count in zip(middles, counts, strict=True)]
+    )
+
+
+def test_a_class_of_two_large_clusters_is_named_at_both():
+    places = np.concatenate([crowd_at([(0, 0), (400, 100)], [300, 200]), crowd_at([(200, -300)], [300])])
+    labels = np.repeat([0, 1], [500, 300])
+    found = stand_at_clusters(places, labels, [(22, 36)] * 2)
+    assert [label for label, _ in found] == [0, 0, 1]
+    middles = np.stack([place for _, place in found])
+    assert np.abs(middles - [(0, 0), (400, 100), (200, -300)]).max() < 10
+
+
+def test_a_few_codes_apart_are_no_cluster_with_a_name():
+    assert len(clusters_of(crowd_at([(0, 0), (400, 100)], [300, 20]), 14)) == 1
+    assert len(clusters_of(crowd_at([(0, 0), (400, 100)], [20, 8]), 14)) == 1

@@ -149,23 +149,18 @@ def test_the_densitys_words_name_the_priors_peak(name, peak):
     assert f"N(0, I) peaks at {peak:.2g}" in words
 
 
-def test_the_nearest_codes_are_the_nearest(digits_run, digits, monkeypatch):
-    told = []
-    monkeypatch.setattr(decoder_panel.st, "html", told.append)
+def test_the_nearest_codes_are_the_nearest_and_marked(digits_run):
     scene = scene_of(digits_run, z=(0.5, 0.25))
-    decoder_panel.show_neighbours(scene)
-    far = np.linalg.norm(scene.snapshot.codes.posterior.mean.numpy() - [0.5, 0.25], axis=1)
-    expected = np.argsort(far, kind="stable")[: decoder_panel.NEIGHBOURS]
-    places = [told[0].index(f"Image {probe}, {digits.held_out.labels[probe]}") for probe in expected]
-    assert places == sorted(places) and told[0].count("<li>") == decoder_panel.NEIGHBOURS
+    codes = scene.snapshot.codes.posterior.mean.numpy()
+    expected = np.argsort(np.linalg.norm(codes - [0.5, 0.25], axis=1), kind="stable")[: decoder_panel.NEIGHBOURS]
+    assert decoder_panel.neighbours_of(scene) == expected.tolist()
+    assert described(scene)["neighbours"] == pytest.approx(codes[expected])
 
 
-def test_a_pinned_image_is_no_neighbour_of_its_own(digits_run, monkeypatch):
-    told = []
-    monkeypatch.setattr(decoder_panel.st, "html", told.append)
+def test_a_pinned_image_is_no_neighbour_of_its_own(digits_run):
     codes = runs.snapshot_of(digits_run).codes.posterior.mean
-    decoder_panel.show_neighbours(scene_of(digits_run, z=tuple(codes[5].tolist()), probe=5))
-    assert 'alt="Image 5,' not in told[0] and told[0].count("<li>") == decoder_panel.NEIGHBOURS
+    found = decoder_panel.neighbours_of(scene_of(digits_run, z=tuple(codes[5].tolist()), probe=5))
+    assert 5 not in found and len(found) == decoder_panel.NEIGHBOURS
 
 
 def test_what_is_pinned_is_told_as_what_it_is(digits_run):

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from vae.errors import ConfigError
-from vae.latent.plane import Plane, plane_of_axes, plane_of_principal_components
+from vae.latent.plane import Plane, plane_extent, plane_of_axes, plane_of_principal_components, plane_window
 
 
 def codes_of(latent: int, count: int = 200, seed: int = 0) -> Tensor:
@@ -150,3 +150,19 @@ def test_turning_both_axes_of_a_round_posterior_leaves_it_round():
     directions = torch.tensor([[0.6, 0.8], [-0.8, 0.6]])
     plane = Plane(directions, torch.zeros(2), ("u1", "u2"))
     close(plane.project_covariance(torch.full((4, 2), 0.3)), 0.3 * torch.eye(2).expand(4, 2, 2))
+
+
+def test_codes_off_the_centre_are_looked_at_where_they_are_with_the_priors_bulk():
+    places = torch.tensor([2.0, -12.0]) + torch.randn(2000, 2, generator=torch.Generator().manual_seed(0))
+    (x, y), half = plane_window(places)
+    assert half < 0.8 * plane_extent(places)
+    for axis, middle in enumerate((x, y)):
+        low, high = middle - half, middle + half
+        assert low <= -3 and high >= 3
+        assert ((places[:, axis] >= low) & (places[:, axis] <= high)).double().mean() > 0.99
+
+
+def test_codes_around_the_origin_are_looked_at_around_it():
+    places = torch.randn(2000, 2, generator=torch.Generator().manual_seed(0))
+    assert plane_window(places) == ((0.0, 0.0), plane_extent(places))
+    assert plane_window(torch.zeros(0, 2)) == ((0.0, 0.0), 3.0)

@@ -62,6 +62,21 @@ export class View {
     return [x, this.strip ? this.height / 2 : y];
   }
 
+  // The codes in view, each with its image's number, its pixel and its colour; none where there are more than `most`.
+  codesInView(most) {
+    const found = [];
+    for (const trace of this.graph._fullData) {
+      if (trace.visible !== true || !trace.customdata) continue;
+      for (let i = 0; i < trace.x.length; i++) {
+        const at = this.pixelAt(trace.x[i], trace.y[i]);
+        if (at[0] < 0 || at[1] < 0 || at[0] > this.width || at[1] > this.height) continue;
+        if (found.length === most) return [];
+        found.push({ probe: Number(trace.customdata[i]), at, colour: trace.marker.color });
+      }
+    }
+    return found;
+  }
+
   // The code drawn within reach of a pointer: its image's number and its place; null where there is none.
   codeNear(clientX, clientY, reach) {
     const [x, y] = [clientX - this.left, clientY - this.top];

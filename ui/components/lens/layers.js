@@ -1,6 +1,7 @@
 // What is drawn on the plane besides the codes: below them pictures (manifold, fields), above them lines and marks.
 
 import { SIDE, Screen } from './atlas.js';
+import { overlap } from './names.js';
 import { SCALES } from './chart_coordinates.js';
 
 const HALO = '#000000';
@@ -135,16 +136,31 @@ const drawSpread = (context, view, mean, covariance, radius, colour, width, dash
 
 const UNIT = [[1, 0], [0, 1]];
 const LINE_OF_TEXT = 18; // pixels
-const drawPrior = (context, view, centre) => {
+const AROUND = [-90, -60, -120, -30, -150, 0, 180, 90, 45, 135]; // degrees: where on its circle a number of sigma may stand
+
+// The first place on a circle where words lie on no name, on no other words and within the plane; else the first.
+const freeBox = (context, view, centre, radius, text, taken) => {
+  const boxes = AROUND.map((degrees) => {
+    const angle = (degrees * Math.PI) / 180;
+    const [x, y] = view.pixelOf([centre[0] + radius * Math.cos(angle), centre[1] + radius * Math.sin(angle)]);
+    return { x, y, w: context.measureText(text).width / 2 + 3, h: LINE_OF_TEXT / 2 };
+  });
+  const inside = ({ x, y, w, h }) => x >= w && y >= h && x <= view.width - w && y <= view.height - h;
+  return boxes.find((box) => inside(box) && taken.every((other) => overlap(box, other) <= 0)) ?? boxes[0];
+};
+
+const drawPrior = (context, view, { centre, names, place }) => {
+  const [x, y] = view.pixelOf(place);
+  const taken = [...names, { x, y, w: LINE_OF_TEXT, h: LINE_OF_TEXT }];
   const unit = Math.abs(view.pixelOf([centre[0], centre[1] - 1])[1] - view.pixelOf([centre[0], centre[1]])[1]);
   context.font = '600 15px sans-serif';
   context.textAlign = 'center';
   for (const radius of [1, 2, 3]) {
     drawSpread(context, view, centre, UNIT, radius, PRIOR, 2.5, [8, 6]);
-    const [x, y] = view.pixelOf([centre[0], centre[1] - radius]);
     if (view.strip || (unit < LINE_OF_TEXT && radius < 3)) continue; // an autoencoder's plane is so wide that words would overlap
-    const cut = Math.abs(y - view.height) < LINE_OF_TEXT; // the border is at 3 sigma where no code is farther
-    drawText(context, `${radius} sigma`, x, cut ? view.height - 6 : y + 5);
+    const box = freeBox(context, view, centre, radius, `${radius} sigma`, taken);
+    taken.push(box);
+    drawText(context, `${radius} sigma`, box.x, Math.min(box.y, view.height - LINE_OF_TEXT / 2) + 5); // no code beyond 3 sigma: its border
   }
 };
 
@@ -161,6 +177,13 @@ const drawDot = (context, view, place, radius, colour) => {
   [context.fillStyle, context.strokeStyle, context.lineWidth] = [colour, HALO, 2];
   context.fill();
   context.stroke();
+};
+
+const drawNumbered = (context, view, place, number) => {
+  drawDot(context, view, place, 10, INK);
+  const [x, y] = view.pixelOf(place);
+  [context.font, context.textAlign, context.fillStyle] = ['700 12px sans-serif', 'center', HALO];
+  context.fillText(number, x, y + 4);
 };
 
 const drawRing = (context, view, place, radius) => {
@@ -207,7 +230,7 @@ export const drawUnder = (context, view, state) => {
 };
 
 export const drawOver = (context, view, state) => {
-  if (state.layers.includes('prior')) drawPrior(context, view, state.centre);
+  if (state.layers.includes('prior')) drawPrior(context, view, state);
   if (state.interpolation.length) drawEnds(context, view, state.interpolation);
   for (const place of state.neighbours) drawDot(context, view, place, 3.5, INK);
   if (state.posterior) {
@@ -215,7 +238,8 @@ export const drawOver = (context, view, state) => {
     for (const radius of [1, 2]) drawSpread(context, view, mean, covariance, radius, INK, 2);
     for (const place of samples) drawDot(context, view, place, 4, INTERPOLATION);
   }
-  drawRing(context, view, state.place, state.posterior ? 12 : 9);
+  drawRing(context, view, state.place, state.posterior || state.draws.length ? 13 : 9);
+  state.draws.forEach((place, index) => drawNumbered(context, view, place, index + 1));
   if (state.traveller) drawDot(context, view, state.traveller, 8, INTERPOLATION);
   if (state.cursor) drawCross(context, view, state.cursor);
 };

@@ -6,6 +6,9 @@ import { unpackAtlas } from './atlas.js';
 import { View } from './chart_coordinates.js';
 import { canvasOn, drawOver, drawUnder } from './layers.js';
 import { Readout, nameOf } from './readout.js';
+import { drawThumbnails, loadOriginals, originalsImage } from './originals.js';
+import { showKey } from './key.js';
+import { placeNames } from './names.js';
 import { hideNames, listen, listenTo } from './events.js';
 import { Pointing, UNDER } from './pointing.js';
 
@@ -15,6 +18,8 @@ class Lens extends Pointing {
     this.readout = new Readout(root);
     this.state = { pictures: {}, atlas: null, cursor: null, traveller: null };
     this.last = null; // the atlas that came last, which may be another slice's by now
+    this.originals = null; // the held-out pictures, where they are at hand
+    this.thumbnails = false; // whether codes are seen as such
     this.expected = true; // whether there will be an atlas
   }
 
@@ -80,6 +85,19 @@ class Lens extends Pointing {
     }
   }
 
+  // Another data set has others, and a run without its data set none.
+  async loadOriginals() {
+    const image = originalsImage();
+    const source = image?.src;
+    if (source === this.originalsFrom) return;
+    [this.originalsFrom, this.originals] = [source, null];
+    const originals = image && (await loadOriginals(image));
+    if (source !== this.originalsFrom) return;
+    this.originals = originals;
+    this.draw();
+    if (!this.aims) this.rest();
+  }
+
   // The server says where there is none; the last slice waits for nothing then.
   expectAtlas(expected) {
     if (this.expected === expected) return;
@@ -121,6 +139,8 @@ class Lens extends Pointing {
     this.container.classList.toggle('faint-codes', covered);
     const last = this.last?.plane === this.plane ? this.last : null; // the last slice stays until the next is there
     const atlas = this.state.atlas ?? last;
+    showKey(this.view, this.state.fields.map((field) => field.key));
+    this.names = placeNames(this.graph, this.view, this.state.place, layers.includes('clusters'));
     drawUnder(canvasOn(this.view, 'lens-under', true), this.view, { ...this.state, atlas });
     this.drawOver();
     if (this.aims) this.settle();
@@ -128,8 +148,10 @@ class Lens extends Pointing {
 
   drawOver() {
     if (!this.view) return;
+    const context = canvasOn(this.view, 'lens-over', false);
+    this.thumbnails = this.state.layers.includes('clusters') && drawThumbnails(context, this.view, this.originals);
     const asked = this.asked && { place: this.asked.place, posterior: null, neighbours: [] };
-    drawOver(canvasOn(this.view, 'lens-over', false), this.view, { ...this.state, ...asked });
+    drawOver(context, this.view, { ...this.state, names: this.names ?? [], ...asked });
   }
 
   // The player of the interpolation says where it is.
@@ -161,6 +183,7 @@ class Lens extends Pointing {
     if (!this.pinned) return;
     const { image, place, words } = this.pinned;
     this.readout.showImage(image);
+    this.readout.showOriginal(this.originals, this.state.probe);
     this.readout.say(place, this.state, words);
   }
 
@@ -174,14 +197,17 @@ class Lens extends Pointing {
     if (this.press || !this.view) return;
     if (this.pointer && !this.view.holds(...this.pointer)) this.pointer = null;
     const place = this.pointer ? this.view.placeAt(...this.pointer) : this.state.cursor;
-    if (place && this.state.atlas) this.show(place, this.pointer ? UNDER : this.words);
-    else this.rest();
+    if (!place || !this.state.atlas) return this.rest();
+    this.show(place, this.pointer ? UNDER : this.words);
+    if (this.pointer) this.showOriginalAt(...this.pointer, this.reachOf({ pointerType: 'mouse' }));
+    else this.readout.showOriginal(this.originals, null);
   }
 
   // Streamlit makes the chart after this component, and anew when it likes: whoever has no ears yet is given some.
   attach() {
     const { graph, container } = this;
     this.loadAtlas();
+    this.loadOriginals();
     if (!graph?.on || !graph._fullLayout?.xaxis) return;
     if (graph.ears !== this) {
       if (!graph.ears) listenTo(graph);

@@ -1,5 +1,7 @@
 // What pointers and keys ask of the lens: to look at a place, or to pin it. The lens itself shows, draws and sends.
 
+import { THUMBNAIL } from './originals.js';
+
 const REACH = { mouse: 6, pen: 6, touch: 14 }; // pixels from a code that still mean this code
 const STILL = 5; // a press that moves farther is a pan
 const NUDGES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] };
@@ -26,6 +28,7 @@ export class Pointing {
     this.pointer = [event.clientX, event.clientY];
     const place = this.view.placeAt(...this.pointer);
     this.show(place, UNDER);
+    this.showOriginalAt(...this.pointer, this.reachOf(event));
     if (this.touches(event)) this.moveCursor(place, UNDER);
   }
 
@@ -57,7 +60,20 @@ export class Pointing {
     const { press } = this;
     this.letGo(event);
     if (!press || Math.hypot(event.clientX - press.x, event.clientY - press.y) > STILL || !this.look()) return;
-    this.pin(event.clientX, event.clientY, REACH[event.pointerType] ?? REACH.mouse);
+    this.pin(event.clientX, event.clientY, this.reachOf(event));
+  }
+
+  // How far from a code a pointer still means it: a thumbnail is larger than a dot.
+  reachOf({ pointerType }) {
+    return Math.max(REACH[pointerType] ?? REACH.mouse, this.thumbnails ? THUMBNAIL / 2 : 0);
+  }
+
+  codeAt(x, y, reach) {
+    return this.state.layers.includes('clusters') ? this.view.codeNear(x, y, reach) : null;
+  }
+
+  showOriginalAt(x, y, reach) {
+    this.readout.showOriginal(this.originals, this.codeAt(x, y, reach)?.probe ?? null);
   }
 
   // A finger that is lifted is nowhere, and no move will tell.
@@ -68,7 +84,7 @@ export class Pointing {
 
   pin(clientX, clientY, reach) {
     const place = this.view.placeAt(clientX, clientY);
-    const code = this.state.layers.includes('clusters') ? this.view.codeNear(clientX, clientY, reach) : null;
+    const code = this.codeAt(clientX, clientY, reach);
     const picked = code ?? { place, probe: null };
     if (!picked.place.every(Number.isFinite)) return;
     this.hear();

@@ -13,7 +13,10 @@ export const nameOf = ([a, b], { names, strip, latent }) => {
 
 export class Readout {
   constructor(root) {
-    this.screen = new Screen(root.querySelector('canvas'));
+    this.screen = new Screen(root.querySelector('.decoded'));
+    this.figure = root.querySelector('figure');
+    this.original = this.figure.querySelector('canvas').getContext('2d');
+    this.caption = this.figure.querySelector('figcaption');
     [this.where, this.what, this.said] = ['.where', '.what', '.said'].map((name) => root.querySelector(name));
     this.silent = false; // whether a click was left without an answer
   }
@@ -30,6 +33,13 @@ export class Readout {
 
   showImage(image) {
     this.screen.context.drawImage(image, 0, 0, SIDE, SIDE);
+  }
+
+  // The original of this number, where there is one.
+  showOriginal(originals, number) {
+    const drawn = number !== null && Boolean(originals?.draw(this.original, number, 0, 0, SIDE));
+    this.figure.classList.toggle('shown', drawn);
+    if (drawn) this.caption.textContent = `image ${number.toLocaleString('en')}`;
   }
 
   say(place, plane, words) {

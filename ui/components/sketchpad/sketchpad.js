@@ -38,10 +38,12 @@ export default function (component) {
   const host = parentElement.host ?? parentElement;
   host.drawing ??= { strokes: [], pen: null };
   const { drawing } = host;
-  const [canvas, thickness, undo, clear] = ['canvas', 'input', '.undo', '.clear'].map((name) => parentElement.querySelector(name));
+  const [canvas, hint, thickness, undo, clear] = ['canvas', '.hint', 'input', '.undo', '.clear'].map((name) =>
+    parentElement.querySelector(name));
 
   const show = () => {
     draw(canvas, drawing.strokes);
+    hint.hidden = drawing.strokes.length > 0;
     undo.disabled = clear.disabled = drawing.strokes.length === 0;
   };
   const send = () => setTriggerValue('drawn', drawing.strokes.length ? canvas.toDataURL('image/png') : '');

@@ -17,15 +17,18 @@ def _component() -> Callable:
     return component("draw", __file__)
 
 
-def canvas(key: str, on_drawn: Callable[[bytes], None]) -> None:
+def canvas(key: str, on_drawn: Callable[[bytes], None], on_cleared: Callable[[], None]) -> None:
     """A canvas that calls `on_drawn` with a PNG of 280 x 280 pixels whenever the drawing has changed.
 
-    Nothing is called for a canvas that became empty. It must not stand in a form.
+    When it became empty `on_cleared` is called instead. It must not stand in a form.
     """
 
     def drawn() -> None:
-        content = answers.png(answers.answer(key, "drawn"), LONGEST)
-        if content is not None:
+        told = answers.answer(key, "drawn")
+        content = answers.png(told, LONGEST)
+        if told == "":
+            on_cleared()
+        elif content is not None:
             on_drawn(content)
 
     _component()(key=key, on_drawn_change=drawn)
