@@ -53,7 +53,9 @@ export class Screen extends Player {
     const { host } = this.root;
     if (!this.data) return;
     const above = host.getBoundingClientRect().top + (host.closest('[data-testid="stMain"]')?.scrollTop ?? 0);
-    this.find('.replay').style.setProperty('--replay', `${Math.floor(window.innerHeight - above - BELOW * this.scale)}px`);
+    const strip = document.querySelector('.st-key-lesson_strip, .st-key-lesson_hidden')?.offsetHeight ?? 0; // a lesson's sentences
+    const height = Math.floor(window.innerHeight - above - strip - BELOW * this.scale);
+    this.find('.replay').style.setProperty('--replay', `${height}px`);
   }
 
   // A canvas as large as its figure, in CSS pixels.
