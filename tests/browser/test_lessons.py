@@ -9,7 +9,6 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from benchmarks.browser import serve, wait_for_plane
-from tests.conftest import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -74,5 +73,5 @@ def test_a_lesson_of_ones_own_plays_presenting_from_first_to_last_step_by_keys(o
     expect(page.get_by_text("The second sentence.")).to_be_hidden()
     page.keyboard.press("PageUp")
     expect(page.get_by_role("region", name="Lesson")).to_contain_text("1 of 3: A place")
-    wait_until(lambda: "z=0.5000" in page.url, "the first view")
+    page.wait_for_url("**z=0.5000*")
     wait_for_plane(page)
