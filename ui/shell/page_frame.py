@@ -11,7 +11,7 @@ from ui.cache import memory, runs
 from ui.cache.runs import RunVersion
 from ui.charts import webgl
 from ui.components.toolbar.toolbar import toolbar
-from ui.shell import lesson_strip, owner
+from ui.shell import lesson_strip, owner, run_card
 from ui.state import session, unavailable
 from ui.text import literally, plain
 from vae import startup
@@ -70,8 +70,9 @@ def begin(title: str, picks_run: bool = True, opens_on: str = OPENS_ON) -> RunFo
                 label_visibility="collapsed",
                 on_change=_take_choice,
                 args=(folders,),
-                width=240,
+                width=220,
             )
+            run_card.show(folders[session.chosen_run()])
         _buttons()
     lesson_strip.show(IN_ADDRESSES)
     if title != "Lessons":
