@@ -34,7 +34,7 @@ MAY_IMPORT = {
     }
     | {
         page: {"state", "charts", "components", "cache", "shell"}
-        for page in ("explore", "elbo", "train", "replay", "compare", "diffusion")
+        for page in ("explore", "elbo", "train", "replay", "compare", "diffusion", "lessons")
     },
 }
 """The house: packages, and which packages beside them each may import."""

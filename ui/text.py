@@ -16,6 +16,7 @@ icons, emoji, colours, addresses, arrows."""
 
 _MARKS = re.compile(r"([\\`*_\[\]<$~&|])")
 _LOOKED_UP = re.compile(r"(:(?=[\w/+-])|(?<=\w)@(?=\w)|www(?=\.)|(?<!\S)[<>~=-](?=[=>-]+(?!\S)))", re.IGNORECASE)
+_BOLD = re.compile(r"\*\*(.+?)\*\*")
 _FIRST = re.compile(r"^([#>+=-]|\d+(?=[.)]))")
 
 
@@ -39,6 +40,11 @@ def literally(words: object) -> str:
 def charted(words: object) -> str:
     """Words in a Plotly figure."""
     return html.escape(_one_line(words), quote=False)
+
+
+def emphasised(words: object) -> str:
+    """HTML that shows words from a file as they are, and in bold what stands between two pairs of stars."""
+    return _BOLD.sub(r"<b>\1</b>", charted(words))
 
 
 def _one_line(words: object) -> str:

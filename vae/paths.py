@@ -1,4 +1,4 @@
-"""Where data sets and runs are."""
+"""Where data sets, runs and lessons are."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 """The folder of the explorer, in which commands are given."""
 
-FOLDERS = {"VAE_DATA": "data", "VAE_RUNS": "checkpoints"}
-"""Where data sets and runs are unless these environment variables name other folders."""
+FOLDERS = {"VAE_DATA": "data", "VAE_RUNS": "checkpoints", "VAE_LESSONS": "lessons"}
+"""Where data sets, runs and lessons are unless these environment variables name other folders."""
 
 
 def folder_of(variable: str) -> Path:

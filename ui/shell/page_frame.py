@@ -11,7 +11,7 @@ from ui.cache import memory, runs
 from ui.cache.runs import RunVersion
 from ui.charts import webgl
 from ui.components.toolbar.toolbar import toolbar
-from ui.shell import owner
+from ui.shell import lesson_strip, owner, run_card
 from ui.state import session, unavailable
 from ui.text import literally, plain
 from vae import startup
@@ -26,7 +26,12 @@ PAGES = {
     "Replay": "pages/replay.py",
     "Compare": "pages/compare.py",
     "Diffusion": "pages/diffusion.py",
+    "Lessons": "pages/lessons.py",
 }
+IN_ADDRESSES = {"" if path == "app.py" else Path(path).stem: path for path in PAGES.values()}
+"""The pages by their names in an address."""
+
+LAST_PAGE = "last_page"
 MARKS = {"queued": "queued", "running": "training", "paused": "paused", "stopped": "stopped", "failed": "failed"}
 SECONDS_BETWEEN_LOOKS, SECONDS_BETWEEN_RARE_LOOKS = 3.0, 20.0
 """While something is trained, and while nothing is."""
@@ -41,9 +46,10 @@ def begin(title: str, picks_run: bool = True, opens_on: str = OPENS_ON) -> RunFo
     st.set_page_config(f"{title} · VAE Latent Explorer", "🔢", layout="wide", initial_sidebar_state="collapsed")
     startup.prepare_server()
     memory.notice_visitor()
+    session.follow_history()
     _learn_who_is_here()
     presenting = session.view().presenting
-    sheets = ("style.css", "presenting.css") if presenting else ("style.css",)
+    sheets = ("style.css", "lesson.css", *(["presenting.css"] if presenting else []))
     looks = (Path(__file__).with_name(sheet).read_text("utf-8") for sheet in sheets)
     st.html(f"<style>{''.join(looks)}</style>")
     folders = {folder.name: folder for folder in list_runs()}
@@ -64,9 +70,13 @@ def begin(title: str, picks_run: bool = True, opens_on: str = OPENS_ON) -> RunFo
                 label_visibility="collapsed",
                 on_change=_take_choice,
                 args=(folders,),
-                width=240,
+                width=220,
             )
+            run_card.show(folders[session.chosen_run()])
         _buttons()
+    lesson_strip.show(IN_ADDRESSES)
+    if title != "Lessons":
+        st.session_state[LAST_PAGE] = title
     if missing:
         st.warning(missing)
     _watch(labels)
@@ -142,6 +152,12 @@ def _watch(labels_drawn: dict[str, str]) -> None:
 def _look(labels_drawn: dict[str, str]) -> None:
     if {folder.name: _label(folder) for folder in list_runs()} != labels_drawn:
         st.rerun()
+
+
+def page_before() -> str:
+    """The page that the visitor came from to the lessons, by its name in an address; the first one where there was none."""
+    path = PAGES[st.session_state.get(LAST_PAGE, "Explore")]
+    return next(name for name, other in IN_ADDRESSES.items() if other == path)
 
 
 def no_runs() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from ui.state.url_state import in_words, read_address
 from ui.state.view import Point, View
@@ -77,6 +79,21 @@ def pin(z: Point, probe: int | None = None, own: bytes | None = None, exactly: b
     """Pin a point: an image's code, or else to the four decimals that the address and the page show unless `exactly`."""
     exactly = exactly or probe is not None or own is not None
     change(z=tuple(float(value) if exactly else round(float(value), 4) for value in z), probe=probe, own=own, q=None)
+
+
+def open_address(query: Mapping[str, str], **kept: object) -> None:
+    """Look at all that a query asks for, as if it stood in the address of a new visit; `kept` are fields of the view."""
+    st.session_state[RUN] = query.get("run")
+    asked, st.session_state[PROBLEM] = read_address(dict(query))
+    st.session_state[VIEW] = dataclasses.replace(asked, **kept)
+    st.session_state[UNTOUCHED], st.session_state[ADDRESSED] = asked == View() and "run" not in query, True
+
+
+def follow_history() -> None:
+    """Look at what the address says, where the visitor went back or forward to it in the browser."""
+    run = get_script_run_ctx()
+    if run is not None and run.is_history_navigation:
+        open_address(st.query_params.to_dict())
 
 
 def problem() -> str | None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from ui.state.lesson import MOST_STEPS
 from ui.state.view import (
     CELLS,
     CHAIN,
@@ -19,6 +20,7 @@ from ui.state.view import (
     FARTHEST,
     GREATEST_WEIGHT,
     LAYERS,
+    LONGEST_NAME,
     MOST_DIMENSIONS,
     MOST_RUNS,
     NOISES,
@@ -112,6 +114,18 @@ def _read_steps(text: str) -> int:
     return int(text)
 
 
+def _read_name(text: str) -> str:
+    if not 0 < len(text) <= LONGEST_NAME:
+        raise ValueError(text)
+    return text
+
+
+def _read_step(text: str) -> int:
+    if not 1 <= int(text) <= MOST_STEPS:
+        raise ValueError(text)
+    return int(text)
+
+
 def _read_weight(text: str) -> float:
     if not 0 <= float(text) <= GREATEST_WEIGHT:
         raise ValueError(text)
@@ -194,6 +208,8 @@ FIELDS = {
     "noise": Field("noise", f"noise schedule; choose one of {', '.join(NOISES)}", _one_of(NOISES)),
     "chapter": Field("chapter", f"chapter; choose one of {', '.join(CHAPTERS)}", _one_of(CHAPTERS)),
     "epoch": Field("epoch", "epoch; it should read like epoch=7", _read_count),
+    "lesson": Field("lesson", f"name of a lesson; it has at most {LONGEST_NAME} letters", _read_name),
+    "step": Field("step", f"step of a lesson; it should read like step=2, from 1 to {MOST_STEPS}", _read_step),
     "mode": Field(
         "presenting", "mode; it should read mode=present", lambda text: ("present",).index(text) == 0, lambda _: "present"
     ),

@@ -26,6 +26,7 @@ GREATEST_WEIGHT = 20.0
 MOST_RUNS = 4
 PICTURES = ("both", "codes", "manifold")
 CELLS = (5, 40)
+LONGEST_NAME = 64
 PRINCIPAL = "pca"
 OWN_PIXELS = math.prod(IMAGE_SHAPE)
 Point = tuple[float, ...]
@@ -45,6 +46,7 @@ class View:
     chooses), `picture` is what is compared of them, and with `own_scales` each plane has a scale of its own. On the page on
     diffusion, particles go in a `direction`, are led to class `guide` with a `weight`, and `chain`, `sampler` and `noise`
     say how; `chapter` stands below.
+    While a lesson is played, `lesson` is its name, and `step` the one that it stands at, counted from 1.
     """
 
     z: Point = ()
@@ -77,3 +79,5 @@ class View:
     sampler: str = "ode"
     noise: str = "cosine"
     chapter: str = "why"
+    lesson: str = ""
+    step: int = 1

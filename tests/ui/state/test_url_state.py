@@ -43,6 +43,8 @@ CHANGED = {
     "sampler": "ancestral",
     "noise": "linear",
     "chapter": "ledger",
+    "lesson": "my lesson",
+    "step": 3,
 }
 
 

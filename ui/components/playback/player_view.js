@@ -10,6 +10,9 @@ const STEPS_OF_KEYS = { ArrowLeft: -1, ArrowDown: -1, PageDown: -5, ArrowRight: 
 export const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 export const element = (tag, properties, parent) => parent.appendChild(Object.assign(document.createElement(tag), properties));
 
+// The sentences at the lower edge while a lesson is played; its keys are then Page Up and Page Down.
+const lessonStrip = () => document.querySelector('.st-key-lesson_strip, .st-key-lesson_hidden');
+
 // Pixels that are drawn for one of CSS.
 const sharpness = () => Math.min(window.devicePixelRatio || 1, 2);
 
@@ -53,7 +56,8 @@ export class Screen extends Player {
     const { host } = this.root;
     if (!this.data) return;
     const above = host.getBoundingClientRect().top + (host.closest('[data-testid="stMain"]')?.scrollTop ?? 0);
-    this.find('.replay').style.setProperty('--replay', `${Math.floor(window.innerHeight - above - BELOW * this.scale)}px`);
+    const height = Math.floor(window.innerHeight - above - (lessonStrip()?.offsetHeight ?? 0) - BELOW * this.scale);
+    this.find('.replay').style.setProperty('--replay', `${height}px`);
   }
 
   // A canvas as large as its figure, in CSS pixels.
@@ -88,6 +92,7 @@ export class Screen extends Player {
 
   onKey(event) {
     if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented || !this.canPlay || !this.hears(event)) return;
+    if (event.key.startsWith('Page') && lessonStrip()) return;
     const target = event.composedPath()[0];
     if (event.key === ' ' && !target.closest?.(SPACE_IS_THEIRS)) this.toggle();
     else if (target.closest?.('select')) return;

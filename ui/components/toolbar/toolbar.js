@@ -1,5 +1,6 @@
-// Two buttons that only the browser can serve: the address to the clipboard, and the other theme.
+// Buttons that only the browser can serve: the address to the clipboard, the other theme, and all keys.
 
+import { isTyping, keepHistory } from './history.js';
 import { watchWebgl } from './webgl.js';
 
 const MESSAGE_STAYS = 1600; // milliseconds
@@ -46,20 +47,35 @@ const isDark = () => {
   return red + green + blue < 384;
 };
 
+// The question mark shows the keys, wherever the focus is but in a field.
+const listenForQuestions = (dialog) => {
+  window.vaeKeys?.abort(); // the bar was drawn anew
+  window.vaeKeys = new AbortController();
+  const onKey = (event) => {
+    if (event.key !== '?' || event.ctrlKey || event.metaKey || isTyping(event)) return;
+    dialog.showModal();
+  };
+  window.addEventListener('keydown', onKey, { signal: window.vaeKeys.signal });
+};
+
 export default function ({ data, parentElement, setTriggerValue }) {
   if (data.cookie) document.cookie = data.cookie; // the owner's, for other tabs
+  keepHistory();
   watchWebgl(data.lacks_webgl, () => setTriggerValue('lacks_webgl', true));
   const bar = parentElement.closest?.('.st-key-bar') ?? document.querySelector('.st-key-bar');
   for (const kind of ['pointerdown', 'focusin']) bar.addEventListener(kind, keepAddress, true);
-  const [link, theme] = parentElement.querySelectorAll('button');
+  const [link, theme, keys] = parentElement.querySelectorAll('button');
   link.onclick = async () => {
     if (!(await copy(window.location.href))) {
-      letCopyByHand(parentElement.querySelector('dialog'), window.location.href);
+      letCopyByHand(parentElement.querySelector('.copying'), window.location.href);
       return;
     }
     link.textContent = 'Copied';
     setTimeout(() => (link.textContent = 'Copy link'), MESSAGE_STAYS);
   };
+  const list = parentElement.querySelector('.keys');
+  keys.onclick = () => list.showModal();
+  listenForQuestions(list);
   theme.textContent = isDark() ? 'Light' : 'Dark';
   theme.onclick = () => otherTheme(isDark());
 }
