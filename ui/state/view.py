@@ -68,7 +68,7 @@ class View:
     epoch: int | None = None
     direction: str = "forward"
     guide: int | None = None
-    weight: float = 3.0
+    weight: float = 1.0
     chain: int = 50
     sampler: str = "ode"
     noise: str = "cosine"
