@@ -13,6 +13,7 @@ from ui.components.particle_player import particle_player
 from ui.diffusion import cache, sections, training_panel, trajectories
 from ui.diffusion.cache import PriorVersion
 from ui.shell import page_frame
+from ui.shell.waiting import waiting
 from ui.state import choices, session
 from ui.state.view import CHAIN, GREATEST_WEIGHT, NOISES
 from vae.diffusion.folder import Prior
@@ -93,8 +94,10 @@ def _dissolving(folder: RunFolder, version: RunVersion) -> None:
     try:
         class_names = folder.read_config()[1]
         say(class_names, lead_without_prior(folder), has_prior=False)
+        with waiting("Adding noise to the codes ...", "particles"):
+            film = dissolving(version, class_names)
         with st.container(key="particles_stage"):
-            particle_player.particles(dissolving(version, class_names))
+            particle_player.particles(film)
     except ExplorerError as error:
         page_frame.say(error)
     session.write_address()
@@ -107,8 +110,10 @@ def _particles(folder: RunFolder, version: PriorVersion) -> None:
         class_names = folder.read_config()[1]
         say(class_names)
         warn(folder, prior)
+        with waiting("Computing the particles' ways and their images ...", "particles"):
+            film = described(version, class_names)
         with st.container(key="particles_stage"):
-            particle_player.particles(described(version, class_names))
+            particle_player.particles(film)
     except ExplorerError as error:
         page_frame.say(error)
     session.write_address()

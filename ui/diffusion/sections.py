@@ -9,6 +9,7 @@ from ui.charts import webgl
 from ui.charts.markup import percent, png_url, signed
 from ui.diffusion import cache, figures, training_panel, trajectories
 from ui.diffusion.cache import Balance, Fields, PriorVersion
+from ui.shell.waiting import waiting
 from ui.state import session
 from vae.diffusion.evaluation import NEIGHBOURS, Figures
 from vae.diffusion.folder import PriorFolder
@@ -21,6 +22,13 @@ NAMES = {
     "ledger": "The ledger, in nats",
     "story": "From one latent to a chain",
     "training": "Its training",
+}
+WAITING = {
+    "why": "Drawing codes and decoding them ...",
+    "field": "Computing both scores ...",
+    "ledger": "Computing the terms of the chain ...",
+    "story": "Computing the terms of the chain ...",
+    "training": "Reading the prior's training ...",
 }
 LEVELS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2.0, 4.0)
 CHAINS = (10, 30, 100, 300, 1000)
@@ -42,9 +50,9 @@ def show(folder: RunFolder, version: PriorVersion) -> None:
         "Chapter", list(NAMES), format_func=NAMES.get, key="chapter", label_visibility="collapsed", required=True,
         on_change=lambda: session.change(chapter=st.session_state["chapter"]),
     )  # fmt: skip
-    {"why": _why, "field": _field, "ledger": _ledger, "story": _story, "training": _training}[session.view().chapter](
-        folder, version
-    )
+    chapters = {"why": _why, "field": _field, "ledger": _ledger, "story": _story, "training": _training}
+    with waiting(WAITING[session.view().chapter], "chapter"):
+        chapters[session.view().chapter](folder, version)
 
 
 def _why(folder: RunFolder, version: PriorVersion) -> None:

@@ -183,7 +183,10 @@ FIELDS = {
     "section": Field("section", f"section; choose one of {', '.join(SECTIONS)}", _one_of(SECTIONS)),
     "runs": Field("runs", f"list of up to {MOST_RUNS} runs; it should read like runs=mnist,digits", _read_runs, _write_runs),
     "picture": Field("picture", f"picture of runs; choose one of {', '.join(PICTURES)}", _one_of(PICTURES)),
-    "scales": Field("own_scales", "choice; it should read scales=own", lambda text: ("own",).index(text) == 0, lambda _: "own"),
+    "scales": Field(
+        "one_scale", "choice; it should read scales=one", lambda text: ("own", "one").index(text) == 1, lambda _: "one"
+    ),
+    "aligned": Field("aligned", "choice; it should read aligned=on", lambda text: ("on",).index(text) == 0, lambda _: "on"),
     "direction": Field("direction", f"direction; choose one of {', '.join(DIRECTIONS)}", _one_of(DIRECTIONS)),
     "class": Field("guide", "number of a class; it should read like class=7", _read_count),
     "weight": Field("weight", f"guidance weight from 0 to {GREATEST_WEIGHT:g}", _read_weight, "{:g}".format),
