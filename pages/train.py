@@ -33,10 +33,7 @@ def main() -> None:
     if folder is not None:
         with form, st.container(border=True, key="this_run"):  # first: it is soon there, and a hand may wait for it
             st.markdown(f"**This run**: {literally(folder.name)}")
-            if active:
-                control_panel.show(folder)
-            else:
-                control_panel.show_ended(folder, manage_runs.remove)
+            control_panel.show(folder, active, manage_runs.remove)
     with live:
         if folder is None:
             page_frame.no_runs()

@@ -22,24 +22,33 @@ MORE_EPOCHS = 10
 BETA_LABEL = "Beta, the weight of the KL term"
 
 
-def show(folder: RunFolder) -> None:
-    """The panel of a run that is being trained; it looks at the folder by itself."""
-    st.fragment(_panel, run_every=SECONDS_BETWEEN_LOOKS)(folder)
+def show(folder: RunFolder, active: bool, remove: Callable[[RunFolder], None]) -> None:
+    """The panel of a run; it looks at the folder by itself while the run is active. `remove` asks whether to delete it."""
+    st.fragment(_panel, run_every=SECONDS_BETWEEN_LOOKS if active else None)(folder, active, remove)
 
 
-def _panel(folder: RunFolder) -> None:
-    """Where the run has ended meanwhile: the curves, which look more often, draw the page anew."""
+def _panel(folder: RunFolder, active: bool, remove: Callable[[RunFolder], None]) -> None:
+    """What a training and its end have in common stands in the same place, so that stopping moves nothing."""
     try:
         (config, _), status = folder.read_config(), folder.read_status()
     except ExplorerError as error:
-        st.error(plain(error))
-        return
+        if active:
+            st.error(plain(error))
+        return  # else the curves say so
+    if status.active and not active:
+        st.rerun()  # the whole page, once: it looks by itself again
+    if status.active:
+        _training(folder, config, status)
+    else:
+        _ended(folder, config, status, remove)
+    actions.tell()
+
+
+def _training(folder: RunFolder, config: RunConfig, status: Status) -> None:
     try:
         wish = folder.read_control()
     except ExplorerError:  # the training says what it does not obey; the next wish takes its place
         wish = ControlRequest()
-    if not status.active:
-        return
     _buttons(folder, config, status, wish)
     _beta(folder, config.training, wish)
     _learning_rate(folder, config.training, wish)
@@ -48,7 +57,6 @@ def _panel(folder: RunFolder) -> None:
     st.html(f'<p class="small">{words}</p>')
     if status.notice:
         st.warning(plain(status.notice))
-    actions.tell()
 
 
 def _buttons(folder: RunFolder, config: RunConfig, status: Status, wish: ControlRequest) -> None:
@@ -138,17 +146,11 @@ def can_go_on(folder: RunFolder, status: Status) -> bool:
     return status.step == 0 or folder.can_go_on()
 
 
-def show_ended(folder: RunFolder, remove: Callable[[RunFolder], None]) -> None:
-    """The panel of a run that has ended; what it has in common with that of a training is in the same place."""
-    try:
-        (config, _), status = folder.read_config(), folder.read_status()
-    except ExplorerError:
-        return  # the curves say so
+def _ended(folder: RunFolder, config: RunConfig, status: Status, remove: Callable[[RunFolder], None]) -> None:
     _ended_buttons(folder, status, remove)
     if folder.can_go_on():
         _rest(config.training)
         _longer(folder, config)
-    actions.tell()
 
 
 def _ended_buttons(folder: RunFolder, status: Status, remove: Callable[[RunFolder], None]) -> None:
@@ -180,7 +182,7 @@ def _longer(folder: RunFolder, config: RunConfig) -> None:
     key = f"lengthen_{folder.name}_{epochs + 1}"
     number, button = st.columns(2, gap="small", vertical_alignment="bottom")
     asked = number.number_input("Epochs in all", **actions.for_visitors({"value": epochs + MORE_EPOCHS, "key": key}))
-    more = epochs < asked <= MOST_EPOCHS
+    more = asked is not None and epochs < asked <= MOST_EPOCHS
     actions.button(
         button, "Train longer", "lengthen", lambda: actions.lengthen(folder, int(st.session_state[key])), disabled=not more
     )
