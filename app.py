@@ -7,8 +7,17 @@ import streamlit as st
 import vae
 from ui.cache import memory, runs
 from ui.cache.runs import RunVersion
-from ui.charts import plane, style, webgl
-from ui.explore import decoder_panel, downloads, interpolation_panel, plane_controls, posterior_panel, scene, training_history
+from ui.charts import style, webgl
+from ui.explore import (
+    decoder_panel,
+    downloads,
+    interpolation_panel,
+    plane_chart,
+    plane_controls,
+    posterior_panel,
+    scene,
+    training_history,
+)
 from ui.shell import page_frame
 from ui.state import session
 from vae.runs.folder import RunFolder
@@ -23,7 +32,7 @@ def explore(version: RunVersion, shown: scene.Scene) -> None:
         with st.container(horizontal=True, vertical_alignment="bottom", width="content", key="controls"):
             plane_controls.show(shown.run, shown.snapshot is not None)
     with st.container(key="stage"):
-        chart(version, shown)
+        chart(shown)
         around(shown.run.folder, version, session.problem())
 
 
@@ -32,21 +41,12 @@ def sentence(noun: str) -> str:
     return f"The decoder turns every point of this plane into a {noun}. <b>Move the pointer over it</b>, and click to pin one."
 
 
-def chart(version: RunVersion, shown: scene.Scene) -> None:
+def chart(shown: scene.Scene) -> None:
     """The codes on the plane, as a native chart; all other layers are drawn onto it by the lens."""
-    view = shown.view
-    axes = plane.Axes(shown.plane.names, shown.extent, view.scale, shown.plane.is_strip)
-    if shown.snapshot is None:
-        figure = plane.empty_plane(axes)
-    else:
-        terms = shown.snapshot.codes.terms
-        colour = None if view.colour == "class" else getattr(terms, view.colour).numpy()
-        name = plane_controls.COLOUR_NAMES[view.colour].removesuffix(" term") + " term"
-        places = runs.places(version, view.axes)
-        figure = plane.scatter(places, shown.snapshot.labels, shown.run.class_names, axes, colour, name)
     with st.container(key=decoder_panel.CHART, height="stretch"):
-        figure = webgl.drawable(figure)
-        st.plotly_chart(figure, key="plane_chart", config=style.CONFIG, height="stretch", alt="The latent plane")
+        figure = webgl.drawable(plane_chart.figure_of(shown))
+        config = style.CONFIG | {"toImageButtonOptions": {"filename": shown.run.folder.name}}
+        st.plotly_chart(figure, key="plane_chart", config=config, height="stretch", alt="The latent plane")
         if shown.snapshot is None:
             st.info(f"The codes of this run cannot be shown. {runs.why_absent(shown.run)}")
 
