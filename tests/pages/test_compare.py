@@ -158,7 +158,7 @@ def test_names_that_are_not_there_are_one_sentence(pair):
     app = open_page(PAGE, runs="gone")
     assert len(app.warning) == 1 and set(app.multiselect(key="compared").value) == {"small", "auto"}
     app = open_page(PAGE, runs="small,small")
-    assert len(app.warning) == 1 and "which is no list of up to 4 runs" in app.warning[0].value
+    assert len(app.warning) == 1 and "which is not a list of up to 4 runs" in app.warning[0].value
 
 
 @pytest.mark.parametrize(("picture", "drawn"), [("both", (1, 2, 3)), ("codes", (1, 0, 1)), ("manifold", (0, 2, 2))])

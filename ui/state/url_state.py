@@ -56,8 +56,12 @@ def read_address(query: dict[str, str]) -> tuple[View, str | None]:
             known[field.name] = field.read(query[name])
         except (ValueError, KeyError, binascii.Error, zlib.error):
             asked = literally(f"{name}={query[name][:60]}")
-            problem = problem or f"The address asks for {asked}, which is no {field.expected}."
+            problem = problem or f"The address asks for {asked}, which is not {_with_article(field.expected)}."
     return View(**known), problem
+
+
+def _with_article(words: str) -> str:
+    return f"{'an' if words[0] in 'aeio' else 'a'} {words}"
 
 
 @dataclass(frozen=True)
