@@ -7,7 +7,7 @@ import streamlit as st
 import vae
 from ui.cache import memory, runs
 from ui.cache.runs import RunVersion
-from ui.charts import plane, style, webgl
+from ui.charts import style, webgl
 from ui.explore import (
     decoder_panel,
     dimensions_panel,
@@ -15,6 +15,7 @@ from ui.explore import (
     interpolation_panel,
     model_panel,
     originals,
+    plane_chart,
     plane_controls,
     posterior_panel,
     prior_panel,
@@ -37,7 +38,7 @@ def explore(version: RunVersion, shown: scene.Scene) -> None:
         with st.container(horizontal=True, vertical_alignment="bottom", width="content", key="controls"):
             plane_controls.show(shown.run, shown.snapshot is not None)
     with st.container(key="stage"):
-        chart(version, shown)
+        chart(shown)
         around(shown.run.folder, version, session.problem())
         originals.show(shown.run)
 
@@ -52,22 +53,12 @@ def sentence(noun: str, beta: float) -> str:
     return f"The decoder turns every point of this plane into a {noun}. <b>Move the pointer over it</b>, and click to pin one."
 
 
-def chart(version: RunVersion, shown: scene.Scene) -> None:
+def chart(shown: scene.Scene) -> None:
     """The codes on the plane, as a native chart; all other layers are drawn onto it by the lens."""
-    view = shown.view
-    middle, half = runs.window(version, view.axes)
-    axes = plane.Axes(shown.plane.names, half, view.scale, shown.plane.is_strip, middle)
-    if shown.snapshot is None:
-        figure = plane.empty_plane(axes)
-    else:
-        terms = shown.snapshot.codes.terms
-        colour = None if view.colour == "class" else getattr(terms, view.colour).numpy()
-        name = plane_controls.COLOUR_NAMES[view.colour].removesuffix(" term") + " term"
-        places = runs.places(version, view.axes)
-        figure = plane.scatter(places, shown.snapshot.labels, shown.run.class_names, axes, colour, name)
     with st.container(key=decoder_panel.CHART, height="stretch"):
-        figure = webgl.drawable(figure)
-        st.plotly_chart(figure, key="plane_chart", config=style.CONFIG, height="stretch", alt="The latent plane")
+        figure = webgl.drawable(plane_chart.figure_of(shown))
+        config = style.CONFIG | {"toImageButtonOptions": {"filename": shown.run.folder.name}}
+        st.plotly_chart(figure, key="plane_chart", config=config, height="stretch", alt="The latent plane")
         if shown.snapshot is None:
             st.info(f"The codes of this run cannot be shown. {runs.why_absent(shown.run)}")
 

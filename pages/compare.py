@@ -1,4 +1,4 @@
-"""The Compare page: two to four runs side by side, their planes on one scale, their curves and figures together."""
+"""The Compare page: two to four runs side by side, their planes, their curves and figures together."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ui.compare import cache, compared_runs, curve_overlay, headings, metrics_ta
 from ui.compare.compared_runs import ComparedRun
 from ui.components.live_chart.live_chart import bring_plotly, live_chart
 from ui.shell import page_frame
+from ui.shell.waiting import waiting
 from ui.state import session
 from ui.state.view import MOST_RUNS, PICTURES
 from ui.text import plain
@@ -58,10 +59,16 @@ def say(everything: Sequence[RunFolder], chosen: Sequence[RunFolder]) -> None:
                 "Picture", list(PICTURES), format_func=PICTURE_NAMES.get, key="picture", on_change=_take_picture,
                 label_visibility="collapsed", required=True,
             )  # fmt: skip
-            st.session_state["one_scale"] = not session.view().own_scales
+            st.session_state["one_scale"] = session.view().one_scale
             st.toggle(
                 "One scale", key="one_scale", on_change=_take_scale,
                 help="All planes show the same square of z; off: each shows its own codes as large as they get",
+            )  # fmt: skip
+            st.session_state["aligned"] = session.view().aligned
+            st.toggle(
+                "Aligned", key="aligned", on_change=_take_alignment,
+                help="Each plane is rotated, and reflected where that helps, until the codes of the same held-out images lie "
+                "as near as they can to those of the first run (orthogonal Procrustes); distances stay as they are",
             )  # fmt: skip
 
 
@@ -78,9 +85,10 @@ def _configs(chosen: Sequence[RunFolder]) -> list:
 
 def _was_steered(folder: RunFolder) -> bool:
     try:
-        return any(report.steered for report in run_files.metrics(folder))
+        changes = [report.steered for report in run_files.metrics(folder) if report.steered]
     except ExplorerError:
         return False  # the run's column says so
+    return not all(words.startswith("lengthened") for words in changes)
 
 
 def _take_runs() -> None:
@@ -92,28 +100,43 @@ def _take_picture() -> None:
 
 
 def _take_scale() -> None:
-    session.change(own_scales=not st.session_state["one_scale"])
+    session.change(one_scale=st.session_state["one_scale"])
+
+
+def _take_alignment() -> None:
+    session.change(aligned=st.session_state["aligned"])
 
 
 def side_by_side(chosen: Sequence[RunFolder], active: bool) -> None:
     """The picture that rules the page; it is drawn anew while a run is trained."""
     if active and not any(runs.is_active(folder) for folder in chosen):
         st.rerun()  # the whole page, once: it looks no more
-    columns = [compared_runs.compared_run(folder) for folder in chosen]
     view = session.view()
+    columns = [compared_runs.compared_run(folder) for folder in chosen]
+    columns = compared_runs.aligned(columns) if view.aligned else columns
     rows = len(plane_panels.rows_of(view.picture))
     st.html(headings.headings(columns, plane_panels.shape(len(columns), rows)))
-    figure = plane_panels.planes(panels(columns, view.own_scales), view.picture, not view.own_scales)
+    with waiting("Decoding the planes ...", "planes"):
+        drawn = panels(columns, view.one_scale)
+    figure = plane_panels.planes(drawn, view.picture, view.one_scale)
     with st.container(key=f"planes_{len(columns)}x{rows}", height="stretch"):
-        key = "_".join(["side_by_side", *(run.name for run in columns), view.picture, "own" if view.own_scales else "one"])
+        key = "_".join(
+            [
+                "side_by_side",
+                *(run.name for run in columns),
+                view.picture,
+                "one" if view.one_scale else "own",
+                *["aligned"] * view.aligned,
+            ]
+        )
         live_chart(figure, key=key, config=style.CONFIG, alt="The planes of the runs")
     st.html(headings.legend(columns))
 
 
-def panels(columns: Sequence[ComparedRun], own_scales: bool) -> list[plane_panels.Panel]:
+def panels(columns: Sequence[ComparedRun], one_scale: bool) -> list[plane_panels.Panel]:
     """What is drawn of each run: one square of z for all, or its own."""
     shared = plane_panels.around([run.loaded.window for run in columns if run.loaded])
-    return [_panel(run, run.loaded.window if own_scales and run.loaded else shared) for run in columns]
+    return [_panel(run, shared if one_scale or not run.loaded else run.loaded.window) for run in columns]
 
 
 def _panel(run: ComparedRun, window: plane_panels.Window) -> plane_panels.Panel:
@@ -121,7 +144,7 @@ def _panel(run: ComparedRun, window: plane_panels.Window) -> plane_panels.Panel:
     if loaded is None:
         return plane_panels.Panel(("", ""), window, sentence=run.problem)
     axes = compared_runs.axes_of(loaded.config, loaded.places is not None)
-    manifold = cache.manifold(loaded.version, axes, window.middle, window.half, plane_panels.CELLS)
+    manifold = cache.manifold(loaded.version, axes, loaded.turn, window.middle, window.half, plane_panels.CELLS)
     return plane_panels.Panel(
         loaded.plane.names, window, loaded.class_names, loaded.places, loaded.labels, loaded.origin, loaded.plane.is_strip,
         manifold, run.problem,
@@ -133,6 +156,8 @@ def below(chosen: Sequence[RunFolder]) -> None:
     columns = [compared_runs.compared_run(folder) for folder in chosen]
     for sentence in headings.warnings(columns):
         st.info(sentence)
+    if session.view().aligned and (names := compared_runs.not_aligned(columns)):
+        st.info(f"Not aligned: {plain(', '.join(names))}. Only planes with codes of the same held-out images can be.")
     st.subheader("Held-out terms over the epochs, in nats per image")
     curves = [
         curve_overlay.Curve(run.name, [report for report in run.loaded.reports if report.split == "held_out"], place)

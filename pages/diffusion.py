@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 
 import streamlit as st
 
 from ui.cache import memory, runs
+from ui.cache.runs import RunVersion
 from ui.components.particle_player import particle_player
 from ui.diffusion import cache, sections, training_panel, trajectories
 from ui.diffusion.cache import PriorVersion
 from ui.shell import page_frame
+from ui.shell.waiting import waiting
 from ui.state import choices, session
 from ui.state.view import CHAIN, GREATEST_WEIGHT, NOISES
-from ui.text import plain
 from vae.diffusion.folder import Prior
 from vae.errors import ExplorerError
-from vae.runs.folder import RunFolder
+from vae.runs.folder import RunFolder, list_runs
 
 OPENS_ON = "mnist-beta0"
 ANY = -1  # the choice of no class
 
 LEAD = "A decoder is good <b>where codes are</b>; diffusion learns where. <b>Dissolve them</b>, then make new ones from noise."
 DIRECTIONS = {"forward": "Codes to noise", "backward": "Noise to codes"}
-SAMPLERS = {"ode": "Probability-flow ODE: no dice", "ancestral": "Ancestral chain: fresh noise at every step"}
+SAMPLERS = {"ode": "Probability-flow ODE: deterministic", "ancestral": "Ancestral chain: fresh noise at every step"}
 
 
 def main() -> None:
@@ -71,10 +73,34 @@ def page(folder: RunFolder) -> None:
 
 
 def without_prior(folder: RunFolder) -> None:
-    """Say what is missing, and offer it."""
-    st.html(f'<p class="lead">{LEAD}</p>')
-    st.info(f"{plain(folder.name)} has no diffusion prior yet. Training one on its codes takes about a minute.")
+    """Show that codes dissolve, which needs no prior; say what is missing for the way back, and offer it."""
+    st.fragment(_dissolving)(folder, RunVersion.now(folder))
+    st.info("The way from noise to codes needs a diffusion prior. Training one on these codes takes about a minute.")
     training_panel.show_button(folder, again=False)
+
+
+def lead_without_prior(folder: RunFolder) -> str:
+    """What this run lacks, and which runs have it; HTML."""
+    names = [html.escape(other.name) for other in list_runs() if PriorVersion.now(other) is not None]
+    others = f" Runs with one: <b>{', '.join(names)}</b>." if names else ""
+    return (
+        f"<b>Dissolve these codes.</b> {html.escape(folder.name)} has no diffusion prior yet to make new ones: train one "
+        f"below.{others}"
+    )
+
+
+def _dissolving(folder: RunFolder, version: RunVersion) -> None:
+    page_frame.stay_current(version, RunVersion.now(folder))
+    try:
+        class_names = folder.read_config()[1]
+        say(class_names, lead_without_prior(folder), has_prior=False)
+        with waiting("Adding noise to the codes ...", "particles"):
+            film = dissolving(version, class_names)
+        with st.container(key="particles_stage"):
+            particle_player.particles(film)
+    except ExplorerError as error:
+        page_frame.say(error)
+    session.write_address()
 
 
 def _particles(folder: RunFolder, version: PriorVersion) -> None:
@@ -82,10 +108,12 @@ def _particles(folder: RunFolder, version: PriorVersion) -> None:
     try:
         prior = cache.load_prior(version)
         class_names = folder.read_config()[1]
-        say(class_names, prior)
+        say(class_names)
         warn(folder, prior)
+        with waiting("Computing the particles' ways and their images ...", "particles"):
+            film = described(version, class_names)
         with st.container(key="particles_stage"):
-            particle_player.particles(described(version, prior, class_names))
+            particle_player.particles(film)
     except ExplorerError as error:
         page_frame.say(error)
     session.write_address()
@@ -100,21 +128,27 @@ def _chapters(folder: RunFolder, version: PriorVersion) -> None:
     session.write_address()
 
 
-def say(class_names: tuple[str, ...], prior: Prior) -> None:
+def say(class_names: tuple[str, ...], lead: str = LEAD, has_prior: bool = True) -> None:
     """What to do here, and the few things to choose."""
-    backward = session.view().direction == "backward"
+    backward = has_prior and session.view().direction == "backward"
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="say"):
-        st.html(f'<p class="lead">{LEAD}</p>', width="content")
+        st.html(f'<p class="lead">{lead}</p>', width="content")
         with st.container(horizontal=True, vertical_alignment="center", width="content", key="controls"):
             if backward:
                 choose_guidance(class_names)
             with st.popover("Steps", icon=":material/tune:", help="Sampler, number of steps and noise schedule"):
                 choose_steps(backward)
-            st.session_state["direction"] = session.view().direction
-            st.segmented_control(
-                "Direction", list(DIRECTIONS), format_func=DIRECTIONS.get, key="direction", label_visibility="collapsed",
-                required=True, on_change=_take, args=("direction", "direction"),
-            )  # fmt: skip
+            if has_prior:
+                choose_direction()
+
+
+def choose_direction() -> None:
+    """Towards noise, or back from it."""
+    st.session_state["direction"] = session.view().direction
+    st.segmented_control(
+        "Direction", list(DIRECTIONS), format_func=DIRECTIONS.get, key="direction", label_visibility="collapsed",
+        required=True, on_change=_take, args=("direction", "direction"),
+    )  # fmt: skip
 
 
 def _take(field: str, key: str) -> None:
@@ -175,7 +209,7 @@ def choose_steps(backward: bool) -> None:
 
 def warn(folder: RunFolder, prior: Prior) -> None:
     """What has to be said about this prior before anything is believed of it."""
-    step = runs.load_run(runs.RunVersion.now(folder)).step
+    step = runs.load_run(RunVersion.now(folder)).step
     if prior.description.run_step != step:
         st.warning(
             f"This prior was trained on codes of step {prior.description.run_step:,}, and the run's weights are of step "
@@ -183,15 +217,23 @@ def warn(folder: RunFolder, prior: Prior) -> None:
         )
 
 
-def described(version: PriorVersion, prior: Prior, class_names: tuple[str, ...]) -> dict:
+def dissolving(version: PriorVersion | RunVersion, class_names: tuple[str, ...]) -> dict:
+    """The film of codes that become noise."""
+    view = session.view()
+    film = cache.forward_film(version, view.noise, view.chain)
+    name, sense = (
+        f"{version} forward {view.noise} {view.chain}",
+        "Noise is added until nothing is left of the codes but N(0, I).",
+    )
+    return trajectories.described(film, name, cache.scene(version), class_names, None, sense)
+
+
+def described(version: PriorVersion, class_names: tuple[str, ...]) -> dict:
     """The film that is asked for."""
     view, guide = session.view(), led_to(class_names)
-    extent = trajectories.extent_of(prior)
+    extent = trajectories.extent_of(cache.scene(version))
     if view.direction == "forward":
-        film = cache.forward_film(version, view.noise, view.chain)
-        field = cache.arrows(version, None, 1.0, view.noise, extent)
-        sense = "Noise is added until nothing is left of the codes but N(0, I)."
-        return trajectories.described(film, f"{version} forward {view.noise} {view.chain}", prior, class_names, field, sense)
+        return dissolving(version, class_names) | {"arrows": cache.arrows(version, None, 1.0, view.noise, extent)}
     weight = view.weight if guide is not None else 1.0
     asked = (guide, weight, view.chain, view.sampler, view.noise, view.epsilon)
     film = cache.backward_film(version, *asked)
@@ -201,7 +243,9 @@ def described(version: PriorVersion, prior: Prior, class_names: tuple[str, ...])
         if guide is None
         else (f"Noise is taken back towards codes of class {class_names[guide]}, guidance weight {weight:g}.")
     )
-    described = trajectories.described(film, f"{version} {asked}", prior, class_names, field, sense, guide is not None)
+    described = trajectories.described(
+        film, f"{version} {asked}", cache.scene(version), class_names, field, sense, guide is not None
+    )
     return described | {"ghosts": cache.ghosts(version)}
 
 

@@ -10,6 +10,7 @@ import streamlit as st
 from ui.cache import memory, runs
 from ui.shell import page_frame
 from ui.state import session
+from ui.text import literally
 from ui.train import control_panel, live_run, manage_runs, run_form
 from vae.errors import ExplorerError
 
@@ -29,9 +30,10 @@ def main() -> None:
     with st.container(key="say"):
         st.html(f'<p class="lead">{LEAD_WHILE_TRAINING if active else LEAD}</p>')
     form, live = st.columns([0.3, 1], gap="medium")
-    if active:
-        with form:
-            control_panel.show(folder)  # first: it is soon there, and a hand may wait for it
+    if folder is not None:
+        with form, st.container(border=True, key="this_run"):  # first: it is soon there, and a hand may wait for it
+            st.markdown(f"**This run**: {literally(folder.name)}")
+            control_panel.show(folder, active, manage_runs.remove)
     with live:
         if folder is None:
             page_frame.no_runs()
@@ -41,15 +43,15 @@ def main() -> None:
             except ExplorerError as error:
                 page_frame.say(error)
     with form:
-        if active:
-            with st.expander("Ask for another run"):
+        with st.container(border=True, key="new_run"):
+            if active:
+                with st.expander("**A new run**"):
+                    run_form.show()
+            else:
+                st.markdown("**A new run**")
                 run_form.show()
-        else:
-            if folder is not None:
-                control_panel.show_ended(folder)
-            run_form.show()
-            if folder is not None:
-                manage_runs.show(folder)
+        if folder is not None and not active:
+            manage_runs.show(folder)
     memory.settle_memory("train", "")
     session.write_address()
 

@@ -18,7 +18,7 @@ GRAPH = f"document.querySelector('{PLANES} .js-plotly-plot')"
 
 @pytest.fixture
 def comparison(page: Page, address: str) -> Page:
-    page.goto(f"{address}/compare?runs={','.join(TRIO)}&picture=codes")
+    page.goto(f"{address}/compare?runs={','.join(TRIO)}&picture=codes&scales=one")
     page.wait_for_function(f"() => {GRAPH}?._fullLayout?.xaxis3 && {GRAPH}.querySelector('.gl-canvas')")
     expect(page.locator("table.compared")).to_be_attached()
     return page

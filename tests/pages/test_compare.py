@@ -1,8 +1,10 @@
 """The page on runs side by side, without a browser."""
 
+import base64
 import re
 import shutil
 
+import numpy as np
 import pytest
 
 import vae
@@ -68,14 +70,14 @@ def test_figures_and_settings_are_the_runs(pair):
 
 
 def test_one_scale_for_all_or_each_its_own_and_the_address_says_which(pair):
-    app = open_page(PAGE, runs="auto,small")
+    app = open_page(PAGE, runs="auto,small", scales="one")
     shared = ranges(charts(app)[0])
     assert all(edges == [shared[axis][0]] * 4 for axis, edges in shared.items())
     assert shared["x"][0][1] - shared["x"][0][0] == shared["y"][0][1] - shared["y"][0][0] >= 7
     linked = [axis for name, axis in charts(app)[0]["layout"].items() if "axis" in name and "matches" in axis]
     assert len(linked) == 6  # all but the first pair, which is kept square
     app.toggle(key="one_scale").set_value(False).run()
-    assert address(app)["scales"] == "own" and not app.exception
+    assert "scales" not in address(app) and not app.exception
     for axis, edges in ranges(charts(app)[0]).items():
         assert edges[0] == edges[2] and edges[1] == edges[3]  # a run's codes and its manifold
         assert all(shared[axis][0][0] <= low < high <= shared[axis][0][1] for low, high in edges)
@@ -83,8 +85,46 @@ def test_one_scale_for_all_or_each_its_own_and_the_address_says_which(pair):
     assert address(app)["picture"] == "codes" and len(ranges(charts(app)[0])["x"]) == 2
 
 
+def test_planes_are_aligned_by_rotation_and_reflection_on_request(pair):
+    app = open_page(PAGE, runs="small,auto", picture="codes")
+    before = codes_of(charts(app)[0])
+    app.toggle(key="aligned").set_value(True).run()
+    after = codes_of(charts(app)[0])
+    assert not app.exception and address(app)["aligned"] == "on"
+    assert np.array_equal(before[0], after[0]) and not np.allclose(before[1], after[1])
+    turn, *_ = np.linalg.lstsq(before[1], after[1], rcond=None)
+    assert turn @ turn.T == pytest.approx(np.eye(2), abs=1e-4)
+    assert distance(after[0], after[1]) < distance(before[0], before[1])
+
+
+def test_an_image_set_of_its_own_is_not_aligned_and_said_to_be(runs):
+    train_run(vae.RunFolder.create(runs / "validated", small_config(held_out="validation", epochs=1)))
+    app = open_page(PAGE, runs="small,validated", aligned="on")
+    assert not app.exception and any("Not aligned: validated" in info.value for info in app.info)
+
+
+def codes_of(chart: dict) -> list[np.ndarray]:
+    """The codes of both runs, (N, 2) each, by class and then by image."""
+    drawn = [trace for trace in chart["data"] if trace["type"] == "scattergl" and len(decoded(trace["x"])) > 1]
+    places = {}
+    for trace in drawn:
+        places.setdefault(trace.get("xaxis", "x"), []).append(np.stack([decoded(trace[axis]) for axis in "xy"], 1))
+    return [np.concatenate(places[axis]) for axis in sorted(places)]
+
+
+def decoded(values: object) -> np.ndarray:
+    """Numbers as Plotly writes them."""
+    if isinstance(values, dict):
+        return np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"])
+    return np.array(values)
+
+
+def distance(first: np.ndarray, second: np.ndarray) -> float:
+    return float(np.square(first - first.mean(0) - second + second.mean(0)).sum())
+
+
 def test_a_link_reproduces_the_comparison_and_the_other_pages_keep_it(pair):
-    query = {"run": "small", "runs": "small,auto", "picture": "manifold", "scales": "own"}
+    query = {"run": "small", "runs": "small,auto", "picture": "manifold", "scales": "one"}
     app = open_page(PAGE, **query)
     assert address(app) == query and app.multiselect(key="compared").value == ["small", "auto"]
     app.switch_page("app.py").run()
@@ -118,7 +158,7 @@ def test_names_that_are_not_there_are_one_sentence(pair):
     app = open_page(PAGE, runs="gone")
     assert len(app.warning) == 1 and set(app.multiselect(key="compared").value) == {"small", "auto"}
     app = open_page(PAGE, runs="small,small")
-    assert len(app.warning) == 1 and "which is no list of up to 4 runs" in app.warning[0].value
+    assert len(app.warning) == 1 and "which is not a list of up to 4 runs" in app.warning[0].value
 
 
 @pytest.mark.parametrize(("picture", "drawn"), [("both", (1, 2, 3)), ("codes", (1, 0, 1)), ("manifold", (0, 2, 2))])

@@ -79,7 +79,7 @@ def test_guidance_is_asked_for_and_kept_in_the_address(diffused):
     assert len(set(film(app)["labels"])) > 4
     app.selectbox(key="guide").set_value(7).run()
     assert address(app)["class"] == "7"
-    assert "class 7, guidance weight 3" in film(app)["sense"]
+    assert "class 7, guidance weight 1" in film(app)["sense"]
     before = film(app)["places"]
     app.number_input(key="weight").set_value(0.0).run()
     assert address(app)["weight"] == "0" and film(app)["places"] != before
@@ -124,13 +124,22 @@ def test_a_class_that_the_run_lacks_is_no_class(diffused):
 
 def test_a_run_without_a_prior_offers_to_train_one(runs):
     app = open_page(PAGE, run="small")
-    assert "has no diffusion prior yet" in shown(app) and not has_film(app)
+    assert "has no diffusion prior yet" in shown(app)
+    assert film(app)["forward"] and film(app)["arrows"] is None and film(app)["handful"] == 6
     app.button(key="diffuse").click().run()
     assert not app.exception and not app.error
     prior = PriorFolder.in_training(RunFolder(runs / "small"))
     prior.ask_to_stop()
     wait_until(lambda: not prior.exists or not prior.read_status().active, "the training to stop")
     assert PriorFolder.of(RunFolder(runs / "small")).exists or prior.read_status().state == "stopped"
+
+
+def test_a_run_without_a_prior_dissolves_and_names_the_runs_that_have_one(diffused):
+    folder = RunFolder.create(diffused / "wide", small_config(latent=8, epochs=1))
+    train_run(folder)
+    app = open_page(PAGE, run="wide", direction="backward")
+    assert not app.exception and not app.error and film(app)["forward"]
+    assert "Runs with one: <b>small</b>" in shown(app)
 
 
 def test_a_training_is_watched_and_can_be_stopped(runs):

@@ -325,7 +325,7 @@ def test_a_held_out_image_is_not_called_unusual(runs):
 @pytest.mark.parametrize("own", ["junk", "eJwDAAAAAAE="])
 def test_an_own_image_that_is_none_is_told_and_the_rest_stays(runs, own):
     app = open_page(own=own, layers="prior")
-    assert not app.exception and len(app.warning) == 1 and "which is no image of one's own" in app.warning[0].value
+    assert not app.exception and len(app.warning) == 1 and "which is not an image of one's own" in app.warning[0].value
     assert address(app) == {"run": "small", "z": "0.0000,0.0000", "layers": "prior"}
 
 
@@ -456,8 +456,8 @@ def hide_the_data_set(run: Path, tmp_path: Path, monkeypatch) -> None:
 
 @pytest.mark.parametrize(
     ("query", "words"),
-    [({"z": "north"}, "which is no point"), ({"layers": "clouds"}, "which is no list of layers"),
-     ({"axes": "1,1"}, "which is no pair of axes"), ({"mode": "x"}, "which is no mode")],
+    [({"z": "north"}, "which is not a point"), ({"layers": "clouds"}, "which is not a list of layers"),
+     ({"axes": "1,1"}, "which is not a pair of axes"), ({"mode": "x"}, "which is not a mode")],
 )  # fmt: skip
 def test_an_address_that_makes_no_sense_is_told_until_something_is_pinned(runs, query, words):
     app = open_page(run="small", **query)

@@ -136,7 +136,7 @@ def test_a_thinned_run_is_not_offered_to_go_on(runs):
     assert "Go on" in [button.label for button in open_page("pages/train.py", run="small").button]
     thin(folder, 1)
     app = open_page("pages/train.py", run="small")
-    assert "Go on" not in [button.label for button in app.button] and "thinned" in app.caption[0].value
+    assert "Go on" not in [button.label for button in app.button] and "thinned" in app.get("progress")[0].proto.text
 
 
 def test_a_frame_without_codes_is_no_plane(runs):
@@ -366,15 +366,52 @@ def test_a_finished_run_is_trained_for_longer(runs):
     folder = vae.RunFolder(runs / "small")
     wait_until(lambda: folder.read_status().state == "finished" and folder.read_status().epoch == 3, "the third epoch")
     assert folder.read_config()[0].training.epochs == 3
+    assert [report.steered for report in folder.read_metrics() if report.steered] == ["lengthened here to 3 epochs"]
+    notes = charts(open_page("pages/train.py", run="small"))[0]["layout"]["annotations"]
+    assert [(note["x"], note["text"].strip()) for note in notes] == [(2, "lengthened here to 3 epochs")]
 
 
 def test_a_name_that_is_taken_loses_nothing(runs):
     app = open_page("pages/train.py")
     weights = (runs / "small" / "model.safetensors").read_bytes()
     app.text_input(key="ask_name_digits-mlp-1").set_value("small").run()
-    next(button for button in app.button if button.label == "Start training").click().run()
-    assert any("exists already" in error.value for error in app.error)
+    assert any("A run is called small already" in error.value for error in app.error)
+    assert app.button(key="start").disabled
+    app.text_input(key="ask_name_digits-mlp-1").set_value("free").run()
+    assert not app.error and not app.button(key="start").disabled
     assert (runs / "small" / "model.safetensors").read_bytes() == weights
+
+
+@pytest.mark.parametrize(("name", "value", "words"), [("epochs", 0, "epochs"), ("beta", -1.0, "beta"), ("seed", -1, "seed")])
+def test_a_setting_out_of_range_blocks_the_start(runs, name, value, words):
+    app = open_page("pages/train.py")
+    app.number_input(key=f"ask_{name}_fast_digits_mlp").set_value(value).run()
+    assert words in app.error[0].value and app.button(key="start").disabled
+
+
+def test_a_run_cannot_be_asked_to_be_shorter(runs):
+    app = open_page("pages/train.py", run="small")
+    app.number_input(key="lengthen_small_3").set_value(2).run()
+    assert "ask for more than that" in app.error[0].value and app.button(key="lengthen").disabled
+
+
+def test_a_failed_run_can_be_removed_where_it_says_so(runs):
+    shutil.copytree(runs / "small", runs / "failed")
+    folder = RunFolder(runs / "failed")
+    folder.write_status(dataclasses.replace(folder.read_status(), state="failed", message="The loss is not finite."))
+    app = open_page("pages/train.py", run="failed")
+    app.button(key="remove_failed").click().run()
+    app.button(key="delete").click().run()
+    assert not app.exception and not folder.path.exists()
+    assert app.selectbox(key="run_picker").value == "small"
+
+
+def test_the_first_epochs_can_be_seen(runs):
+    app = open_page("pages/train.py", run="small")
+    least = min(charts(app)[0]["data"][0]["y"])
+    app.checkbox(key="whole_curves").check().run()
+    low, high = charts(app)[0]["layout"]["yaxis"]["range"]
+    assert not app.exception and low < least < high
 
 
 def test_a_page_hears_that_its_visitor_left(runs, monkeypatch):

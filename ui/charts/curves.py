@@ -24,10 +24,11 @@ TERMS = (
 )
 
 
-def curves(reports: Sequence[Report], epochs: int, steps_per_epoch: float) -> go.Figure:
+def curves(reports: Sequence[Report], epochs: int, steps_per_epoch: float, whole: bool = False) -> go.Figure:
     """The ELBO and its two terms over the epochs: solid as training saw them, dashed on the held-out images.
 
     The horizontal axis spans the whole training from the start, so that a live curve grows and its axis stands still.
+    The vertical ones show what comes after the first, steep steps, or the `whole` training.
     """
     figure = make_subplots(rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.05)
     train = thin_out([report for report in reports if report.split == "train" and report.scope == "steps"])
@@ -45,7 +46,8 @@ def curves(reports: Sequence[Report], epochs: int, steps_per_epoch: float) -> go
                 hovertemplate=f"{name}, {where}<br>epoch %{{x:.2f}}<br><b>%{{y:.2f}}</b> nats per image<extra></extra>",
                 row=row, col=1,
             )  # fmt: skip
-        low, high = y_range([getattr(report, field) for report in train], [getattr(report, field) for report in held_out])
+        seen = [[getattr(report, field) for report in chosen] for chosen in (train, held_out)]
+        low, high = whole_range(*seen) if whole else y_range(*seen)
         figure.update_yaxes(
             title={"text": f"<b>{name}</b>", "font_color": color, "standoff": 8}, range=[low, high], nticks=5, row=row, col=1
         )
@@ -70,7 +72,8 @@ def curves(reports: Sequence[Report], epochs: int, steps_per_epoch: float) -> go
         "font_size": FONT_SIZE,
         "title": {"text": "nats per image: "},
     }
-    return styled(figure, margin={"l": 84, "r": 12, "t": 36, "b": 56}, legend=legend, dragmode="pan")
+    figure = styled(figure, margin={"l": 84, "r": 12, "t": 36, "b": 56}, legend=legend, dragmode="pan")
+    return figure.update_yaxes(uirevision=f"whole {whole}")
 
 
 def control_marks(reports: Sequence[Report], steps_per_epoch: float) -> list[tuple[float, str]]:
@@ -92,6 +95,13 @@ def y_range(train: Sequence[float], held_out: Sequence[float]) -> tuple[float, f
     low, high = min(low, *held_out[-1:], low), max(high, *held_out[-1:], high)
     margin = max((high - low) * 0.08, 0.5)
     return low - margin, high + margin
+
+
+def whole_range(train: Sequence[float], held_out: Sequence[float]) -> tuple[float, float]:
+    """A vertical range in which all of a curve is seen."""
+    values = [*train, *held_out] or [0.0, 1.0]
+    margin = max((max(values) - min(values)) * 0.05, 0.5)
+    return min(values) - margin, max(values) + margin
 
 
 def thin_out(reports: Sequence[Report], most: int = MOST_CURVE_POINTS) -> list[Report]:

@@ -14,6 +14,9 @@ from vae.latent.grid import make_grid, tile
 from vae.model.autoencoder import count_parameters
 from vae.model.inference import decode_points
 
+Turn = tuple[tuple[float, float], tuple[float, float]]
+"""An orthogonal matrix, by its rows."""
+
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def figures(version: RunVersion, axes: str) -> Figures:
@@ -25,9 +28,12 @@ def figures(version: RunVersion, axes: str) -> Figures:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def manifold(version: RunVersion, axes: str, middle: tuple[float, float], half_side: float, cells: int) -> str:
-    """What the decoder draws over a square of the plane, as a data URL; a slice goes through z = 0."""
+def manifold(
+    version: RunVersion, axes: str, turn: Turn | None, middle: tuple[float, float], half_side: float, cells: int
+) -> str:
+    """What the decoder draws over a square of the plane, turned or not, as a data URL; a slice goes through z = 0."""
     model, shown = load_run(version).model, plane(version, axes)
+    shown = shown if turn is None else shown.turned(torch.tensor(turn))
     places = torch.tensor(middle) + make_grid(cells, half_side).points()
     z = shown.points(places, torch.zeros(shown.latent))
     return png_url(tile(decode_points(model, z), cells).numpy())

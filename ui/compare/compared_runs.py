@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from ui.cache import run_files, runs
@@ -16,7 +18,8 @@ from ui.state.view import MOST_RUNS, PRINCIPAL
 from ui.text import literally, plain
 from vae.config import RunConfig
 from vae.errors import ExplorerError
-from vae.evaluation.comparison import Figures
+from vae.evaluation.alignment import orthogonal_alignment
+from vae.evaluation.comparison import Figures, same_images
 from vae.latent.plane import Plane
 from vae.runs.folder import RunFolder, Status
 from vae.training.trainer import Report
@@ -31,7 +34,7 @@ class Loaded:
 
     `places` are the codes on the plane, (N, 2), with their `labels`, and `figures` what can be quoted; all three are None
     where the codes are not there. The prior lies around `origin`, and `window` is the square that shows both. `damages` are
-    sentences on files without which all this was found out.
+    sentences on files without which all this was found out. A plane that is aligned with another one has a `turn`.
     """
 
     config: RunConfig
@@ -46,6 +49,7 @@ class Loaded:
     figures: Figures | None
     reports: Sequence[Report]
     damages: Sequence[str] = ()
+    turn: cache.Turn | None = None
 
     @property
     def steered(self) -> list[str]:
@@ -104,6 +108,42 @@ def _loaded(folder: RunFolder) -> Loaded:
         figures=cache.figures(version, axes) if codes else None,
         reports=seen.reports,
         damages=(*seen.damages, *([damage] if damage and codes else [])),
+    )
+
+
+def aligned(columns: Sequence[ComparedRun]) -> list[ComparedRun]:
+    """The runs with their planes turned onto the first one's, as far as they show codes of the same images."""
+    first = _first_plane(columns)
+    return [
+        dataclasses.replace(run, loaded=_turned(run.loaded, first))
+        if first and run.loaded and run.loaded is not first and _can_be_aligned(run.loaded, first)
+        else run
+        for run in columns
+    ]
+
+
+def not_aligned(columns: Sequence[ComparedRun]) -> list[str]:
+    """The names of those that stay as they are because they have no codes of the same images on a plane."""
+    first = _first_plane(columns)
+    return [run.name for run in columns if run.loaded and not (first and _can_be_aligned(run.loaded, first))]
+
+
+def _first_plane(columns: Sequence[ComparedRun]) -> Loaded | None:
+    return next((run.loaded for run in columns if run.loaded and _can_be_aligned(run.loaded, run.loaded)), None)
+
+
+def _can_be_aligned(run: Loaded, other: Loaded) -> bool:
+    """Whether two runs have codes of the same images on planes of two dimensions."""
+    has_codes = all(one.places is not None and not one.plane.is_strip for one in (run, other))
+    return has_codes and same_images([run.config, other.config]) and torch.equal(run.labels, other.labels)
+
+
+def _turned(run: Loaded, first: Loaded) -> Loaded:
+    turn = orthogonal_alignment(run.places, first.places)
+    places, origin = run.places @ turn, tuple((torch.tensor(run.origin) @ turn).tolist())
+    rows = tuple(map(tuple, turn.tolist()))
+    return dataclasses.replace(
+        run, plane=run.plane.turned(turn), places=places, origin=origin, window=window_of(places, origin), turn=rows
     )
 
 

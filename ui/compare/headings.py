@@ -26,7 +26,7 @@ CSS_DASHES = {"solid": [(9, 0)], "dash": [(9, 5)], "dot": [(3, 3)], "dashdot": [
 def lead(configs: Sequence[RunConfig], steered: bool = False) -> str:
     """The first sentence: what tells these runs apart, as HTML. `steered` says that some were changed by hand."""
     if len(configs) < 2:
-        return "Runs side by side, on one scale: <b>choose another one</b> to compare."
+        return "Runs side by side: <b>choose another one</b> to compare."
     settings = differing_settings(configs)
     fields, times, number = [setting.field for setting in settings], TIMES[len(configs)], NUMBERS[len(configs)]
     if steered and set(fields) <= {"seed"}:

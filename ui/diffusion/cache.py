@@ -1,4 +1,4 @@
-"""What is cached of diffusion priors; see resources.py for everything else. It is shared by all visitors and never changed."""
+"""What is cached of diffusion priors; see ui/cache for all else. It is shared by all visitors and never changed."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ from torch import Tensor
 from ui.cache import memory, runs
 from ui.cache.runs import RunVersion
 from ui.diffusion import trajectories
+from ui.diffusion.trajectories import Candidates, Scene
 from vae.diffusion.closed_form import mixture_denoiser
-from vae.diffusion.code_dataset import LabelledCodes
+from vae.diffusion.code_dataset import LabelledCodes, Standard
 from vae.diffusion.evaluation import DECODED, draw_diffusion
 from vae.diffusion.folder import Prior, PriorFolder
 from vae.diffusion.noise_schedule import reverse_levels
 from vae.diffusion.samplers import Trajectories, sample
 from vae.diffusion.variational_bound import Ledger, ledger
+from vae.errors import DiffusionError
 from vae.latent.grid import make_grid, tile
 from vae.model.elbo import kl_to_prior
 from vae.model.inference import decode_points
 from vae.runs.folder import RunFolder
 
-PARTICLES, FORWARD_PARTICLES, GHOSTS = 600, 5000, 3000
+PARTICLES, FORWARD_PARTICLES, GHOSTS, CANDIDATES = 600, 5000, 3000, 2000
 FIELD_CELLS, ARROW_TIMES = 21, 26
 GRID_CELLS = 12
 LEDGER_DRAWS = 8
@@ -62,22 +64,44 @@ def load_prior(version: PriorVersion) -> Prior:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def forward_codes(version: PriorVersion) -> LabelledCodes:
+def scene(version: PriorVersion | RunVersion) -> Scene:
+    """The codes of a prior; of a run that has none, those of its held-out images. Raises `ExplorerError`."""
+    if isinstance(version, PriorVersion):
+        prior = load_prior(version)
+        return Scene(prior.codes.held_out, prior.standard, prior.codes.from_snapshot)
+    snapshot = runs.snapshot_of(version)
+    if snapshot is None or not len(snapshot.labels):
+        raise DiffusionError("This run has no codes to dissolve yet: neither a frame of its weights nor its data set is here.")
+    codes = LabelledCodes(snapshot.codes.posterior, snapshot.labels)
+    return Scene(codes, Standard.of(codes.posterior))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def forward_codes(version: PriorVersion | RunVersion) -> LabelledCodes:
     """Held-out codes, those that are decoded first, of classes as different as can be."""
-    codes = load_prior(version).codes.held_out
+    codes = scene(version).codes
     order = torch.randperm(len(codes), generator=torch.Generator().manual_seed(0))[:FORWARD_PARTICLES]
     return codes.select(order[trajectories.varied(codes.labels[order])])
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def forward_film(version: PriorVersion, noise: str, steps: int) -> dict:
+def candidates(version: PriorVersion | RunVersion, label: int | None = None) -> Candidates:
+    """Codes that noise may have been made of, of one class where a label is given, and their images."""
+    codes = forward_codes(version)
+    codes = codes if label is None else codes.select(codes.labels == label)
+    u = scene(version).standard.to_standard(codes.posterior.mean[:CANDIDATES])
+    return Candidates(u, _decoder(version)(u))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def forward_film(version: PriorVersion | RunVersion, noise: str, steps: int) -> dict:
     """What particle_player.js needs to dissolve codes into noise."""
-    prior, codes = load_prior(version), forward_codes(version)
+    codes = forward_codes(version)
     generator = torch.Generator().manual_seed(1)
-    posterior = prior.standard.posterior(codes.posterior)
+    posterior = scene(version).standard.posterior(codes.posterior)
     u = posterior.sample(torch.randn(posterior.mean.shape, generator=generator))
     epsilon = torch.randn(u.shape, generator=generator)
-    return trajectories.forward(u, epsilon, codes.labels, noise, steps, _decoder(version))
+    return trajectories.forward(u, epsilon, codes.labels, noise, steps, _decoder(version), candidates(version))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -96,7 +120,7 @@ def backward_film(
     prior = load_prior(version)
     ways = _ways(version, guide, weight, steps, sampler, noise, seed)
     labels = torch.full((PARTICLES,), guide) if guide is not None else trajectories.labels_near(prior, ways.codes)
-    return trajectories.backward(ways, labels, noise, _decoder(version))
+    return trajectories.backward(ways, labels, noise, _decoder(version), candidates(version, guide))
 
 
 def _ways(
@@ -107,8 +131,9 @@ def _ways(
     return sample(prior.denoiser.guided(guide, weight), start, reverse_levels(steps, noise), sampler, generator)
 
 
-def _decoder(version: PriorVersion) -> trajectories.Decoder:
-    model, standard = runs.load_run(version.run).model, load_prior(version).standard
+def _decoder(version: PriorVersion | RunVersion) -> trajectories.Decoder:
+    run = version.run if isinstance(version, PriorVersion) else version
+    model, standard = runs.load_run(run).model, scene(version).standard
     return lambda u: decode_points(model, standard.to_latent(u))
 
 

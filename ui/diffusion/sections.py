@@ -9,6 +9,7 @@ from ui.charts import webgl
 from ui.charts.markup import percent, png_url, signed
 from ui.diffusion import cache, figures, training_panel, trajectories
 from ui.diffusion.cache import Balance, Fields, PriorVersion
+from ui.shell.waiting import waiting
 from ui.state import session
 from vae.diffusion.evaluation import NEIGHBOURS, Figures
 from vae.diffusion.folder import PriorFolder
@@ -16,11 +17,18 @@ from vae.diffusion.noise_schedule import diffuse
 from vae.runs.folder import RunFolder
 
 NAMES = {
-    "why": "Why bother",
+    "why": "Why a learned prior",
     "field": "The score",
     "ledger": "The ledger, in nats",
     "story": "From one latent to a chain",
     "training": "Its training",
+}
+WAITING = {
+    "why": "Drawing codes and decoding them ...",
+    "field": "Computing both scores ...",
+    "ledger": "Computing the terms of the chain ...",
+    "story": "Computing the terms of the chain ...",
+    "training": "Reading the prior's training ...",
 }
 LEVELS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2.0, 4.0)
 CHAINS = (10, 30, 100, 300, 1000)
@@ -42,9 +50,9 @@ def show(folder: RunFolder, version: PriorVersion) -> None:
         "Chapter", list(NAMES), format_func=NAMES.get, key="chapter", label_visibility="collapsed", required=True,
         on_change=lambda: session.change(chapter=st.session_state["chapter"]),
     )  # fmt: skip
-    {"why": _why, "field": _field, "ledger": _ledger, "story": _story, "training": _training}[session.view().chapter](
-        folder, version
-    )
+    chapters = {"why": _why, "field": _field, "ledger": _ledger, "story": _story, "training": _training}
+    with waiting(WAITING[session.view().chapter], "chapter"):
+        chapters[session.view().chapter](folder, version)
 
 
 def _why(folder: RunFolder, version: PriorVersion) -> None:
@@ -79,7 +87,7 @@ def figures_table(figures: Figures) -> str:
         f"<td>{percent(getattr(sure, name)) if sure else 'no images'}</td></tr>"
         for words, name in rows
     )
-    gain = f"{figures.gain:+.2f}".replace("-", "−")
+    gain = f"{round(figures.density, 2) - round(figures.normal_density, 2):+.2f}".replace("-", "−")
     head = "<tr><th>z drawn from</th><th>distance to held-out codes</th><th>sure digits</th></tr>"
     return f"""<table class="numbers big">{head}{body}</table>
     <p class="small"><b>Distance</b>: sliced Wasserstein, in units of z, {figures.codes:,} codes on either side.
@@ -95,8 +103,10 @@ def _field(folder: RunFolder, version: PriorVersion) -> None:
         st.info(f"The score of this run has {prior.description.latent} dimensions; arrows on a plane show it for runs with 2.")
         return
     words, slider = st.columns([1.6, 1], gap="large")
-    level = slider.select_slider("Noise level s", LEVELS, value=0.5, key="field_level", format_func=lambda value: f"{value:g}")
-    extent = trajectories.extent_of(prior)
+    level = slider.select_slider(
+        "Noise level s = σ/α", LEVELS, value=0.5, key="field_level", format_func=lambda value: f"{value:g}"
+    )
+    extent = trajectories.extent_of(cache.scene(version))
     seen = cache.fields(version, level, extent)
     words.html(_field_words(level, seen))
     codes = cache.forward_codes(version).select(torch.arange(1500) % len(cache.forward_codes(version)))
@@ -114,7 +124,10 @@ def _field(folder: RunFolder, version: PriorVersion) -> None:
 def _field_words(level: float, seen: Fields) -> str:
     agree = f"At {seen.codes:,} held-out codes with this much noise, the arrows' mean cosine is <b>{seen.cosine:.3f}</b>."
     if level >= AGREES_FROM:
-        why = "An arrow points to where the noise is expected to have come from, and is longer the more noise that is."
+        why = (
+            "An arrow is the score: it points to the expected clean code, shrunk by α as in z_t, and is longer where "
+            "more noise is expected."
+        )
     else:
         why = (
             "Here the two <b>have to differ</b>: the exact score remembers every training code and pulls towards the nearest "
@@ -150,16 +163,16 @@ def ledger_table(books: Balance, figures: Figures | None, steps: int) -> str:
         f'<tr class="{kind}"><td>{name}</td><td>{signed(value)}</td><td class="words">{why}</td></tr>'
         for name, kind, value, why in rows
     )
-    change = books.kl - terms.kl
+    change = round(books.kl, 2) - round(terms.kl, 2)
     better = f"The bound is <b>{'better' if change > 0 else 'worse'} by {abs(change):.2f} nats</b> than with N(0, I)"
     exact = f"; by the ODE's density, which is no bound, the gain is {figures.gain:+.2f} nats" if figures else ""
     return f"""<table class="numbers big"><tr><th>nats per image</th><th></th><th></th></tr>{body}</table>
     <p class="lead">{better}{exact}.</p>
     <p class="small">{books.codes:,} held-out images. The reconstruction term E[log p(x | z)] is the VAE's own in both cases, so
-    what the KL term loses the ELBO gains. A chain's noise levels rise by one factor a step; a short chain pays for its coarse
-    steps. What DDPM trains, the noise-prediction loss, here <b>{terms.noise_prediction:.3f}</b> per dimension, is the same
-    sum with other weights (less on little noise), so it is no bound of log p(x). This prior was trained with weights close to
-    those: see <b>Its training</b>.</p>"""
+    what the KL term loses the ELBO gains. A chain's noise levels s = σ/α rise by one factor a step; a short chain pays
+    for its coarse steps. What DDPM trains, the noise-prediction loss, here <b>{terms.noise_prediction:.3f}</b> per
+    dimension, is the same sum with other weights (less on little noise), so it is no bound of log p(x). This prior was
+    trained with weights close to those: see <b>Its training</b>.</p>"""
 
 
 def _story(folder: RunFolder, version: PriorVersion) -> None:

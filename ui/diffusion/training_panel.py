@@ -104,7 +104,7 @@ def _samples(prior: PriorFolder, folder: RunFolder) -> None:
         return  # it is being put in its place, just now
     codes = known.standard.to_standard(cache.forward_codes(version).posterior.mean)
     figure = figures.samples_over_codes(
-        trajectories.plane_places(samples), trajectories.plane_places(codes), trajectories.extent_of(known)
+        trajectories.plane_places(samples), trajectories.plane_places(codes), trajectories.extent_of(cache.scene(version))
     )
     key = f"prior_samples_of_{folder.name}"
     live_chart(figure, key=key, config=figures.CHARTS, alt="Samples over codes")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,9 +13,10 @@ from torch import Tensor
 from ui.charts import palette
 from ui.charts.markup import png_url
 from vae.data.inputs import IMAGE_SHAPE
+from vae.diffusion.code_dataset import LabelledCodes, Standard
 from vae.diffusion.denoiser import Denoise
 from vae.diffusion.folder import Prior
-from vae.diffusion.noise_schedule import GREATEST, diffuse, noise_level, signal_share
+from vae.diffusion.noise_schedule import GREATEST, LEAST, diffuse, noise_level, signal_share
 from vae.diffusion.samplers import Trajectories
 from vae.latent.grid import make_grid
 
@@ -32,6 +34,20 @@ NEIGHBOURS = 5
 LEAST_EXTENT, MOST_EXTENT = 3.5, 8.0
 SHOWN = 0.995
 """The share of the codes that the plane shows at least."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What dissolves: held-out codes, and what makes them standard. It needs no prior."""
+
+    codes: LabelledCodes
+    standard: Standard
+    from_snapshot: bool = False
+
+    @property
+    def latent(self) -> int:
+        """The number of latent dimensions."""
+        return len(self.standard.centre)
 
 
 def varied(labels: Tensor) -> Tensor:
@@ -52,9 +68,9 @@ def labels_near(prior: Prior, codes: Tensor) -> Tensor:
     return nearest.mode(1).values
 
 
-def extent_of(prior: Prior) -> float:
+def extent_of(scene: Scene) -> float:
     """Half the side of the square that shows nearly all codes and N(0, I)."""
-    places = plane_places(prior.standard.to_standard(prior.codes.held_out.posterior.mean))
+    places = plane_places(scene.standard.to_standard(scene.codes.posterior.mean))
     reach = torch.quantile(places.abs().amax(1), SHOWN).item()
     return float(min(max(LEAST_EXTENT, 1.05 * reach), MOST_EXTENT))
 
@@ -64,28 +80,59 @@ def plane_places(u: Tensor) -> Tensor:
     return u[..., :2]
 
 
-def forward(u: Tensor, epsilon: Tensor, labels: Tensor, noise: str, steps: int, decode: Decoder) -> dict:
+@dataclass(frozen=True)
+class Candidates:
+    """Standardised codes u (N, D) that noise may have been made of, and their images (N, 1, H, W), uint8."""
+
+    u: Tensor
+    images: Tensor
+
+    def expected(self, z: Tensor, levels: Tensor, own: Tensor, own_images: Tensor) -> Tensor:
+        """The images (T, H, ...) expected of particles at z (T, H, D) and noise levels (T,), uint8.
+
+        That is the mean image of the candidates and of each particle's `own` clean code (H, D), with weights
+        N(z / alpha; u, s^2 I): how likely each would have become z. Without noise it is the own code's image.
+        """
+        levels = levels.to(z)
+        x = z / signal_share(levels).view(-1, 1, 1)
+        return torch.stack(
+            [self._at(x[:, particle], levels, own[particle], own_images[particle]) for particle in range(len(own))], 1
+        )
+
+    def _at(self, x: Tensor, levels: Tensor, own: Tensor, own_image: Tensor) -> Tensor:
+        """The images (T, ...) expected of one particle at x (T, D)."""
+        u, images = torch.cat([self.u, own[None]]), torch.cat([self.images, own_image[None]])
+        level = levels[:, None].clamp_min(LEAST)
+        weights = (-(torch.cdist(x, u) / level).square() / 2).softmax(1)
+        return (weights @ images.flatten(1).to(x)).round().to(torch.uint8).view(len(x), *images.shape[1:])
+
+
+def forward(
+    u: Tensor, epsilon: Tensor, labels: Tensor, noise: str, steps: int, decode: Decoder, candidates: Candidates
+) -> dict:
     """Codes u and their noise (N, D); the browser mixes them at every time."""
     times = torch.arange(steps + 1, dtype=torch.double) / steps
     times = times[_kept(steps + 1)]
     levels = noise_level(times, noise)
     handful = torch.stack([diffuse(u[:HANDFUL], level.float(), epsilon[:HANDFUL]) for level in levels])
-    return _film(torch.stack([u, epsilon]), handful, labels, times, levels, decode) | {
+    images = candidates.expected(handful, levels, u[:HANDFUL], decode(u[:HANDFUL]))
+    return _film(torch.stack([u, epsilon]), images, labels, times, levels) | {
         "forward": True,
         "schedule": noise,
         "steps": steps,
     }
 
 
-def backward(ways: Trajectories, labels: Tensor, noise: str, decode: Decoder) -> dict:
+def backward(ways: Trajectories, labels: Tensor, noise: str, decode: Decoder, candidates: Candidates) -> dict:
     """The ways of particles, all of them; the browser plays them step by step."""
     order = varied(labels)
     kept = _kept(len(ways.levels))
     z = ways.z[kept][:, order]
     steps = len(ways.levels) - 1
     times = (torch.arange(steps, -1, -1, dtype=torch.double) / steps)[kept]
-    film = _film(z, z[:, :HANDFUL], labels[order], times, ways.levels[kept], decode)
-    return film | {"forward": False, "schedule": noise, "steps": steps}
+    levels, own = ways.levels[kept], z[-1, :HANDFUL]
+    images = candidates.expected(z[:, :HANDFUL], levels, own, decode(own))
+    return _film(z, images, labels[order], times, levels) | {"forward": False, "schedule": noise, "steps": steps}
 
 
 def _kept(count: int) -> Tensor:
@@ -93,12 +140,12 @@ def _kept(count: int) -> Tensor:
     return torch.linspace(0, count - 1, min(count, MOST_STEPS + 1)).round().long()
 
 
-def _film(places: Tensor, handful: Tensor, labels: Tensor, times: Tensor, levels: Tensor, decode: Decoder) -> dict:
-    """`places` (K, N, D) are what is sent, `handful` (T, H, D) where the decoded particles are at every state."""
+def _film(places: Tensor, images: Tensor, labels: Tensor, times: Tensor, levels: Tensor) -> dict:
+    """`places` (K, N, D) are what is sent, `images` (T, H, 1, ...) what is expected of the lettered particles."""
     shown = plane_places(places)
     reach = max(shown.abs().max().item(), 1e-6)
-    count = handful.shape[1]
-    images = decode(handful.flatten(0, 1)).view(len(times), count, *IMAGE_SHAPE[1:])
+    count = images.shape[1]
+    images = images.view(len(times), count, *IMAGE_SHAPE[1:])
     return {
         "times": [round(time, 6) for time in times.tolist()],
         "levels": [round(level, 6) for level in levels.tolist()],
@@ -147,7 +194,7 @@ def arrows(denoise: Denoise, noise: str, extent: float, cells: int, times: int) 
 
 
 def described(
-    film: dict, name: str, prior: Prior, class_names: tuple[str, ...], field: dict | None, sense: str, guided: bool = False
+    film: dict, name: str, scene: Scene, class_names: tuple[str, ...], field: dict | None, sense: str, guided: bool = False
 ) -> dict:
     """All that the particles' component is told. `name` tells films apart, `sense` says in a sentence what is seen."""
     colours = [palette.of_class(label) for label in range(len(class_names))]
@@ -157,31 +204,29 @@ def described(
         "colours": colours,
         "inks": [palette.ink_on(colour) for colour in colours],
         "axes": ["z\u209c, first dimension", "z\u209c, second dimension"],
-        "extent": extent_of(prior),
+        "extent": extent_of(scene),
         "strip": False,
         "arrows": field,
         "ghosts": None,
         "active": False,
         "sense": sense,
-        "notes": notes(film, prior, field is not None, guided),
+        "notes": notes(film, scene, guided),
     }
 
 
-def notes(film: dict, prior: Prior, has_field: bool, guided: bool) -> list[str]:
+def notes(film: dict, scene: Scene, guided: bool) -> list[str]:
     """What has to be known to read the picture, each in a sentence; HTML of our own words."""
-    standard, latent = prior.standard, prior.description.latent
+    standard, latent = scene.standard, scene.latent
     centre = ", ".join(f"{value:.2f}" for value in standard.centre.tolist()[:3]) + (", ..." if latent > 3 else "")
     said = [f"u = (z − ({centre.replace('-', '−')})) / {standard.scale:.2f}: codes are centred, and as wide as N(0, I)."]
     if latent > 2:
         said.append(f"{latent} latent dimensions: the first two are drawn, and arrows are left out.")
     if not film["forward"] and not guided:
-        said.append("A particle has the colour of the class among whose codes it ends.")
+        said.append("A particle's colour comes as its noise goes: that of the class among whose codes it ends.")
     if len(film["times"]) < film["steps"] + 1:
         said.append(f"{film['steps']:,} steps; {len(film['times']):,} moments of them are shown.")
-    if prior.codes.from_snapshot:
-        said.append("Trained on the codes in the run's frames, because its data set was not at hand.")
-    if has_field:
-        said.append("Arrows: where noise came from, by expectation; the longer, the more.")
+    if scene.from_snapshot:
+        said.append("Codes are those in the run's frames, because its data set was not at hand.")
     return said
 
 

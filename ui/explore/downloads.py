@@ -9,6 +9,7 @@ import streamlit as st
 import torch
 from PIL import Image
 
+from ui.explore import plane_chart
 from ui.explore.scene import Scene
 from vae.latent.grid import make_grid, tile
 from vae.model.inference import decode_points
@@ -18,10 +19,10 @@ PINNED_SCALE = 20
 
 
 def show(scene: Scene) -> None:
-    """Three buttons; what they hand out is made when they are pressed."""
+    """Buttons; what they hand out is made when they are pressed."""
     st.subheader("Downloads")
     name = scene.run.folder.name
-    manifold, codes, image = st.columns(3)
+    manifold, codes, image, vector, page = st.columns(5)
     words = {"width": "stretch", "on_click": "ignore"}
     manifold.download_button(
         "Manifold (PNG)", lambda: manifold_png(scene), f"{name}-manifold.png", "image/png", key="get_manifold",
@@ -36,6 +37,11 @@ def show(scene: Scene) -> None:
         "Pinned image (PNG)", lambda: pinned_png(scene), f"{name}-pinned.png", "image/png", key="get_pinned",
         help="28 x 28 pixels, enlarged by whole pixels", **words,
     )  # fmt: skip
+    for column, words_of, kind, mime in ((vector, "SVG", "svg", "image/svg+xml"), (page, "PDF", "pdf", "application/pdf")):
+        column.download_button(
+            f"Plane ({words_of})", lambda kind=kind: getattr(plane_chart.for_a_paper(scene), kind)(), f"{name}-plane.{kind}",
+            mime, key=f"get_plane_{kind}", help="The whole plane as vectors, with axes and legend, for a paper", **words,
+        )  # fmt: skip
 
 
 def manifold_png(scene: Scene) -> bytes:

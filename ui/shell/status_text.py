@@ -22,8 +22,10 @@ def headline(status: Status, epochs: int, ahead: Sequence[Ahead] = ()) -> str:
         if status.images_per_second:  # known from the first report on
             parts += [f"{status.images_per_second:,.0f} images a second", f"{duration(status.seconds_left)} left"]
         return f"**training** on {plain(status.device)}: {', '.join(parts)}"
-    message = plain(status.message) if status.state == "stopped" else ""
-    return f"**{status.state}**: {_epoch(status.epoch, epochs)}. {message}"
+    if status.state != "stopped":
+        return f"**{status.state}**: {_epoch(status.epoch, epochs)}."
+    reason = plain(status.message.replace("; resume it to go on", ""))  # as a command line would; a page has a button
+    return f"**stopped**, {_place(status, epochs)}. {reason}"
 
 
 def _behind(ahead: Sequence[Ahead]) -> str:

@@ -58,8 +58,12 @@ def read_address(query: dict[str, str]) -> tuple[View, str | None]:
             known[field.name] = field.read(query[name])
         except (ValueError, KeyError, binascii.Error, zlib.error):
             asked = literally(f"{name}={query[name][:60]}")
-            problem = problem or f"The address asks for {asked}, which is no {field.expected}."
+            problem = problem or f"The address asks for {asked}, which is not {_with_article(field.expected)}."
     return View(**known), problem
+
+
+def _with_article(words: str) -> str:
+    return f"{'an' if words[0] in 'aeio' else 'a'} {words}"
 
 
 @dataclass(frozen=True)
@@ -199,7 +203,10 @@ FIELDS = {
     "section": Field("section", f"section; choose one of {', '.join(SECTIONS)}", _one_of(SECTIONS)),
     "runs": Field("runs", f"list of up to {MOST_RUNS} runs; it should read like runs=mnist,digits", _read_runs, _write_runs),
     "picture": Field("picture", f"picture of runs; choose one of {', '.join(PICTURES)}", _one_of(PICTURES)),
-    "scales": Field("own_scales", "choice; it should read scales=own", lambda text: ("own",).index(text) == 0, lambda _: "own"),
+    "scales": Field(
+        "one_scale", "choice; it should read scales=one", lambda text: ("own", "one").index(text) == 1, lambda _: "one"
+    ),
+    "aligned": Field("aligned", "choice; it should read aligned=on", lambda text: ("on",).index(text) == 0, lambda _: "on"),
     "direction": Field("direction", f"direction; choose one of {', '.join(DIRECTIONS)}", _one_of(DIRECTIONS)),
     "class": Field("guide", "number of a class; it should read like class=7", _read_count),
     "weight": Field("weight", f"guidance weight from 0 to {GREATEST_WEIGHT:g}", _read_weight, "{:g}".format),

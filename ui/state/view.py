@@ -43,10 +43,10 @@ class View:
     `end` are the road's. `q` holds the means and then the standard deviations of a Gaussian chosen by hand in place of the
     encoder's, `pixels` says whether the image is binarised, and `section` what the page on the equation shows below it.
     `epoch` is where the replay stands; None means its end. `runs` are the names of those that are compared (empty: the page
-    chooses), `picture` is what is compared of them, and with `own_scales` each plane has a scale of its own. On the page on
-    diffusion, particles go in a `direction`, are led to class `guide` with a `weight`, and `chain`, `sampler` and `noise`
-    say how; `chapter` stands below.
-    While a lesson is played, `lesson` is its name, and `step` the one that it stands at, counted from 1.
+    chooses), `picture` is what is compared of them; with `one_scale` all planes show the same square, and `aligned` ones are
+    turned onto the first. On the page on diffusion, particles go in a `direction`, are led to class `guide` with a `weight`,
+    and `chain`, `sampler` and `noise` say how; `chapter` stands below. While a lesson is played, `lesson` is its name, and
+    `step` the one that it stands at, counted from 1.
     """
 
     z: Point = ()
@@ -70,11 +70,12 @@ class View:
     section: str = "gap"
     runs: tuple[str, ...] = ()
     picture: str = "both"
-    own_scales: bool = False
+    one_scale: bool = False
+    aligned: bool = False
     epoch: int | None = None
     direction: str = "forward"
     guide: int | None = None
-    weight: float = 3.0
+    weight: float = 1.0
     chain: int = 50
     sampler: str = "ode"
     noise: str = "cosine"

@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from ui.shell import actions, owner
 from ui.text import plain
-from vae.config import RunConfig, TrainingConfig
+from vae.config import MOST_EPOCHS, RunConfig, TrainingConfig
 from vae.errors import ExplorerError
 from vae.runs.folder import RunFolder
 from vae.runs.status import Status
@@ -19,25 +19,36 @@ SECONDS_BETWEEN_LOOKS = 0.5
 BETAS = (0, 0.1, 0.2, 0.5, 1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 100)
 LEARNING_RATES = (1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 3e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1)
 MORE_EPOCHS = 10
+BETA_LABEL = "Beta, the weight of the KL term"
 
 
-def show(folder: RunFolder) -> None:
-    """The panel of a run that is being trained; it looks at the folder by itself."""
-    st.fragment(_panel, run_every=SECONDS_BETWEEN_LOOKS)(folder)
+def show(folder: RunFolder, active: bool, remove: Callable[[RunFolder], None]) -> None:
+    """The panel of a run; it looks at the folder by itself while the run is active. `remove` asks whether to delete it."""
+    st.fragment(_panel, run_every=SECONDS_BETWEEN_LOOKS if active else None)(folder, active, remove)
 
 
-def _panel(folder: RunFolder) -> None:
+def _panel(folder: RunFolder, active: bool, remove: Callable[[RunFolder], None]) -> None:
+    """What a training and its end have in common stands in the same place, so that stopping moves nothing."""
     try:
         (config, _), status = folder.read_config(), folder.read_status()
     except ExplorerError as error:
-        st.error(plain(error))
-        return
+        if active:
+            st.error(plain(error))
+        return  # else the curves say so
+    if status.active and not active:
+        st.rerun()  # the whole page, once: it looks by itself again
+    if status.active:
+        _training(folder, config, status)
+    else:
+        _ended(folder, config, status, remove)
+    actions.tell()
+
+
+def _training(folder: RunFolder, config: RunConfig, status: Status) -> None:
     try:
         wish = folder.read_control()
     except ExplorerError:  # the training says what it does not obey; the next wish takes its place
         wish = ControlRequest()
-    if not status.active:
-        return  # the curves, which look more often, draw the page anew
     _buttons(folder, config, status, wish)
     _beta(folder, config.training, wish)
     _learning_rate(folder, config.training, wish)
@@ -46,7 +57,6 @@ def _panel(folder: RunFolder) -> None:
     st.html(f'<p class="small">{words}</p>')
     if status.notice:
         st.warning(plain(status.notice))
-    actions.tell()
 
 
 def _buttons(folder: RunFolder, config: RunConfig, status: Status, wish: ControlRequest) -> None:
@@ -71,7 +81,7 @@ def ask(place: DeltaGenerator, label: str, key: str, folder: RunFolder, changes:
 
 
 def _beta(folder: RunFolder, training: TrainingConfig, wish: ControlRequest) -> None:
-    _slider("Beta, the weight of the KL term", "beta", folder, BETAS, wish.beta, training.beta, training.beta_schedule)
+    _slider(BETA_LABEL, "beta", folder, BETAS, wish.beta, training.beta, training.beta_schedule)
 
 
 def _learning_rate(folder: RunFolder, training: TrainingConfig, wish: ControlRequest) -> None:
@@ -131,24 +141,50 @@ def _key(name: str) -> str:
     return f"{name}_{st.session_state.get(name, 0)}"
 
 
-def go_on(folder: RunFolder) -> None:
-    """The button that resumes a run that was stopped or has failed."""
-    actions.button(st, "Go on", "resume", lambda: actions.resume(folder))
-    actions.tell()
+def can_go_on(folder: RunFolder, status: Status) -> bool:
+    """Whether a run that was stopped or has failed can be taken up again."""
+    return status.step == 0 or folder.can_go_on()
 
 
-def show_ended(folder: RunFolder) -> None:
-    """The panel of a run that has ended and can be trained for longer."""
-    if not folder.can_go_on():
-        return
-    try:
-        config, _ = folder.read_config()
-    except ExplorerError:
-        return  # the curves say so
-    least = config.training.epochs + 1
-    key = f"lengthen_{folder.name}_{least}"
+def _ended(folder: RunFolder, config: RunConfig, status: Status, remove: Callable[[RunFolder], None]) -> None:
+    _ended_buttons(folder, status, remove)
+    if folder.can_go_on():
+        _rest(config.training)
+        _longer(folder, config)
+
+
+def _ended_buttons(folder: RunFolder, status: Status, remove: Callable[[RunFolder], None]) -> None:
+    left, right = st.columns(2, gap="small")
+    if status.state == "finished":
+        if left.button("Explore it", type="primary", width="stretch", key="explore"):
+            st.switch_page("app.py")
+    elif can_go_on(folder, status):
+        actions.button(left, "Go on", "resume", lambda: actions.resume(folder), type="primary")
+    if status.state == "failed":
+        if right.button("Remove it", key="remove_failed", **actions.for_visitors({"width": "stretch"})):
+            remove(folder)
+    elif status.state == "stopped":
+        right.button("Stop", disabled=True, width="stretch", key="stop")
+
+
+def _rest(training: TrainingConfig) -> None:
+    """The sliders of a training, at rest."""
+    for label, value in ((BETA_LABEL, training.beta), ("Learning rate", training.learning_rate)):
+        options = sorted({*map(float, BETAS if label == BETA_LABEL else LEARNING_RATES), float(value)})
+        st.select_slider(
+            label, options, float(value), format_func=lambda one: f"{one:g}", disabled=True, key=f"rest_{label}_{value}"
+        )
+
+
+def _longer(folder: RunFolder, config: RunConfig) -> None:
+    """More epochs than the run has; fewer cannot be asked for."""
+    epochs = config.training.epochs
+    key = f"lengthen_{folder.name}_{epochs + 1}"
     number, button = st.columns(2, gap="small", vertical_alignment="bottom")
-    widget = actions.for_visitors({"value": config.training.epochs + MORE_EPOCHS, "key": key})
-    number.number_input("Epochs in all", least, **widget)
-    actions.button(button, "Train longer", "lengthen", lambda: actions.lengthen(folder, int(st.session_state[key])))
-    actions.tell()
+    asked = number.number_input("Epochs in all", **actions.for_visitors({"value": epochs + MORE_EPOCHS, "key": key}))
+    more = asked is not None and epochs < asked <= MOST_EPOCHS
+    actions.button(
+        button, "Train longer", "lengthen", lambda: actions.lengthen(folder, int(st.session_state[key])), disabled=not more
+    )
+    if not more:
+        st.error(f"This run has {epochs:,} epochs; ask for more than that, {MOST_EPOCHS:,} at most.")

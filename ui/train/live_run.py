@@ -25,6 +25,7 @@ from vae.runs.status import Status
 
 SECONDS_BETWEEN_CURVES = 0.4
 SECONDS_BETWEEN_PLANES = 1.0
+WHOLE = "whole_curves"
 SIDE = 350
 """Pixels of the plane's side on a laptop."""
 
@@ -36,6 +37,7 @@ def show(folder: RunFolder) -> None:
     bring_plotly()
     left, right = st.columns([1, 0.72], gap="small")
     with left:
+        st.checkbox("Show the first, steep steps too", key=WHOLE)
         st.fragment(_curves, run_every=SECONDS_BETWEEN_CURVES if active else None)(folder, active)
     with right:
         st.fragment(_plane, run_every=SECONDS_BETWEEN_PLANES if active else None)(folder, class_names)
@@ -51,9 +53,10 @@ def _curves(folder: RunFolder, active: bool) -> None:
         st.rerun()  # the whole page, once: it now looks by itself, or looks no more and may go on with the run
     _headline(folder, config, status)
     steps_per_epoch = max(status.total_steps / config.training.epochs, 1)
+    whole = st.session_state.get(WHOLE, False)
     with st.container(key="curves", height="stretch"):
         live_chart(
-            curves.curves(reports, config.training.epochs, steps_per_epoch),
+            curves.curves(reports, config.training.epochs, steps_per_epoch, whole),
             key=f"curves_of_{folder.name}",
             config=curves.CURVES_CONFIG,
             alt="ELBO, reconstruction term and KL term over the epochs",
@@ -61,23 +64,14 @@ def _curves(folder: RunFolder, active: bool) -> None:
 
 
 def _headline(folder: RunFolder, config: RunConfig, status: Status) -> None:
-    """Where the training stands; beside it, where it has ended, what can be done with it."""
+    """Where the training stands, in one line: what follows it stays where it is, whatever becomes of the run."""
     share = min(status.step / status.total_steps, 1.0) if status.total_steps else 0.0
     ahead = runs_ahead(folder, status) if status.state == "queued" else []
     headline = status_text.headline(status, config.training.epochs, ahead)
-    if status.active:
-        st.progress(share, text=headline)
-        return
-    words, button = st.columns([1, 0.3], vertical_alignment="center")
-    words.progress(share, text=headline)
-    with button:
-        if status.state == "finished" and st.button("Explore it", type="primary", width="stretch", key="explore"):
-            st.switch_page("app.py")
-        elif status.state in ("stopped", "failed"):
-            if status.step == 0 or folder.can_go_on():
-                control_panel.go_on(folder)
-            else:
-                st.caption("It was thinned and cannot go on.")
+    if status.state in ("stopped", "failed"):
+        can_go_on = control_panel.can_go_on(folder, status)
+        headline += " Press **Go on** to continue." if can_go_on else " It was thinned and cannot go on."
+    st.progress(share, text=headline)
     if status.state == "failed":
         st.error(plain(status.message))
 

@@ -26,7 +26,7 @@ def show(folder: RunFolder) -> None:
         if left.button("Rename", key="ask_rename", **options):
             _rename(folder)
         if right.button("Delete", key="ask_delete", **options):
-            _delete(folder)
+            remove(folder)
         actions.tell(actions.UPKEEP)
 
 
@@ -43,7 +43,8 @@ def _rename(folder: RunFolder) -> None:
 
 
 @st.dialog("Delete the run")
-def _delete(folder: RunFolder) -> None:
+def remove(folder: RunFolder) -> None:
+    """Ask once more, and delete."""
     words = "is deleted with its weights, frames and diffusion prior, and **cannot be had back**."
     st.markdown(f"{literally(folder.name)} {words}")
     st.caption(MEANWHILE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from dataclasses import dataclass
 
 import streamlit as st
@@ -29,7 +30,7 @@ from vae.config import (
     RunConfig,
     TrainingConfig,
 )
-from vae.errors import ExplorerError
+from vae.errors import ExplorerError, RunError
 from vae.paths import from_root
 from vae.runs.folder import check_name, list_runs, runs_folder
 from vae.training.recipes import RECIPES, recipe
@@ -104,8 +105,8 @@ def _form() -> Request:
         device = devices.choose(st, "ask_device")
     devices.say_refusals()
     free = _free_name(f"{dataset}-{architecture}")
-    name = st.text_input("Name", free, key=f"ask_name_{free}", max_chars=64)
-    return Request(check_name(name.strip()), RunConfig(dataset, model, training, held_out), device)
+    name = st.text_input("Name", free, key=f"ask_name_{free}", max_chars=64, live=True)
+    return Request(_check_free(name.strip()), RunConfig(dataset, model, training, held_out), device)
 
 
 @dataclass(frozen=True)
@@ -115,9 +116,8 @@ class _Fields:
     recipe: str
 
     def number(self, column: DeltaGenerator, name: str, label: str, value: float | None, **options: object) -> float | None:
-        """A number of at least zero, or of at least one where it is a whole number."""
-        least = options.pop("least", 1 if isinstance(value, int) else 0.0)
-        return column.number_input(label, least, value=value, key=f"ask_{name}_{self.recipe}", **options)
+        """Any number: one that is out of range has to arrive, for the configuration refuses it and nothing is started."""
+        return column.number_input(label, value=value, key=f"ask_{name}_{self.recipe}", **options)
 
     def choice(
         self, column: DeltaGenerator, name: str, label: str, choices: tuple[str, ...], value: str, help: str | None = None
@@ -132,9 +132,9 @@ def _model_settings(fields: _Fields, asked: ModelConfig) -> tuple[ModelConfig, s
     likelihood = fields.choice(right, "likelihood", "Likelihood", LIKELIHOODS, asked.likelihood)
     scale = asked.scale
     if likelihood == "gaussian":
-        scale = fields.number(left, "scale", "Scale", asked.scale, least=0.01, step=0.05, format="%g")
+        scale = fields.number(left, "scale", "Scale", asked.scale, step=0.05, format="%g")
     activation = fields.choice(right, "activation", "Activation", ACTIVATIONS, asked.activation)
-    features = {"help": "sin and cos of z, 2z, 4z, ...", "least": 0}
+    features = {"help": "sin and cos of z, 2z, 4z, ..."}
     fourier = fields.number(left, "fourier", "Fourier features", asked.fourier_features, **features)
     layers: dict[str, tuple[int, ...] | None] = {"encoder_widths": None, "decoder_widths": None}
     if asked.architecture == "mlp":
@@ -150,7 +150,7 @@ def _model_settings(fields: _Fields, asked: ModelConfig) -> tuple[ModelConfig, s
 
 def _lattice(fields: _Fields, column: DeltaGenerator, asked: ModelConfig) -> int | None:
     words = "N x N points of the plane (N from 16 to 256) among whose images the encoder looks; 0: a network that sees pixels"
-    side = fields.number(column, "lattice", "Encoder's lattice", asked.encoder_lattice or 0, least=0, step=16, help=words)
+    side = fields.number(column, "lattice", "Encoder's lattice", asked.encoder_lattice or 0, step=16, help=words)
     return side or None
 
 
@@ -159,7 +159,7 @@ def _training_settings(fields: _Fields, asked: TrainingConfig, **main: object) -
     settings = {
         "batch_size": fields.number(left, "batch", "Batch size", asked.batch_size),
         "learning_rate": fields.number(right, "rate", "Learning rate", asked.learning_rate, step=1e-3, format="%.5f"),
-        "schedule": fields.choice(left, "schedule", "Its schedule", SCHEDULES, asked.schedule),
+        "schedule": fields.choice(left, "schedule", "Learning-rate schedule", SCHEDULES, asked.schedule),
         "beta_schedule": fields.choice(right, "beta_schedule", "Beta's schedule", BETA_SCHEDULES, asked.beta_schedule),
     }
     if settings["beta_schedule"] != "constant":
@@ -169,13 +169,22 @@ def _training_settings(fields: _Fields, asked: TrainingConfig, **main: object) -
         settings["beta_cycles"] = fields.number(right, "beta_cycles", "Cycles", asked.beta_cycles)
     settings |= {
         "weight_decay": fields.number(right, "decay", "Weight decay", asked.weight_decay, step=0.01, format="%.4f"),
-        "clip_norm": fields.number(left, "clip", "Longest gradient", asked.clip_norm, placeholder="any", help="Clips its norm"),
+        "clip_norm": fields.number(
+            left, "clip", "Gradient-norm limit", asked.clip_norm, placeholder="any", help="Clips its norm"
+        ),
         "precision": fields.choice(right, "precision", "Precision", PRECISIONS, asked.precision),
-        "seed": fields.number(left, "seed", "Seed", asked.seed, least=0),
+        "seed": fields.number(left, "seed", "Seed", asked.seed),
     }
     pixels = fields.choice(right, "pixels", "Pixels", (GREY, *BINARISE), asked.binarise or GREY, help=PIXELS)
     settings["binarise"] = None if pixels == GREY else pixels
     return dataclasses.replace(asked, **settings, **main)
+
+
+def _check_free(name: str) -> str:
+    """The name again where a new run can have it. Raises `ExplorerError`."""
+    if os.path.lexists(runs_folder() / check_name(name)):
+        raise RunError(f"A run is called {name} already; choose another name.")
+    return name
 
 
 def _free_name(stem: str) -> str:

@@ -53,6 +53,11 @@ class Plane:
         """Coordinates (N, 2) of points z (N, D)."""
         return (z - self.centre.to(z)) @ self.directions.to(z).T
 
+    def turned(self, turn: Tensor) -> Plane:
+        """The same plane with other axes: coordinates (N, 2) become coordinates @ `turn`, an orthogonal matrix (2, 2)."""
+        names = (f"{self.names[0]} turned", f"{self.names[1]} turned")
+        return Plane(turn.to(self.directions).T @ self.directions, self.centre, names)
+
     def project_covariance(self, variance: Tensor) -> Tensor:
         """Covariances (N, 2, 2) of the coordinates, for diagonal covariances given as variances (N, D)."""
         directions = self.directions.to(variance)

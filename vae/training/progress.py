@@ -40,6 +40,7 @@ class Progress:
         self.report_every = config.training.report_every or max(1, self.steps_per_epoch // REPORTS_PER_EPOCH)
         self.step, self.seconds = 0, 0.0
         self.control = self._told = ControlRequest()  # what is asked for, and what of it the reports tell
+        self._told_epochs = config.training.epochs  # the length that the reports tell
         self._terms = StepTerms(self.steps_per_epoch, device, ranks)
         self._reported = 0  # how many of this epoch's steps are reported
         self._read_at = (0, 0.0)  # the place in this epoch and the seconds of the last read
@@ -111,9 +112,15 @@ class Progress:
 
     def _steps_report(self, last: int, step: int, seconds: float) -> Report:
         report = self._train_report("steps", self._reported, last, step, seconds)
-        report = dataclasses.replace(report, steered=self.control.words(self._told))
-        self._reported, self._told = last, self.control
+        report = dataclasses.replace(report, steered=self._changes())
+        self._reported, self._told, self._told_epochs = last, self.control, self.config.training.epochs
         return report
+
+    def _changes(self) -> str:
+        """What was changed by hand since the last report, in words for the curves."""
+        epochs = self.config.training.epochs
+        longer = f"lengthened here to {epochs:,} epochs" if epochs > self._told_epochs else ""
+        return ", ".join(filter(None, [self.control.words(self._told), longer]))
 
     def _train_report(self, scope: str, first: int, last: int, step: int, seconds: float) -> Report:
         """The training terms of this epoch's steps `first` to `last`, each step weighted by its number of images."""

@@ -158,7 +158,8 @@ class Trainer(Progress):
             tensors |= {f"lookup.{name}": value for name, value in self.model.lookup.state().items()}
         tensors |= {"noise": self.noise.get_state(), "terms": self._terms.rows}
         by_hand = self.control.by_hand() | {TOLD + name: value for name, value in self._told.by_hand().items()}
-        return tensors, by_hand | {"step": self.step, "reported": self._reported, "seconds": self.seconds}
+        place = {"step": self.step, "reported": self._reported, "seconds": self.seconds, "epochs": self._told_epochs}
+        return tensors, by_hand | place
 
     def restore(self, tensors: dict[str, Tensor], numbers: dict[str, float]) -> None:
         """Go on from what `state` gave, as if never stopped.
@@ -179,6 +180,7 @@ class Trainer(Progress):
             place = self.step % self.steps_per_epoch
             self._terms.restore(tensors["terms"], place)
             self._reported = int(numbers.get("reported", place - place % self.report_every))
+            self._told_epochs = int(numbers.get("epochs", self.config.training.epochs))
             self.control, self._told = (_control(_under(prefix, numbers)) for prefix in ("", TOLD))
         except (KeyError, ValueError, RuntimeError, TypeError, ConfigError) as error:
             raise TrainingError("The trainer's state does not fit this model and data set; start a new run.") from error

@@ -38,4 +38,5 @@ def test_speed_and_time_are_told_once_they_are_known():
     known = at("running", 12, device="cpu", images_per_second=1234.5, seconds_left=30.0)
     assert headline(known, 5) == "**training** on cpu: epoch 2 of 5, 1,234 images a second, 30 s left"
     assert headline(at("running", 0, message="Getting the data."), 5) == "**training**: Getting the data."
-    assert headline(at("stopped", 16, message="Resume it."), 5) == "**stopped**: epoch 1 of 5. Resume it."
+    stopped = at("stopped", 16, message="Stopped after step 16 of 60; resume it to go on.")
+    assert headline(stopped, 5) == "**stopped**, in epoch 2 of 5. Stopped after step 16 of 60."

@@ -35,7 +35,8 @@ CHANGED = {
     "presenting": True,
     "runs": ("mnist", "digits", "mine-2"),
     "picture": "codes",
-    "own_scales": True,
+    "one_scale": True,
+    "aligned": True,
     "direction": "backward",
     "guide": 0,
     "weight": 7.5,
@@ -144,7 +145,9 @@ def test_a_malformed_part_is_told_and_costs_only_itself(name, text):
     field = FIELDS[name].name
     assert view == dataclasses.replace(View(**CHANGED), **{field: getattr(View(), field)})
     asked = literally(f"{name}={text[:60]}")
-    assert problem == f"The address asks for {asked}, which is no {FIELDS[name].expected}."
+    expected = FIELDS[name].expected
+    article = "an" if expected.startswith(("image", "epoch")) else "a"
+    assert problem == f"The address asks for {asked}, which is not {article} {expected}."
 
 
 def test_the_first_of_several_malformed_parts_is_told():
@@ -169,7 +172,7 @@ def test_a_decompression_bomb_is_told_and_never_unpacked(monkeypatch):
     monkeypatch.setattr(zlib, "decompress", lambda *_: pytest.fail("unpacked without a bound"))
     bomb = packed(zlib.compress(bytes(50_000_000), 9))
     view, problem = read_address({"own": bomb})
-    assert view == View() and "which is no image of one's own" in problem and len(problem) < 200
+    assert view == View() and "which is not an image of one's own" in problem and len(problem) < 200
     assert len(taken[0]) <= 785
 
 

@@ -1,10 +1,14 @@
 // How particles are drawn: dots, where they came from, their codes, the score, the decoded handful with its letters.
 
+import { NEUTRAL } from '../playback/axes.js';
+import { wordOf } from '../playback/point_renderer.js';
 import { SIDE } from '../playback/frame_decoder.js';
 import { Screen } from '../playback/player_view.js';
+import { faded } from './fading.js';
 import { levelAt } from './noise_levels.js';
 import { drawField } from './vector_field.js';
 
+const RADII = [1, 2, 3]; // standard deviations of N(0, I)
 const TRAILS = 60; // trajectories that are drawn
 
 // What a particle of the handful is called: a number might be taken for the digit.
@@ -23,11 +27,32 @@ export class ParticleDrawing extends Screen {
     context.globalAlpha = 1;
   }
 
+  // N(0, I), that all becomes.
+  drawPrior(context) {
+    const { unit, height, scale } = this.layout;
+    context.save();
+    [context.strokeStyle, context.fillStyle, context.lineWidth] = [NEUTRAL, this.style.ink, 1.5 * scale];
+    context.font = `${15 * scale}px ${this.style.font}`;
+    [context.textAlign, context.textBaseline] = ['center', 'top'];
+    for (const radius of RADII) {
+      const [x, y] = this.layout.pixelOf([0, 0]);
+      context.setLineDash([8 * scale, 6 * scale]);
+      context.beginPath();
+      context.arc(x, y, radius * unit, 0, 2 * Math.PI);
+      context.stroke();
+      const name = radius === RADII.at(-1) ? `N(0, I), ${radius} sigma` : `${radius} sigma`;
+      if (unit > 30 * scale || radius === RADII.at(-1)) context.fillText(name, x, Math.min(y + radius * unit + 3, height - 17 * scale));
+    }
+    context.restore();
+  }
+
   // Drawing
 
   draw() {
     if (!this.layout || !this.frames.length) return;
     this.movePlaces();
+    this.colours = this.data.colours.map((colour) => faded(colour, this.noise.alpha ** 2));
+    this.words = this.colours.map(wordOf);
     this.splats.draw(this.shown, this.labels, this.words, this.layout.map, this.ratio);
     this.splats.drawOver(this.ratio, (context) => {
       if (this.find('.trails input').checked) this.drawTrails(context);
@@ -35,6 +60,7 @@ export class ParticleDrawing extends Screen {
       this.drawRings(context);
     });
     this.drawDigits();
+    this.drawTags();
     this.drawNow();
   }
 
@@ -47,7 +73,7 @@ export class ParticleDrawing extends Screen {
     const until = this.index + 1;
     context.lineJoin = 'round';
     for (let particle = 0; particle < Math.min(TRAILS, this.labels.length); particle++) {
-      [context.strokeStyle, context.lineWidth] = [data.colours[this.labels[particle]], (particle < data.handful ? 2.5 : 1.2) * this.scale];
+      [context.strokeStyle, context.lineWidth] = [this.colours[this.labels[particle]], (particle < data.handful ? 2.5 : 1.2) * this.scale];
       context.beginPath();
       for (let step = 0; step < until; step++) {
         if (data.forward) {
@@ -72,7 +98,7 @@ export class ParticleDrawing extends Screen {
 
   // The handful that is decoded, lettered.
   drawRings(context) {
-    const { handful, colours, inks } = this.data;
+    const { handful } = this.data;
     const radius = 11 * this.scale;
     context.font = `bold ${14 * this.scale}px ${this.style.font}`;
     [context.textAlign, context.textBaseline] = ['center', 'middle'];
@@ -81,12 +107,23 @@ export class ParticleDrawing extends Screen {
       const [x, y] = this.pixelOf(this.shown, particle);
       context.beginPath();
       context.arc(x, y, radius, 0, 2 * Math.PI);
-      [context.fillStyle, context.strokeStyle, context.lineWidth] = [colours[label], 'white', 2 * this.scale];
+      [context.fillStyle, context.strokeStyle, context.lineWidth] = [this.colours[label], 'white', 2 * this.scale];
       context.fill();
       context.stroke();
-      context.fillStyle = inks[label];
+      context.fillStyle = this.inkOf(particle);
       context.fillText(letterOf(particle), x, y + this.scale);
     }
+  }
+
+  // On the images, in the colours that their particles have.
+  drawTags() {
+    this.tags.forEach((tag, particle) => {
+      [tag.style.background, tag.style.color] = [this.colours[this.labels[particle]], this.inkOf(particle)];
+    });
+  }
+
+  inkOf(particle) {
+    return this.noise.alpha ** 2 < 0.5 ? 'black' : this.data.inks[this.labels[particle]];
   }
 
   drawDigits() {

@@ -6,7 +6,6 @@
 
 import { endedWithHost } from '../shared/lifecycle.js';
 import { SIDE, STEPS, blend } from '../playback/frame_decoder.js';
-import { wordOf } from '../playback/point_renderer.js';
 import { Layout, drawAxes, drawZeros } from '../playback/axes.js';
 import { attend, bytesOf, element } from '../playback/player_view.js';
 import { levelAt } from './noise_levels.js';
@@ -46,7 +45,6 @@ class Particles extends ParticleDrawing {
     const { data } = this;
     this.frames = data.levels.map((_, index) => ({ id: String(index), at: index, epoch: index }));
     this.labels = bytesOf(data.labels);
-    this.words = data.colours.map(wordOf);
     this.shown = new Float32Array(2 * this.labels.length);
     const places = numbersOf(data.places, data.reach);
     const each = this.shown.length;
@@ -122,11 +120,11 @@ class Particles extends ParticleDrawing {
       const figure = element('figure', {}, this.find('.digits'));
       const canvas = element('canvas', { width: SIDE, height: SIDE }, figure);
       canvas.setAttribute('role', 'img');
-      canvas.setAttribute('aria-label', `Particle ${letterOf(index)}, decoded at the nearest step`);
-      const label = this.labels[index];
-      element('figcaption', { textContent: letterOf(index), style: `background:${colours[label]};color:${this.data.inks[label]}` }, figure);
+      canvas.setAttribute('aria-label', `Particle ${letterOf(index)}, the image expected at the nearest step`);
+      element('figcaption', { textContent: letterOf(index) }, figure);
       return canvas.getContext('2d');
     });
+    this.tags = this.root.querySelectorAll('.digits figcaption');
   }
 
   fill() {
@@ -139,6 +137,11 @@ class Particles extends ParticleDrawing {
     this.find('.notes').replaceChildren(...data.notes.map((note) => Object.assign(document.createElement('p'), { innerHTML: note })));
     this.find('.field').hidden = !data.arrows;
     this.find('.ghosts').hidden = !data.ghosts;
+    this.explainArrows();
+  }
+
+  explainArrows() {
+    this.find('.arrows').hidden = !this.data.arrows || !this.find('.field input').checked;
   }
 
   get canPlay() {
@@ -172,6 +175,7 @@ class Particles extends ParticleDrawing {
       context.fillRect(0, 0, width + 1, height + 1);
       if (this.ghosts && this.find('.ghosts input').checked) this.drawGhosts(context, Math.max(1.5, unit / 45));
       drawZeros(context, this.layout);
+      this.drawPrior(context);
     });
   }
 
@@ -184,7 +188,11 @@ class Particles extends ParticleDrawing {
       this.drawGround();
       this.drawSoon();
     };
-    for (const box of ['.field input', '.trails input']) this.find(box).onchange = () => this.drawSoon();
+    this.find('.trails input').onchange = () => this.drawSoon();
+    this.find('.field input').onchange = () => {
+      this.explainArrows();
+      this.drawSoon();
+    };
     slider.oninput = () => {
       this.pause(false);
       this.seek(Number(slider.value));
