@@ -185,7 +185,7 @@ def show_neighbours(scene: Scene) -> None:
     at_hand = images is not None and max(probes) < len(images)
     shown = images.images[probes] if at_hand else decode_points(scene.run.model, scene.snapshot.codes.posterior.mean[probes])
     where = "on the plane" if scene.plane.latent <= 2 else f"in all {scene.plane.latent} dimensions"
-    st.html(f'<p class="small">Nearest codes {where}{"" if at_hand else ", decoded"} (white dots): click one</p>')
+    st.html(f'<p class="small">Nearest codes {where}{"" if at_hand else ", decoded"} (pale blue dots): click one</p>')
     with st.container(horizontal=True, key="neighbours"):
         for place, (probe, image) in enumerate(zip(probes, shown, strict=True)):
             name = plain(scene.run.class_names[int(scene.snapshot.labels[probe])])

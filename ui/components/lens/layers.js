@@ -8,6 +8,7 @@ const HALO = '#000000';
 const INK = '#ffffff';
 const PRIOR = '#7d8794';
 const INTERPOLATION = '#e8b000';
+const NEIGHBOUR = '#9be7ff';
 
 // A canvas of the plot's own size and place, made anew where Plotly threw it away.
 export const canvasOn = (view, name, below) => {
@@ -232,7 +233,7 @@ export const drawUnder = (context, view, state) => {
 export const drawOver = (context, view, state) => {
   if (state.layers.includes('prior')) drawPrior(context, view, state);
   if (state.interpolation.length) drawEnds(context, view, state.interpolation);
-  for (const place of state.neighbours) drawDot(context, view, place, 3.5, INK);
+  for (const place of state.neighbours) drawDot(context, view, place, 4, NEIGHBOUR);
   if (state.posterior) {
     const { mean, covariance, samples } = state.posterior;
     for (const radius of [1, 2]) drawSpread(context, view, mean, covariance, radius, INK, 2);
