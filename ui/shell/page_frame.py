@@ -9,7 +9,7 @@ import streamlit as st
 
 from ui.cache import memory, runs
 from ui.cache.runs import RunVersion
-from ui.charts import webgl
+from ui.charts import palette, webgl
 from ui.components.toolbar.toolbar import toolbar
 from ui.shell import owner
 from ui.state import session, unavailable
@@ -45,7 +45,7 @@ def begin(title: str, picks_run: bool = True, opens_on: str = OPENS_ON) -> RunFo
     presenting = session.view().presenting
     sheets = ("style.css", "presenting.css") if presenting else ("style.css",)
     looks = (Path(__file__).with_name(sheet).read_text("utf-8") for sheet in sheets)
-    st.html(f"<style>{''.join(looks)}</style>")
+    st.html(f"<style>{palette.variables()}{''.join(looks)}</style>")
     folders = {folder.name: folder for folder in list_runs()}
     labels = {name: _label(folder) for name, folder in folders.items()}
     missing = _settle_choice(folders, opens_on)

@@ -15,7 +15,7 @@ export class ParticleDrawing extends Screen {
     const { places, labels } = this.ghosts;
     context.globalAlpha = 0.35;
     labels.forEach((label, index) => {
-      context.fillStyle = this.data.colours[label];
+      context.fillStyle = this.colours[label];
       context.beginPath();
       context.arc(...this.pixelOf(places, index), radius, 0, 2 * Math.PI);
       context.fill();
@@ -47,7 +47,7 @@ export class ParticleDrawing extends Screen {
     const until = this.index + 1;
     context.lineJoin = 'round';
     for (let particle = 0; particle < Math.min(TRAILS, this.labels.length); particle++) {
-      [context.strokeStyle, context.lineWidth] = [data.colours[this.labels[particle]], (particle < data.handful ? 2.5 : 1.2) * this.scale];
+      [context.strokeStyle, context.lineWidth] = [this.colours[this.labels[particle]], (particle < data.handful ? 2.5 : 1.2) * this.scale];
       context.beginPath();
       for (let step = 0; step < until; step++) {
         if (data.forward) {
@@ -72,7 +72,8 @@ export class ParticleDrawing extends Screen {
 
   // The handful that is decoded, lettered.
   drawRings(context) {
-    const { handful, colours, inks } = this.data;
+    const { colours, inks } = this;
+    const { handful } = this.data;
     const radius = 11 * this.scale;
     context.font = `bold ${14 * this.scale}px ${this.style.font}`;
     [context.textAlign, context.textBaseline] = ['center', 'middle'];

@@ -5,8 +5,8 @@
 // between two steps, dots are on a straight line from the one to the other, and numbers and digits are those of the nearest.
 
 import { endedWithHost } from '../shared/lifecycle.js';
+import { cssOf } from '../shared/theme.js';
 import { SIDE, STEPS, blend } from '../playback/frame_decoder.js';
-import { wordOf } from '../playback/point_renderer.js';
 import { Layout, drawAxes, drawZeros } from '../playback/axes.js';
 import { attend, bytesOf, element } from '../playback/player_view.js';
 import { levelAt } from './noise_levels.js';
@@ -46,7 +46,6 @@ class Particles extends ParticleDrawing {
     const { data } = this;
     this.frames = data.levels.map((_, index) => ({ id: String(index), at: index, epoch: index }));
     this.labels = bytesOf(data.labels);
-    this.words = data.colours.map(wordOf);
     this.shown = new Float32Array(2 * this.labels.length);
     const places = numbersOf(data.places, data.reach);
     const each = this.shown.length;
@@ -114,7 +113,7 @@ class Particles extends ParticleDrawing {
     this.find('.legend').replaceChildren();
     names.forEach((name, label) => {
       const item = element('span', { title: name }, this.find('.legend'));
-      element('i', { style: `background:${colours[label]}` }, item);
+      element('i', { style: `background:${cssOf(colours[label])}` }, item);
       element('span', { textContent: name }, item);
     });
     this.find('.digits').replaceChildren();
@@ -124,7 +123,7 @@ class Particles extends ParticleDrawing {
       canvas.setAttribute('role', 'img');
       canvas.setAttribute('aria-label', `Particle ${letterOf(index)}, decoded at the nearest step`);
       const label = this.labels[index];
-      element('figcaption', { textContent: letterOf(index), style: `background:${colours[label]};color:${this.data.inks[label]}` }, figure);
+      element('figcaption', { textContent: letterOf(index), style: `background:${cssOf(colours[label])};color:${cssOf(this.data.inks[label])}` }, figure);
       return canvas.getContext('2d');
     });
   }
