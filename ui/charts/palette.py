@@ -1,8 +1,8 @@
 """Colours that mean the same on every page, each in two shades: one for the light theme and one for the dark one.
 
-A figure has words for colours, and the browser puts in the shade of the theme on the screen, also when the theme is switched:
-Streamlit in its own charts, by the lists of `.streamlit/config.toml`, and `ui/components/shared/theme.js` in ours. The words
-are those that Streamlit keeps for the colours of these lists. HTML takes them by `css`.
+A figure has words for colours, and the browser puts in the shade of the theme on the screen: Streamlit (1.67) in its own
+charts, by the lists of `.streamlit/config.toml`, once when it makes them, and `ui/components/shared/theme.js` in ours, whenever
+the theme changes. The words are those that Streamlit keeps for the colours of these lists. HTML takes them by `css`.
 """
 
 from __future__ import annotations
