@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
 
 from benchmarks.browser import wait_for_plane
 from tests.browser.screen import GRAPH
 from tests.conftest import wait_until
 from ui.charts import palette
+from ui.shell.page_frame import PAGES
 
 DRAWN = f"{GRAPH}._fullData.map((trace) => trace.marker.color)"
 NAMED = """[...document.querySelectorAll('.st-key-plane .annotation')].map((note) =>
@@ -48,3 +50,28 @@ def test_another_theme_changes_films_and_charts_that_live(page, address):
     wait_until(lambda: set(palette.LIGHT.meanings[5:7]) <= set(page.evaluate(COMPARED)), "the runs' colours", 60)
     assert set(palette.LIGHT.classes) <= set(page.evaluate(COMPARED))
     assert page.evaluate(TERM) == rgb(palette.LIGHT.of_word(palette.ELBO))
+
+
+DRAWN_PAGES = {
+    "ELBO": ".st-key-balance .js-plotly-plot", "Train": ".st-key-curves .js-plotly-plot", "Replay": ".st-key-replay canvas",
+    "Compare": "[class*=st-key-planes_] .js-plotly-plot", "Diffusion": ".st-key-particles_stage canvas",
+}  # fmt: skip
+"""What is there once a page is drawn; of the others, their title."""
+
+ADDRESSES = {"Explore": "", "ELBO": "elbo?run=digits"}
+"""Where they are not the page's name: the equation needs images, which digits has."""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious_on_any_page(page, address, theme):
+    page.emulate_media(color_scheme=theme)
+    for name in PAGES:
+        page.goto(f"{address}/{ADDRESSES.get(name, name.lower())}")
+        expect(page.get_by_role("heading", level=1)).to_have_count(1)
+        expect(page.get_by_role("navigation")).to_have_count(1)
+        if name == "Explore":
+            wait_for_plane(page)
+        expect(page.locator(DRAWN_PAGES.get(name, "h1")).first).to_be_attached()
+        found = Axe().run(page).response["violations"]
+        serious = [(v["id"], [node["target"] for node in v["nodes"]]) for v in found if v["impact"] in ("serious", "critical")]
+        assert serious == [], name

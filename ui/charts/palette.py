@@ -78,7 +78,8 @@ def variables() -> str:
     """What `css` and style sheets ask for, in both shades."""
     paints = {f"paint-{number}": word for number, word in enumerate(WORDS, start=1)} | NAMES
     shades = (f"--{name}: light-dark({LIGHT.of_word(word)}, {DARK.of_word(word)});" for name, word in paints.items())
-    return f":root {{ {' '.join(shades)} }}"
+    ink = f"--ink: light-dark({LIGHT.ink}, {DARK.ink});"
+    return f":root {{ {' '.join(shades)} {ink} }}"
 
 
 def ink_on(colour: str) -> str:

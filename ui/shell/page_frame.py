@@ -52,7 +52,7 @@ def begin(title: str, picks_run: bool = True, opens_on: str = OPENS_ON) -> RunFo
     if picks_run and folders and not missing:
         _compare_with_address(folders[session.chosen_run()])
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="bar"):
-        st.html('<span class="brand">VAE Latent Explorer</span>', width="content")
+        st.html(f'<h1 class="brand">VAE Latent Explorer<small>: {title}</small></h1>', width="content")
         for page, path in PAGES.items():
             st.page_link(path, label=f"**{page}**" if page == title else page, query_params=session.address())
         if folders and picks_run:

@@ -50,6 +50,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (data.cookie) document.cookie = data.cookie; // the owner's, for other tabs
   watchWebgl(data.lacks_webgl, () => setTriggerValue('lacks_webgl', true));
   const bar = parentElement.closest?.('.st-key-bar') ?? document.querySelector('.st-key-bar');
+  bar.setAttribute('role', 'navigation');
+  bar.setAttribute('aria-label', 'Pages, run and view');
   for (const kind of ['pointerdown', 'focusin']) bar.addEventListener(kind, keepAddress, true);
   const [link, theme] = parentElement.querySelectorAll('button');
   link.onclick = async () => {
