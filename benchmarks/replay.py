@@ -161,7 +161,7 @@ def play_baseline(browser: Browser, folder: RunFolder, plane: dict, seconds: flo
     described = plane | {
         "frames": [frame.codes.posterior.mean.flatten().tolist() for frame in frames],
         "labels": frames[0].labels.tolist(),
-        "colours": list(palette.CLASSES),
+        "colours": list(palette.LIGHT.classes),
         "seconds": seconds,
     }
     drawn = page.evaluate(BASELINE, described)

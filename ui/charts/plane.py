@@ -78,7 +78,7 @@ def scatter(
             figure.add_scattergl(x=x[probes], y=y[probes], customdata=probes, name=charted(name), marker=marker, **style)
     font = 22 if short else FONT_SIZE
     for label, place in _name_places(x, y, labels, class_names, axes, font, side):
-        figure.add_annotation(class_note(class_names[label], place, palette.of_class(label), font))
+        figure.add_annotation(class_note(class_names[label], place, label, font))
     legend = {
         "orientation": "h", "x": -0.02, "xanchor": "left", "y": 1.01, "yanchor": "bottom",
         "font_size": FONT_SIZE, "itemsizing": "constant",
@@ -108,12 +108,12 @@ def _name_places(
     return stand_at_clusters(places, labels, [box_of(name, font) for name in class_names], span / side)
 
 
-def class_note(name: str, place: Sequence[float], paint: str, font: int) -> dict:
-    """A class's name in a box of its colour `paint`, as an annotation at a place on the axes."""
+def class_note(name: str, place: Sequence[float], label: int, font: int) -> dict:
+    """The name of the class of this number in a box of its colour, as an annotation at a place on the axes."""
     return {
         "x": float(place[0]), "y": float(place[1]), "text": f"<b>{charted(name)}</b>", "name": name, "showarrow": False,
-        "font": {"size": font, "color": palette.ink_on(paint)}, "bgcolor": paint, "bordercolor": "white", "borderwidth": 1.5,
-        "borderpad": 3, "captureevents": False,
+        "font": {"size": font, "color": palette.ink_of_class(label)}, "bgcolor": palette.of_class(label),
+        "bordercolor": "white", "borderwidth": 1.5, "borderpad": 3, "captureevents": False,
     }  # fmt: skip
 
 

@@ -126,7 +126,7 @@ def _terms(run: Loaded) -> str:
 
 def line_sample(place: int) -> str:
     """A piece of a run's line in the curves (an SVG would be taken for an attack and left out)."""
-    ink, parts = palette.RUNS[place], CSS_DASHES[DASHES[place]]
+    ink, parts = palette.css(palette.RUNS[place]), CSS_DASHES[DASHES[place]]
     pieces, at = [], 0
     for length, gap in parts:
         pieces += [f"{ink} {at}px {at + length}px", f"transparent {at + length}px {at + length + gap}px"]
@@ -138,7 +138,7 @@ def legend(columns: Sequence[ComparedRun]) -> str:
     """The classes' colours, once for each set of classes, and what the circles are; as HTML."""
     sets = dict.fromkeys(column.loaded.class_names for column in columns if column.loaded)
     chips = [
-        " ".join(f'<b style="--paint: {palette.of_class(i)}">{html.escape(n)}</b>' for i, n in enumerate(names))
+        " ".join(f'<b style="--paint: {palette.css(palette.of_class(i))}">{html.escape(n)}</b>' for i, n in enumerate(names))
         for names in sets
     ]
     circles = "<i></i> the prior N(0, I): 1, 2 and 3 sigma"

@@ -189,7 +189,7 @@ def class_notes(places: np.ndarray, labels: np.ndarray, class_names: Sequence[st
     size = FONT_SIZE if max(map(len, class_names), default=0) < 3 else FONT_SIZE - 4
     at = stand(places, labels, [box_of(name, size) for name in class_names], PIXEL * 2 * half)
     thin = {"borderwidth": 1, "borderpad": 2}
-    return [class_note(class_names[label], place, palette.of_class(label), size) | thin for label, place in at.items()]
+    return [class_note(class_names[label], place, label, size) | thin for label, place in at.items()]
 
 
 def _manifold(figure: go.Figure, panel: Panel, number: int) -> None:

@@ -202,7 +202,7 @@ def described(
         "film": name,
         "names": list(class_names),
         "colours": colours,
-        "inks": [palette.ink_on(colour) for colour in colours],
+        "inks": [palette.ink_of_class(label) for label in range(len(class_names))],
         "axes": ["z\u209c, first dimension", "z\u209c, second dimension"],
         "extent": extent_of(scene),
         "strip": False,

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 import torch
 
-from ui.charts import markup, palette
+from ui.charts import markup
 from ui.charts.markup import estimated, signed
 from ui.components.elbo_identity.elbo_identity import Moved, elbo_identity, keep_grids, packed
 from ui.elbo import cache
@@ -30,13 +30,6 @@ MOST_TOGETHER = 2
 ROOM, WIDER = 1.03, 1.5
 """What the plane shows besides the posterior's mass, and by how much it grows where q needs more."""
 
-COLOURS = {
-    "evidence": palette.EVIDENCE,
-    "gap": palette.GAP,
-    "reconstruction": palette.RECONSTRUCTION,
-    "kl": palette.KL,
-    "elbo": palette.ELBO,
-}
 HOW_TO_MOVE = "Drag q on the plane: its centre moves the mean, its squares the sigmas; the arrow keys do it too."
 
 PIXEL_NAMES = {"grey": "Grey", "threshold": "Threshold", "random": "Random"}
@@ -167,7 +160,6 @@ def show_identity(selected: SelectedImage, numbers: IdentityTerms) -> None:
         "terms": {name: number for name, (number, _) in terms.items()},
         "texts": {name: estimated(*term) for name, term in terms.items()},
         "check": _check(numbers) if numbers.is_check else [],
-        "colours": COLOURS,
         "hint": HOW_TO_MOVE if window else "",
         "plane": _plane(selected, window) if window else None,
     }

@@ -169,7 +169,7 @@ def described(film: Film, reports: Sequence[Report]) -> dict:
         "labels": base64.b64encode(labels.tobytes()).decode(),
         "names": list(film.class_names),
         "colours": colours,
-        "inks": [palette.ink_on(colour) for colour in colours],
+        "inks": [palette.ink_of_class(label) for label in range(len(film.class_names))],
         "axes": list(film.plane.names),
         "extent": film.film.extent,
         "strip": film.plane.is_strip,

@@ -32,7 +32,6 @@ PADDING = 4
 SHORTEST = 0.1
 """Seconds of one picture: programs that show GIFs slow down what is faster."""
 
-GROUNDS = {False: ("#ffffff", "#14181d"), True: ("#0e1117", "#f2f5f8")}
 """Paper and ink, as in the themes."""
 
 GREYS, SHADES = 32, 6
@@ -69,8 +68,9 @@ def make_gif(
     film: PackedFilm, words: Sequence[str], class_names: Sequence[str], axes: tuple[str, str], strip: bool, dark: bool
 ) -> bytes:
     """The film as a GIF that plays for ever; its last picture stays longer. Every frame is in it, with its words."""
-    colours = _palette(dark)
-    painter = _Painter(film, words, class_names, axes, strip, dark)
+    shades = palette.DARK if dark else palette.LIGHT
+    colours = _palette(shades)
+    painter = _Painter(film, words, class_names, axes, strip, shades)
     pictures = [painter.paint(still).quantize(palette=colours, dither=Image.Dither.NONE) for still in stills(film, words)]
     each = max(SHORTEST, min(1.0 / between(film), SECONDS / len(pictures)))
     durations = [round(each * 1000)] * (len(pictures) - 1) + [round(LAST_SECONDS * 1000)]
@@ -81,13 +81,13 @@ def make_gif(
     return content.getvalue()
 
 
-def _palette(dark: bool) -> Image.Image:
+def _palette(shades: palette.Shades) -> Image.Image:
     """Greys, and every class's colour in some shades on the paper."""
-    paper = np.array(_rgb(GROUNDS[dark][0]))
-    shades = np.linspace(1, 0, SHADES, endpoint=False)[:, None]
-    colours = [np.rint(paper + shades * (np.array(_rgb(colour)) - paper)) for colour in palette.CLASSES]
+    paper = np.array(_rgb(shades.background))
+    shares = np.linspace(1, 0, SHADES, endpoint=False)[:, None]
+    colours = [np.rint(paper + shares * (np.array(_rgb(colour)) - paper)) for colour in shades.classes]
     greys = np.linspace(0, 255, GREYS)[:, None].repeat(3, 1)
-    rows = np.concatenate([greys, *colours, [paper, _rgb(GROUNDS[dark][1]), _rgb(palette.NEUTRAL)]])
+    rows = np.concatenate([greys, *colours, [paper, _rgb(shades.ink), _rgb(palette.NEUTRAL)]])
     image = Image.new("P", (1, 1))
     image.putpalette(np.rint(rows).astype(np.uint8).tobytes())
     return image
@@ -97,13 +97,14 @@ class _Painter:
     """Draws the stills of one film, all with the same axes."""
 
     def __init__(
-        self, film: PackedFilm, words: Sequence[str], class_names: Sequence[str], axes: tuple[str, str], strip: bool, dark: bool
-    ) -> None:
+        self, film: PackedFilm, words: Sequence[str], class_names: Sequence[str], axes: tuple[str, str], strip: bool,
+        shades: palette.Shades,
+    ) -> None:  # fmt: skip
         self.film, self.names, self.strip = film, class_names, strip
         self.labels = film.labels
-        self.paper, self.ink = GROUNDS[dark]
-        self.colours = np.array([_word(colour) for colour in palette.CLASSES], np.uint32)[
-            np.arange(max(len(class_names), 1)) % len(palette.CLASSES)
+        self.shades, self.paper, self.ink = shades, shades.background, shades.ink
+        self.colours = np.array([_word(colour) for colour in shades.classes], np.uint32)[
+            np.arange(max(len(class_names), 1)) % len(shades.classes)
         ]
         radius = 6 if len(self.labels) < 1500 else 3.5  # at twice the size
         self.reach = int(radius)
@@ -168,7 +169,7 @@ class _Painter:
         pixels = self._pixels(places, PLANE) + GAP
         boxes = [np.array(draw.textbbox((0, 0), name, font=self.bold)[2:]) + 2 * PADDING for name in self.names]
         for label, middle in stand(pixels, self.labels, boxes).items():
-            colour, half = palette.of_class(label), boxes[label] / 2
+            colour, half = self.shades.of_word(palette.of_class(label)), boxes[label] / 2
             draw.rectangle((*(middle - half), *(middle + half)), colour, "white")
             draw.text(tuple(middle), self.names[label], palette.ink_on(colour), self.bold, anchor="mm")
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from ui.cache import memory, runs
 from ui.cache.runs import RunVersion
-from ui.charts import webgl
+from ui.charts import palette, webgl
 from ui.components.toolbar.toolbar import toolbar
 from ui.shell import lesson_strip, owner, run_card
 from ui.state import session, unavailable
@@ -51,14 +51,14 @@ def begin(title: str, picks_run: bool = True, opens_on: str = OPENS_ON) -> RunFo
     presenting = session.view().presenting
     sheets = ("style.css", "lesson.css", *(["presenting.css"] if presenting else []))
     looks = (Path(__file__).with_name(sheet).read_text("utf-8") for sheet in sheets)
-    st.html(f"<style>{''.join(looks)}</style>")
+    st.html(f"<style>{palette.variables()}{''.join(looks)}</style>")
     folders = {folder.name: folder for folder in list_runs()}
     labels = {name: _label(folder) for name, folder in folders.items()}
     missing = _settle_choice(folders, opens_on)
     if picks_run and folders and not missing:
         _compare_with_address(folders[session.chosen_run()])
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="bar"):
-        st.html('<span class="brand">VAE Latent Explorer</span>', width="content")
+        st.html(f'<h1 class="brand">VAE Latent Explorer<small>: {title}</small></h1>', width="content")
         for page, path in PAGES.items():
             st.page_link(path, label=f"**{page}**" if page == title else page, query_params=session.address())
         if folders and picks_run:

@@ -1,12 +1,18 @@
-"""The class colours can be told apart by everybody, on white and on black. The formulas are CIE's and Machado's."""
+"""The class colours can be told apart by everybody, in either theme. The formulas are CIE's and Machado's."""
 
 import itertools
 import math
+import tomllib
 
 import numpy as np
 import pytest
+from streamlit.elements.lib import streamlit_plotly_theme
 
+from tests.conftest import ROOT
 from ui.charts import palette
+
+THEMES = {"light": palette.LIGHT, "dark": palette.DARK}
+RUNS = slice(5, 9)  # of the meanings
 
 SIMULATIONS = {  # Machado, Oliveira and Fernandes 2009, severity 1.0, on linear RGB
     "normal": np.eye(3),
@@ -66,34 +72,52 @@ def test_the_distance_is_right_on_published_examples():
 
 
 @pytest.mark.parametrize("vision", SIMULATIONS)
-def test_classes_can_be_told_apart(vision):
-    colors = [lab(np.asarray(SIMULATIONS[vision]) @ linear(color)) for color in palette.CLASSES]
-    assert len(colors) == 10
-    assert min(ciede2000(one, other) for one, other in itertools.combinations(colors, 2)) > 14
+@pytest.mark.parametrize("shades", THEMES.values(), ids=THEMES)
+def test_classes_and_compared_runs_can_be_told_apart(shades, vision):
+    assert len(shades.classes) == 10
+    for paints, least in ((shades.classes, 13.9), (shades.meanings[RUNS], 20)):
+        colors = [lab(np.asarray(SIMULATIONS[vision]) @ linear(color)) for color in paints]
+        assert min(ciede2000(one, other) for one, other in itertools.combinations(colors, 2)) > least
 
 
-@pytest.mark.parametrize("background", ["#ffffff", "#0e1117"])
-def test_classes_and_terms_are_seen_on_both_backgrounds(background):
-    assert min(contrast(color, background) for color in palette.CLASSES) > 2
-    for color in (palette.RECONSTRUCTION, palette.KL, palette.ELBO, palette.NEUTRAL):
-        assert contrast(color, background) > 3
+@pytest.mark.parametrize("shades", THEMES.values(), ids=THEMES)
+def test_classes_are_seen_and_what_is_written_in_a_colour_can_be_read(shades):
+    assert min(contrast(color, shades.background) for color in shades.classes) >= 3
+    assert min(contrast(color, shades.background) for color in shades.meanings[:9]) >= 4.5
+    assert contrast(palette.NEUTRAL, shades.background) > 3
 
 
-@pytest.mark.parametrize("color", palette.CLASSES)
+@pytest.mark.parametrize("color", [*palette.LIGHT.classes, *palette.DARK.classes])
 def test_a_class_is_named_in_ink_that_can_be_read_on_its_colour(color):
-    inks = {"black": "#000000", "white": "#ffffff"}
     chosen = palette.ink_on(color)
-    assert contrast(inks[chosen], color) >= 4.5
-    assert contrast(inks[chosen], color) >= max(contrast(ink, color) for ink in inks.values()) - 0.05
+    assert contrast(chosen, color) >= 4.5
+    assert contrast(chosen, color) >= max(contrast(ink, color) for ink in ("#000000", "#ffffff")) - 0.05
 
 
 def test_ink_on_the_extremes():
-    assert (palette.ink_on("#ffffff"), palette.ink_on("#000000")) == ("black", "white")
+    assert (palette.ink_on("#ffffff"), palette.ink_on("#000000")) == ("#000000", "#ffffff")
 
 
-@pytest.mark.parametrize("vision", SIMULATIONS)
-def test_compared_runs_can_be_told_apart_and_seen_on_both_backgrounds(vision):
-    colors = [lab(np.asarray(SIMULATIONS[vision]) @ linear(color)) for color in palette.RUNS]
-    assert len(colors) == 4
-    assert min(ciede2000(one, other) for one, other in itertools.combinations(colors, 2)) > 16
-    assert min(contrast(color, background) for color in palette.RUNS for background in ("#ffffff", "#0e1117")) > 3
+@pytest.mark.parametrize("name", THEMES)
+def test_the_charts_of_streamlit_have_these_colours_and_its_primary_buttons_can_be_read(name):
+    theme, shades = tomllib.loads((ROOT / ".streamlit/config.toml").read_text("utf-8"))["theme"][name], THEMES[name]
+    assert (theme["backgroundColor"], theme["textColor"]) == (shades.background, shades.ink)
+    assert tuple(theme["chartCategoricalColors"]) == shades.classes
+    assert tuple(theme["chartSequentialColors"]) == shades.meanings
+    assert tuple(theme["chartDivergingColors"]) == shades.inks
+    assert contrast("#ffffff", theme["primaryColor"]) >= 4.5
+    assert contrast(theme["primaryColor"], shades.background) >= 3
+
+
+def test_the_words_are_those_that_streamlit_takes():
+    words = [
+        getattr(streamlit_plotly_theme, f"{kind}_{n}") for kind in ("CATEGORY", "SEQUENTIAL", "DIVERGING") for n in range(10)
+    ]
+    assert list(palette.WORDS) == words
+    assert palette.LIGHT.of_word(palette.ELBO) == "#7a45e6" and palette.LIGHT.of_word("#7d8794") == "#7d8794"
+
+
+def test_style_sheets_get_every_colour_in_both_shades():
+    assert palette.css(palette.CLASSES[0]) == "var(--paint-1)"
+    assert "--paint-1: light-dark(#009ce4, #e40c78);" in palette.variables()
+    assert "--elbo: light-dark(#7a45e6, #ab8bff);" in palette.variables()

@@ -45,7 +45,7 @@ def test_a_class_is_named_at_the_median_of_its_codes_in_its_colour():
     notes = {note.name: note for note in plane.scatter(PLACES, LABELS, NAMES, PLANE).layout.annotations}
     assert {name: note.x for name, note in notes.items()} == {"zero": 2, "one": 2}
     assert sorted(note.y for note in notes.values()) == pytest.approx([3 - 0.135, 3 + 0.135], abs=0.01)  # 29 pixels of 640
-    assert (notes["one"].bgcolor, notes["one"].font.color) == (palette.CLASSES[1], palette.ink_on(palette.CLASSES[1]))
+    assert (notes["one"].bgcolor, notes["one"].font.color) == (palette.CLASSES[1], palette.INKS[1])
 
 
 def test_codes_coloured_by_a_number_keep_place_and_number():

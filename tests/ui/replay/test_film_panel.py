@@ -14,6 +14,7 @@ from PIL import Image
 
 import vae
 from tests.conftest import ROOT
+from ui.charts import palette
 from ui.components import answers
 from ui.components.replay_player import replay_player
 from ui.replay import film_panel, gif_export, packed_frames
@@ -231,7 +232,8 @@ def test_a_gif_opens_plays_for_ever_and_has_its_paper(dark):
     content = gif_export.make_gif(film_of(3, cells=4), ["0", "1", "1.5"], NAMES, ("z1", "z2"), strip=False, dark=dark)
     image = Image.open(io.BytesIO(content))
     assert image.format == "GIF" and image.info["loop"] == 0 and image.n_frames == 61
-    paper = tuple(int(gif_export.GROUNDS[dark][0][start : start + 2], 16) for start in (1, 3, 5))
+    shades = palette.DARK if dark else palette.LIGHT
+    paper = tuple(int(shades.background[start : start + 2], 16) for start in (1, 3, 5))
     for number in (0, 30, 60):
         image.seek(number)
         assert image.convert("RGB").getpixel((2, 2)) == paper
@@ -242,7 +244,7 @@ def test_a_gif_opens_plays_for_ever_and_has_its_paper(dark):
 @pytest.mark.parametrize("words", ["epoch 7 of 9", "epoch 999.5 of 1000", "epoch 12000 of 20000"])
 def test_the_words_for_the_epoch_stay_in_the_picture_and_off_the_caption(cells, words):
     film = film_of(1, cells)
-    painter = gif_export._Painter(film, [words], NAMES, ("PC1", "PC2"), strip=False, dark=False)
+    painter = gif_export._Painter(film, [words], NAMES, ("PC1", "PC2"), strip=False, shades=palette.LIGHT)
     with_words, without = (
         painter.paint(dataclasses.replace(next(gif_export.stills(film, [words])), words=w)) for w in (words, "")
     )

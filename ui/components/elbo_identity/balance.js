@@ -22,17 +22,17 @@ const ticks = (low, high) => {
   return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, index) => (first + index) * step);
 };
 
-const column = (middle, y, bottom, { name, whole, rest, colour, taken, pattern, wide }) => `
-  <rect x="${middle - wide / 2}" y="${y(rest)}" width="${wide}" height="${Math.max(y(bottom) - y(rest), 0)}" fill="${colour}"/>
+const column = (middle, y, bottom, { name, whole, rest, colour, taken, wide }) => `
+  <rect x="${middle - wide / 2}" y="${y(rest)}" width="${wide}" height="${Math.max(y(bottom) - y(rest), 0)}" style="fill: var(--${colour})"/>
   <rect x="${middle - wide / 2}" y="${Math.min(y(whole), y(rest))}" width="${wide}" height="${Math.abs(y(rest) - y(whole))}"
-    fill="url(#${pattern})" stroke="${taken}" stroke-width="2.5"/>
-  <text class="name" x="${middle}" y="${y(whole) - 8}" style="fill: ${colour}">${name}</text>
+    fill="url(#${taken})" style="stroke: var(--${taken})" stroke-width="2.5"/>
+  <text class="name" x="${middle}" y="${y(whole) - 8}" style="fill: var(--${colour})">${name}</text>
   <text class="rest" x="${middle}" y="${(y(rest) + y(bottom)) / 2 - 6}">= ELBO<tspan x="${middle}" dy="1.25em">${number(rest)}</tspan></text>`;
 
-const hatching = (name, colour) => `<pattern id="${name}" width="9" height="9" patternUnits="userSpaceOnUse"
-  patternTransform="rotate(45)"><rect width="4" height="9" fill="${colour}"/></pattern>`;
+const hatching = (name) => `<pattern id="${name}" width="9" height="9" patternUnits="userSpaceOnUse"
+  patternTransform="rotate(45)"><rect width="4" height="9" style="fill: var(--${colour})"/></pattern>`;
 
-export const drawBalance = (svg, terms, colours) => {
+export const drawBalance = (svg, terms) => {
   const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
   const { clientWidth: width, clientHeight: height } = svg;
   const [left, right, top, foot] = [4.6 * rem, width - 4, 0.5 * rem, height - 3.3 * rem];
@@ -41,18 +41,18 @@ export const drawBalance = (svg, terms, colours) => {
   const wide = ((right - left) / 2) * WIDTH;
   const middles = [0.25, 0.75].map((share) => left + share * (right - left));
   const sides = [
-    { name: 'log p(x)', whole: terms.evidence, rest: terms.evidence - terms.gap, colour: colours.evidence, taken: colours.gap },
+    { name: 'log p(x)', whole: terms.evidence, rest: terms.evidence - terms.gap, colour: 'evidence', taken: 'gap' },
     {
       name: 'E<tspan class="index" dy="0.3em">q</tspan><tspan dy="-0.3em">[log p(x|z)]</tspan>',
-      whole: terms.reconstruction, rest: terms.reconstruction - terms.kl, colour: colours.reconstruction, taken: colours.kl,
+      whole: terms.reconstruction, rest: terms.reconstruction - terms.kl, colour: 'reconstruction', taken: 'kl',
     },
   ];
   const [first, second] = sides.map(({ rest }) => y(rest));
-  svg.innerHTML = `<defs>${hatching('gap', colours.gap)}${hatching('kl', colours.kl)}</defs>
+  svg.innerHTML = `<defs>${hatching('gap')}${hatching('kl')}</defs>
     ${ticks(low, high).map((value) => `<line class="grid" x1="${left}" x2="${right}" y1="${y(value)}" y2="${y(value)}"/>
       <text class="tick" x="${left - 8}" y="${y(value)}" dy="0.35em">${String(value).replace('-', '−')}</text>`).join('')}
     <text class="title" transform="translate(${rem}, ${(top + foot) / 2}) rotate(-90)">nats</text>
-    ${sides.map((side, index) => column(middles[index], y, low, { ...side, wide, pattern: ['gap', 'kl'][index] })).join('')}
+    ${sides.map((side, index) => column(middles[index], y, low, { ...side, wide })).join('')}
     <line class="elbo" x1="${middles[0] - wide / 2}" x2="${middles[0] + wide / 2}" y1="${first}" y2="${first}"/>
     <line class="elbo" x1="${middles[1] - wide / 2}" x2="${middles[1] + wide / 2}" y1="${second}" y2="${second}"/>
     <line class="elbo between" x1="${middles[0] + wide / 2}" x2="${middles[1] - wide / 2}" y1="${first}" y2="${second}"/>

@@ -25,8 +25,6 @@ class Identity {
     if (this.data?.image !== data.image) [this.worst, this.asked] = [0, null];
     this.data = data;
     this.send = send;
-    for (const name of [...TERMS, 'elbo']) this.find('.identity').style.setProperty(`--${name}`, data.colours[name]);
-    for (const name of TERMS) this.find(`.${name}`).style.setProperty('--paint', data.colours[name]);
     this.find('.pictures').classList.toggle('alone', !data.plane);
     if (this.plane?.held != null || (this.asked && data.answered !== this.asked.number)) return; // q is elsewhere by now
     this.compare();
@@ -42,11 +40,11 @@ class Identity {
     this.plane ??= new PosteriorPlane(this.find('svg.posterior_plane'), (q) => this.onMove(q), (q) => this.onRest(q));
     const { density } = this.data.plane;
     if (this.density?.text !== density.values) this.density = { text: density.values, ...withFloats(density), values: floatsOf(density.values) };
-    this.plane.update({ ...this.data.plane, density: this.density }, this.data.colours);
+    this.plane.update({ ...this.data.plane, density: this.density });
   }
 
   drawAgain() {
-    drawBalance(this.find('svg.balance'), this.shown, this.data.colours);
+    drawBalance(this.find('svg.balance'), this.shown);
     this.plane?.draw();
   }
 
@@ -56,7 +54,7 @@ class Identity {
     for (const name of TERMS) this.find(`.${name} b`).textContent = texts[name];
     this.find('.both b').textContent = texts.elbo;
     this.find('.check').textContent = check.map((part) => part.join(' ')).join(', ');
-    drawBalance(this.find('svg.balance'), terms, this.data.colours);
+    drawBalance(this.find('svg.balance'), terms);
   }
 
   // What the grids of this image say, once they are here.

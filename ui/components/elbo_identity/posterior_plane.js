@@ -10,12 +10,11 @@ const OUTSIDE = 2; // sigmas from the centre to the outer ellipse
 const NEAR = 26; // pixels from which a handle is taken
 const KEYS = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
-// The density as bands of one colour, each stronger than the one around it.
-const picture = ({ columns, rows, values }, colour) => {
+// The density as bands, each stronger than the one around it: a mask for a colour.
+const picture = ({ columns, rows, values }) => {
   const canvas = Object.assign(document.createElement('canvas'), { width: columns * FINER, height: rows * FINER });
   const context = canvas.getContext('2d');
   const image = context.createImageData(canvas.width, canvas.height);
-  const [red, green, blue] = [1, 3, 5].map((start) => parseInt(colour.slice(start, start + 2), 16));
   const taps = (count) => Array.from({ length: count * FINER }, (_, index) => lagrange((index + 0.5) / FINER - 0.5, count));
   const [across, up] = [taps(columns), taps(rows)];
   for (let y = 0; y < canvas.height; y++) {
@@ -27,7 +26,7 @@ const picture = ({ columns, rows, values }, colour) => {
       const level = Math.min(share, BANDS.last);
       if (level < BANDS.first) continue;
       const band = BANDS.first + Math.floor((level - BANDS.first) / BANDS.step) * BANDS.step;
-      image.data.set([red, green, blue, 255 * 0.85 * band], (y * canvas.width + x) * 4);
+      image.data.set([255, 255, 255, 255 * 0.85 * band], (y * canvas.width + x) * 4);
     }
   }
   context.putImageData(image, 0, 0);
@@ -57,11 +56,10 @@ export class PosteriorPlane {
     this.handles.forEach((handle, index) => (handle.onkeydown = (event) => this.step(index, event)));
   }
 
-  update(data, colours) {
+  update(data) {
     const isNew = this.data?.density.values !== data.density.values;
     this.data = data;
-    this.picture = isNew ? picture(data.density, colours.evidence) : this.picture;
-    this.colours = colours;
+    this.picture = isNew ? picture(data.density) : this.picture;
     this.draw();
   }
 
@@ -97,13 +95,15 @@ export class PosteriorPlane {
     const { first, spacing, columns, rows } = this.data.density;
     const [x0, y0] = this.pixelOf([first[0] - spacing[0] / 2, first[1] + (rows - 0.5) * spacing[1]]);
     const [x1, y1] = this.pixelOf([first[0] + (columns - 0.5) * spacing[0], first[1] - spacing[1] / 2]);
+    const box = `x="${x0}" y="${y0}" width="${x1 - x0}" height="${y1 - y0}"`;
     const unit = side / (2 * half);
     const [x, y] = this.pixelOf([0, 0]);
     const marks = (axis) => ticks(centre[axis] - half, centre[axis] + half);
     this.svg.querySelector('.still').innerHTML = `
       <clipPath id="frame"><rect x="${left}" y="${top}" width="${side}" height="${side}"/></clipPath>
       <g clip-path="url(#frame)">
-        <image href="${this.picture}" x="${x0}" y="${y0}" width="${x1 - x0}" height="${y1 - y0}" preserveAspectRatio="none"/>
+        <mask id="density"><image href="${this.picture}" ${box} preserveAspectRatio="none"/></mask>
+        <rect class="posterior" ${box} mask="url(#density)"/>
         ${[1, 2, 3].map((radius) => `<circle class="prior" cx="${x}" cy="${y}" r="${radius * unit}"/>`).join('')}
       </g>
       <rect class="frame" x="${left}" y="${top}" width="${side}" height="${side}"/>

@@ -19,7 +19,7 @@ export class ParticleDrawing extends Screen {
     const { places, labels } = this.ghosts;
     context.globalAlpha = 0.35;
     labels.forEach((label, index) => {
-      context.fillStyle = this.data.colours[label];
+      context.fillStyle = this.colours[label];
       context.beginPath();
       context.arc(...this.pixelOf(places, index), radius, 0, 2 * Math.PI);
       context.fill();
@@ -51,9 +51,8 @@ export class ParticleDrawing extends Screen {
   draw() {
     if (!this.layout || !this.frames.length) return;
     this.movePlaces();
-    this.colours = this.data.colours.map((colour) => faded(colour, this.noise.alpha ** 2));
-    this.words = this.colours.map(wordOf);
-    this.splats.draw(this.shown, this.labels, this.words, this.layout.map, this.ratio);
+    this.fading = this.colours.map((colour) => faded(colour, this.noise.alpha ** 2));
+    this.splats.draw(this.shown, this.labels, this.fading.map(wordOf), this.layout.map, this.ratio);
     this.splats.drawOver(this.ratio, (context) => {
       if (this.find('.trails input').checked) this.drawTrails(context);
       if (this.arrows && this.find('.field input').checked) this.drawArrows(context);
@@ -73,7 +72,7 @@ export class ParticleDrawing extends Screen {
     const until = this.index + 1;
     context.lineJoin = 'round';
     for (let particle = 0; particle < Math.min(TRAILS, this.labels.length); particle++) {
-      [context.strokeStyle, context.lineWidth] = [this.colours[this.labels[particle]], (particle < data.handful ? 2.5 : 1.2) * this.scale];
+      [context.strokeStyle, context.lineWidth] = [this.fading[this.labels[particle]], (particle < data.handful ? 2.5 : 1.2) * this.scale];
       context.beginPath();
       for (let step = 0; step < until; step++) {
         if (data.forward) {
@@ -107,7 +106,7 @@ export class ParticleDrawing extends Screen {
       const [x, y] = this.pixelOf(this.shown, particle);
       context.beginPath();
       context.arc(x, y, radius, 0, 2 * Math.PI);
-      [context.fillStyle, context.strokeStyle, context.lineWidth] = [this.colours[label], 'white', 2 * this.scale];
+      [context.fillStyle, context.strokeStyle, context.lineWidth] = [this.fading[label], 'white', 2 * this.scale];
       context.fill();
       context.stroke();
       context.fillStyle = this.inkOf(particle);
@@ -118,12 +117,12 @@ export class ParticleDrawing extends Screen {
   // On the images, in the colours that their particles have.
   drawTags() {
     this.tags.forEach((tag, particle) => {
-      [tag.style.background, tag.style.color] = [this.colours[this.labels[particle]], this.inkOf(particle)];
+      [tag.style.background, tag.style.color] = [this.fading[this.labels[particle]], this.inkOf(particle)];
     });
   }
 
   inkOf(particle) {
-    return this.noise.alpha ** 2 < 0.5 ? 'black' : this.data.inks[this.labels[particle]];
+    return this.noise.alpha ** 2 < 0.5 ? 'black' : this.inks[this.labels[particle]];
   }
 
   drawDigits() {

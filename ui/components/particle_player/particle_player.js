@@ -5,6 +5,7 @@
 // between two steps, dots are on a straight line from the one to the other, and numbers and digits are those of the nearest.
 
 import { endedWithHost } from '../shared/lifecycle.js';
+import { cssOf } from '../shared/theme.js';
 import { SIDE, STEPS, blend } from '../playback/frame_decoder.js';
 import { Layout, drawAxes, drawZeros } from '../playback/axes.js';
 import { attend, bytesOf, element } from '../playback/player_view.js';
@@ -112,7 +113,7 @@ class Particles extends ParticleDrawing {
     this.find('.legend').replaceChildren();
     names.forEach((name, label) => {
       const item = element('span', { title: name }, this.find('.legend'));
-      element('i', { style: `background:${colours[label]}` }, item);
+      element('i', { style: `background:${cssOf(colours[label])}` }, item);
       element('span', { textContent: name }, item);
     });
     this.find('.digits').replaceChildren();

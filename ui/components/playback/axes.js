@@ -89,7 +89,7 @@ export const drawAxes = (context, layout, { axes, names }, { ink, font }) => {
   context.clearRect(0, 0, context.canvas.width, context.canvas.height);
   [context.strokeStyle, context.fillStyle, context.lineWidth] = [NEUTRAL, ink, 1];
   context.strokeRect(left - 0.5, top - 0.5, width + 1, height + 1);
-  context.font = `${15 * scale}px ${font}`;
+  context.font = `${17 * scale}px ${font}`;
   [context.textAlign, context.textBaseline] = ['center', 'top'];
   const marks = [];
   for (const value of ticksWithin(...across, step)) {

@@ -1,7 +1,8 @@
 // What the players of films have in common on the screen: sizes, canvases, buttons and keys.
 
 import { Player } from './playback.js';
-import { PointRenderer } from './point_renderer.js';
+import { PointRenderer, wordOf } from './point_renderer.js';
+import { coloursAt, painted } from '../shared/theme.js';
 
 const BELOW = 34; // of the page below all this, in pixels at a root font of 17
 const SPACE_IS_THEIRS = 'button, select, input[type=checkbox]'; // of what stands in here
@@ -48,7 +49,20 @@ export class Screen extends Player {
     const style = getComputedStyle(figure);
     this.style = { ink: style.color, paper: style.getPropertyValue('--st-background-color').trim() || '#ffffff', font: style.fontFamily };
     this.ratio = sharpness();
+    this.paint();
     return true;
+  }
+
+  // The classes' colours and inks in the theme on the screen.
+  paint() {
+    const theme = coloursAt(this.find('.plane'));
+    this.style.theme = theme.join();
+    [this.colours, this.inks] = [this.data.colours, this.data.inks].map((words) => words.map((word) => painted(word, theme)));
+    this.words = this.colours.map(wordOf);
+  }
+
+  get isPainted() {
+    return !this.style || this.style.theme === coloursAt(this.find('.plane')).join();
   }
 
   // Down to the end of the screen, from wherever the page lets this begin.
@@ -113,7 +127,7 @@ export const attend = (screen, figures, look, milliseconds) => {
   window.addEventListener('keydown', onKey);
   window.addEventListener('resize', onResize);
   const timer = setInterval(() => {
-    if (screen.ratio !== sharpness()) screen.layOut(); // the window was moved to another screen
+    if (screen.ratio !== sharpness() || !screen.isPainted) screen.layOut(); // on another screen, or in another theme
     look(screen);
   }, milliseconds);
   return () => {

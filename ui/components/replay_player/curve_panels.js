@@ -3,7 +3,7 @@
 import { NEUTRAL, number, tickStep, ticksWithin } from '../playback/axes.js';
 
 const LINES = { left: 58, right: 16, top: 0, bottom: 24, head: 28 }; // at a root font of 17 pixels
-const TICK_HEIGHT = 18; // likewise: what a number beside an axis needs
+const TICK_HEIGHT = 20; // likewise: what a number beside an axis needs
 
 // Where the panels lie, in CSS pixels.
 export class Panels {
@@ -47,7 +47,7 @@ const roundNumbers = ([low, high], share) => {
 
 export const drawLines = (context, panels, curves, { ink, font }) => {
   context.clearRect(0, 0, context.canvas.width, context.canvas.height);
-  context.font = `${14 * panels.scale}px ${font}`;
+  context.font = `${17 * panels.scale}px ${font}`;
   curves.forEach((curve, panel) => drawPanel(context, panels, curve, panel, ink));
   drawEpochs(context, panels, ink);
 };

@@ -8,6 +8,7 @@ import { Layout, drawAxes, drawMosaicUnder, drawZeros } from '../playback/axes.j
 import { drawLeaders, part, standing } from './labels.js';
 import { drawTrail } from './trail.js';
 import { Panels, drawLines } from './curve_panels.js';
+import { coloursAt, cssOf, painted } from '../shared/theme.js';
 import { clamp } from '../playback/playback.js';
 import { Screen, element } from '../playback/player_view.js';
 
@@ -59,19 +60,25 @@ export class FilmRenderer extends Screen {
     const { curves, range } = this.data;
     this.find('.curves').hidden = !curves.length;
     this.panels = new Panels(figure.clientWidth, figure.clientHeight, this.scale, range, Math.max(curves.length, 1));
-    drawLines(this.sized('.lines canvas', figure), this.panels, curves, this.style);
+    drawLines(this.sized('.lines canvas', figure), this.panels, this.themed(curves), this.style);
     const heads = this.find('.heads');
     heads.replaceChildren();
     this.values = curves.map(({ name, colour }, panel) => {
-      const head = element('p', { style: `color:${colour};top:${this.panels.step * panel}px` }, heads);
+      const head = element('p', { style: `color:${cssOf(colour)};top:${this.panels.step * panel}px` }, heads);
       element('span', { textContent: name }, head);
       return element('b', {}, head);
     });
-    this.marks = curves.map(({ colour }) => element('i', { style: `background:${colour}` }, heads));
+    this.marks = curves.map(({ colour }) => element('i', { style: `background:${cssOf(colour)}` }, heads));
     const cursor = this.find('.cursor');
     const { top, bottom, head: above, step } = this.panels;
     [cursor.style.top, cursor.style.height] = [`${top}px`, `${bottom - top}px`];
     cursor.style.background = `repeating-linear-gradient(transparent 0 ${above}px, currentColor ${above}px ${step}px)`;
+  }
+
+  // Curves in the colours of the theme on the screen.
+  themed(curves) {
+    const theme = coloursAt(this.find('.plane'));
+    return curves.map((curve) => ({ ...curve, colour: painted(curve.colour, theme) }));
   }
 
   // Drawing
@@ -134,7 +141,7 @@ export class FilmRenderer extends Screen {
     });
     const spread = (from.spread + share * (to.spread - from.spread)) * this.layout.unit;
     const places = this.data.strip ? between : standing(between, this.sizes, spread, this.layout);
-    this.splats.drawOver(this.ratio, (context) => drawLeaders(context, between, places, this.data.colours, 2));
+    this.splats.drawOver(this.ratio, (context) => drawLeaders(context, between, places, this.colours, 2));
     this.names.forEach((name, label) => {
       name.hidden = !places[label];
       if (places[label]) name.style.transform = `translate(${places[label][0]}px, ${places[label][1]}px) translate(-50%, -50%)`;

@@ -2,7 +2,7 @@
 // Here is what the server says and what hands do.
 
 import { endedWithHost } from '../shared/lifecycle.js';
-import { wordOf } from '../playback/point_renderer.js';
+import { cssOf } from '../shared/theme.js';
 import { REACH, dotNear } from './trail.js';
 import { attend, bytesOf, element } from '../playback/player_view.js';
 import { FilmRenderer } from './renderer.js';
@@ -32,7 +32,6 @@ class Replay extends FilmRenderer {
   // Another film: nothing of the last one is kept.
   begin() {
     this.labels = bytesOf(this.data.labels);
-    this.words = this.data.colours.map(wordOf);
     this.shown = new Float32Array(2 * this.labels.length);
     this.unpacked.clear();
     this.hidden.clear();
@@ -51,7 +50,7 @@ class Replay extends FilmRenderer {
     this.find('.names').replaceChildren();
     this.find('.legend').replaceChildren();
     this.names = names.map((name, label) => {
-      const style = `background:${colours[label]};color:${inks[label]}`;
+      const style = `background:${cssOf(colours[label])};color:${cssOf(inks[label])}`;
       this.fillLegend(name, label, colours[label]);
       return element('b', { textContent: name, style, hidden: true }, this.find('.names'));
     });
@@ -59,7 +58,7 @@ class Replay extends FilmRenderer {
 
   fillLegend(name, label, colour) {
     const button = element('button', { type: 'button', title: `Hide or show ${name}` }, this.find('.legend'));
-    element('i', { style: `background:${colour}` }, button);
+    element('i', { style: `background:${cssOf(colour)}` }, button);
     element('span', { textContent: name }, button);
     button.setAttribute('aria-pressed', true);
     button.onclick = () => {

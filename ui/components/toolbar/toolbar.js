@@ -63,6 +63,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   keepHistory();
   watchWebgl(data.lacks_webgl, () => setTriggerValue('lacks_webgl', true));
   const bar = parentElement.closest?.('.st-key-bar') ?? document.querySelector('.st-key-bar');
+  bar.setAttribute('role', 'navigation');
+  bar.setAttribute('aria-label', 'Pages, run and view');
   for (const kind of ['pointerdown', 'focusin']) bar.addEventListener(kind, keepAddress, true);
   const [link, theme, keys] = parentElement.querySelectorAll('button');
   link.onclick = async () => {
