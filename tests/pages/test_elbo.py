@@ -195,11 +195,11 @@ def test_q_on_the_plane_is_where_it_was_let_go_and_the_plane_grows_only_where_it
     move(app, near, opened["q"]["sigma"])
     moved = identity(app)["plane"]
     assert moved["q"]["mean"] == pytest.approx(near, rel=1e-6) and moved["window"] == opened["window"]
-    assert moved["grids"] == opened["grids"] == told(app, "log_likelihood_grids")["name"]
+    assert moved["grids"] == opened["grids"] == told(app, "likelihood_grids")["name"]
     move(app, [middle[0] + 2 * half, middle[1]], opened["q"]["sigma"])
     grown = identity(app)["plane"]
     assert grown["window"]["centre"] == middle and 2 * half < grown["window"]["half"] < 4 * half
-    assert grown["grids"] != opened["grids"] and grown["grids"] == told(app, "log_likelihood_grids")["name"]
+    assert grown["grids"] != opened["grids"] and grown["grids"] == told(app, "likelihood_grids")["name"]
 
 
 @pytest.mark.parametrize("value", [

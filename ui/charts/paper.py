@@ -11,6 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
+from ui.charts.palette import LIGHT
 from ui.charts.vector import Dots, Drawing, Line, Words
 
 SIDE, LEFT, BELOW, ABOVE, RIGHT = 320, 56, 46, 10, 90
@@ -51,7 +52,7 @@ def _dots(trace: go.Scattergl) -> list[tuple[np.ndarray, str]]:
     if trace.marker.opacity == 0:
         return []
     if isinstance(trace.marker.color, str):
-        return [(points, trace.marker.color)]
+        return [(points, LIGHT.of_word(trace.marker.color))]
     shares = (np.asarray(trace.marker.color, float) - trace.marker.cmin) / max(trace.marker.cmax - trace.marker.cmin, 1e-12)
     shades = (shares.clip(0, 1) * (SHADES - 1)).round().astype(int)
     colours = [_hex(colour) for colour in sample_colorscale("Viridis", SHADES)]
@@ -92,7 +93,8 @@ def _ticks(axis: go.layout.XAxis, low: float, high: float) -> list[tuple[float, 
 
 def _legend(sheet: Drawing, figure: go.Figure) -> None:
     """The classes by their colours; of a colour scale its ends."""
-    entries = [(html.unescape(trace.name), trace.marker.color) for trace in figure.data if isinstance(trace.marker.color, str)]
+    named = [(trace.name, trace.marker.color) for trace in figure.data if isinstance(trace.marker.color, str)]
+    entries = [(html.unescape(name), LIGHT.of_word(colour)) for name, colour in named]
     for trace in figure.data:
         if trace.marker.color is not None and not isinstance(trace.marker.color, str):
             ends = (("at least", trace.marker.cmax, 1.0), ("at most", trace.marker.cmin, 0.0))

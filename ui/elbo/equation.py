@@ -10,7 +10,8 @@ import torch
 
 from ui.charts import markup
 from ui.charts.markup import estimated, signed
-from ui.components.elbo_identity.elbo_identity import Moved, elbo_identity, keep_grids, packed
+from ui.components.elbo_identity.elbo_identity import Moved, elbo_identity, packed
+from ui.components.likelihood_grids.likelihood_grids import likelihood_grids
 from ui.elbo import cache
 from ui.elbo.cache import Window
 from ui.elbo.selected_image import SelectedImage
@@ -165,7 +166,7 @@ def show_identity(selected: SelectedImage, numbers: IdentityTerms) -> None:
     }
     elbo_identity(data, _moved)
     if window:
-        keep_grids(cache.grids_of(selected.version, selected.key, window))
+        likelihood_grids(cache.grids_of(selected.version, selected.key, window))
 
 
 def _moved(move: Moved) -> None:

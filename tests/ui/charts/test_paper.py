@@ -9,6 +9,7 @@ import torch
 
 from tests.ui.conftest import scene_of
 from ui.charts import paper, plane
+from ui.charts.palette import LIGHT
 from ui.explore import plane_chart
 
 NAMES = ("a & b", "(c)")
@@ -27,6 +28,7 @@ def test_every_code_is_at_its_place_in_its_colour():
     unit = paper.SIDE / 8
     expected = [(left + unit * (x + 4), top + unit * (4 - y)) for x, y in ((1, -2), (0, 3), (2.5, 2.5))]
     assert discs == [pytest.approx(place, abs=0.01) for place in expected]
+    assert [one.get("fill") for one in root.iter(f"{SVG}circle")] == [LIGHT.classes[label] for label in (0, 1, 1)]
     words = [one.text for one in root.iter(f"{SVG}text")]
     assert {"z1", "z2", *NAMES, "\u22122", "0"} <= set(words)
 

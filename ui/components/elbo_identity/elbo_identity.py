@@ -1,7 +1,6 @@
 """The central equation for one image, with q on the plane to move by hand; while q moves, nothing is asked of the server.
 
-What it needs for that, the image's log p(x given z) on two grids, is an element of its own: it is large, and Streamlit sends an
-element that has not changed only once.
+What the browser needs for that comes beside it: see `ui.components.likelihood_grids`.
 """
 
 from __future__ import annotations
@@ -10,17 +9,15 @@ import base64
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
 from ui.components import answers
-from ui.components.bundle import bundle, component
+from ui.components.bundle import component
 from ui.state.view import FARTHEST
 
-_HERE = Path(__file__).parent
-KEY, GRIDS = "elbo_identity", "grids"
+KEY = "elbo_identity"
 ANSWERED = "q_answered"
 
 
@@ -38,12 +35,6 @@ def _component() -> Callable:
     return component(KEY, __file__)
 
 
-@cache
-def _grids() -> Callable:
-    script = _HERE / "grids.js"
-    return st.components.v2.component(GRIDS, js=bundle(script))
-
-
 def elbo_identity(data: dict, on_moved: Callable[[Moved], None]) -> None:
     """Show the equation. `data` is what `Identity.update` in elbo_identity.js reads; `on_moved` hears where q was let go."""
 
@@ -54,12 +45,6 @@ def elbo_identity(data: dict, on_moved: Callable[[Moved], None]) -> None:
             on_moved(move)
 
     _component()(key=KEY, data=data | {"answered": st.session_state.get(ANSWERED, 0.0)}, on_moved_change=moved)
-
-
-def keep_grids(data: dict) -> None:
-    """Give the browser the grids that `data` of the equation calls by their name."""
-    with st.container(key=GRIDS):
-        _grids()(key="log_likelihood_grids", data=data)
 
 
 def packed(values: np.ndarray) -> str:
