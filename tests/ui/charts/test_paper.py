@@ -22,7 +22,7 @@ def drawn(**options: object) -> paper.Drawing:
 
 
 def test_every_code_is_at_its_place_in_its_colour():
-    text = drawn().svg()
+    text = drawn().svg().decode()
     assert all(text.count(LIGHT.classes[label]) >= 2 for label in (0, 1)) and "#0000" not in text.replace("#000000", "")
     root = ElementTree.fromstring(text)
     discs = [(float(one.get("cx")), float(one.get("cy"))) for one in root.iter(f"{SVG}circle")]
