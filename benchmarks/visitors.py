@@ -64,9 +64,11 @@ def ways(visitor: Visitor, runs: list[str], dice: random.Random) -> dict[str, li
         can["run"] = lambda: visitor.set("run_picker", string_value=dice.choice(runs))
     if "lens" in visitor.widgets:
         can["click"] = lambda: visitor.send("lens", "pick", click)
-    if "another" in visitor.widgets:
+    if "image_number" in visitor.widgets:
         can["image"] = lambda: visitor.set("image_number", double_value=image)
+    if "section" in visitor.widgets:
         can["section"] = lambda: visitor.set("section", string_array_value={"data": [_any_section(visitor, dice)]})
+    if "elbo_identity" in visitor.widgets:
         move = {"mean": place, "sigma": [0.1, 0.1], "number": dice.random()}
         can["move q"] = lambda: visitor.send("elbo_identity", "moved", move)
     return can

@@ -226,7 +226,7 @@ def test_a_run_that_waits_for_its_training_is_compared_as_it_is(pair):
 def test_a_run_is_explored_by_its_button(pair):
     app = open_page(PAGE, run="small", runs="small,auto")
     app.button(key="explore_auto").click().run()
-    assert not app.exception and address(app)["run"] == "auto" and "Move the pointer over it" in shown(app)
+    assert not app.exception and address(app)["run"] == "auto" and "<b>autoencoder</b>" in shown(app)
 
 
 def test_no_runs_at_all_and_one_alone(runs, tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """Explore, without a browser: what the lens is told stands for what it draws."""
 
+import base64
 import io
 import json
 import re
@@ -16,6 +17,7 @@ from torch.distributions import Normal, kl_divergence
 import vae
 from tests.conftest import small_config
 from tests.pages.conftest import address, open_page, pictures, pixels, shown, told
+from ui.charts.palette import LIGHT
 from ui.explore import layers
 from ui.state.url_state import in_words
 from ui.state.view import FARTHEST, LAYERS, View
@@ -171,7 +173,7 @@ def test_the_terms_add_up_as_written(runs):
 def test_a_neighbour_is_pinned_by_a_click(runs):
     app = open_page(z="0.5,0.25")
     button, place = app.button(key="neighbour_0"), told(app)["neighbours"][0]
-    number = int(re.search(r"Image (\d+),", button.label)[1])
+    number = int(re.search(r"Image (\d+)", button.label)[1])
     button.click().run()
     assert not app.exception and address(app)["image"] == str(number) and told(app)["probe"] == number
     assert pinned(app) == pytest.approx(place, abs=1e-4) and f"(image {number})" in shown(app)
@@ -581,3 +583,23 @@ def test_fields_have_a_key_to_their_colours(runs):
         low, middle, high = (float(key[name].replace(",", "")) for name in ("low", "middle", "high"))
         assert 0 <= low < middle < high
     assert keys["density"]["low"] == "0" and keys["change"]["unit"].startswith("pixel values per")
+
+
+@pytest.mark.parametrize("latent", [1, 2, 5])
+def test_the_classifier_s_layer_is_drawn_in_the_classes_colours_and_kept_with_the_run(runs, latent):
+    train(runs, "other", small_config(latent=latent, epochs=1))
+    app = open_page(run="other", layers="classes")
+    field = next(field for field in told(app)["fields"] if field["layer"] == "classes")
+    rgba = np.array(Image.open(io.BytesIO(base64.b64decode(field["picture"].split(",")[1]))))
+    colours = {"#{:02x}{:02x}{:02x}".format(*rgb) for rgb in np.unique(rgba[..., :3].reshape(-1, 3), axis=0).tolist()}
+    assert not app.exception and colours <= {*LIGHT.classes, "#7d8794"} and len(colours) > (latent < 5)
+    assert re.search(r"right for 9\d\.\d% of the held-out images", shown(app))
+    assert (runs / "other" / "classifier.safetensors").exists()
+
+
+def test_without_the_data_set_there_is_no_classifier_and_the_page_says_why(runs):
+    description = json.loads((runs / "small" / "run.json").read_text())
+    description["config"]["dataset"] = "kmnist"
+    (runs / "small" / "run.json").write_text(json.dumps(description))
+    app = open_page(layers="classes")
+    assert not app.exception and told(app)["fields"] == [] and "python -m vae download kmnist" in shown(app)

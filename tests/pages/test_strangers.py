@@ -232,7 +232,8 @@ def strings(value: object, name: str = "") -> list[str]:
 
 def obeyed(words: str) -> bool:
     """Whether Markdown would do something that the words from outside ask for."""
-    rest = re.sub(r"\\.", "", re.sub(r"`[^`\n]*`", "", words))
+    ours = re.sub(r"!\[Image \d+\]\(data:image/png;base64,[\w+/=]+\)", "", words)
+    rest = re.sub(r"\\.", "", re.sub(r"`[^`\n]*`", "", ours))
     return any(part in rest for part in ("![x]", "<img", "](", "$a", ":red[", "http://outside"))
 
 

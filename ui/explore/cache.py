@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import streamlit as st
 import torch
 
 from ui.cache import memory
 from ui.cache.runs import RunVersion, extent, load_run, plane, snapshot_of
-from ui.explore.layers import Picture, change_picture, density_picture
+from ui.explore.layers import Picture, change_picture, class_picture, density_picture
+from ui.shell import owner
+from vae.data import datasets
+from vae.errors import DataError, RunError
+from vae.evaluation.classifier import Classifier, class_field, load_classifier, save_classifier, train_classifier
 from vae.latent.atlas import Atlas, make_atlas
 from vae.latent.dimensions import Dimension, rank_dimensions
 from vae.latent.fields import aggregate_density, change_rate
 from vae.latent.interpolation import Interpolation, interpolate
 from vae.latent.prior_samples import Generated, draw_from_prior, generate
 
+CLASS_CELLS = 80
 CHANGE_CELLS = {"mlp": 72, "conv": 40}
-"""Cells a side: a derivative of convolutions takes ten times as long, and theirs is smoother."""
+"""Cells a side of fields: a derivative of convolutions takes ten times as long, and theirs is smoother."""
 
 
 def atlas(version: RunVersion, axes: str, rest: tuple[float, ...]) -> Atlas:
@@ -51,6 +58,38 @@ def _change(version: RunVersion, axes: str, rest: tuple[float, ...], extent: flo
     with memory.LARGE_QUESTIONS:
         field = change_rate(model, shown, torch.tensor(rest), extent, cells)
     return change_picture(field) if field.isfinite().all() else None
+
+
+@st.cache_resource(max_entries=4, show_spinner="Training a small classifier on this run's data ...")
+def classifier(version: RunVersion) -> Classifier | None:
+    """The one that was kept with the run, or a new one, which is kept; None where there is none and no data to train it on."""
+    run = load_run(version)
+    kept = load_classifier(run.folder, len(run.class_names))
+    if kept is not None:
+        return kept
+    try:
+        trained = train_classifier(datasets.load(run.config.dataset, run.config.held_out))
+    except DataError:
+        return None
+    if owner.may_act():
+        with contextlib.suppress(RunError):  # a folder that takes no files: it is trained anew next time
+            save_classifier(run.folder, trained)
+    return trained
+
+
+def classes(version: RunVersion, axes: str, rest: tuple[float, ...], colours: tuple[str, ...]) -> str | None:
+    """The classifier's picture of the slice through the point `rest`, in the classes' colours; None without a classifier."""
+    known = classifier(version)
+    return None if known is None else _classes(version, axes, rest, extent(version, axes), colours, known)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _classes(
+    version: RunVersion, axes: str, rest: tuple[float, ...], extent: float, colours: tuple[str, ...], _known: Classifier
+) -> str:
+    model, shown = load_run(version).model, plane(version, axes)
+    with memory.LARGE_QUESTIONS:
+        return class_picture(class_field(model, _known, shown, torch.tensor(rest), extent, CLASS_CELLS), colours)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)

@@ -9,7 +9,7 @@ import streamlit as st
 import torch
 
 from ui.cache import runs
-from ui.charts import markup
+from ui.charts import markup, palette
 from ui.components.lens.lens import Pick, lens
 from ui.explore import cache, layers, plane_controls
 from ui.explore.scene import Scene
@@ -107,7 +107,8 @@ def _field(scene: Scene, layer: str) -> layers.Picture | None:
 
 def _fields(scene: Scene) -> list[dict]:
     drawn = {layer: _field(scene, layer) for layer in ("density", "change")}
-    return [
+    classes = _class_picture(scene) if "classes" in scene.view.layers else None
+    return ([{"layer": "classes", "picture": classes, "extent": scene.extent}] if classes else []) + [
         {
             "layer": layer,
             "picture": picture.url,
@@ -117,6 +118,12 @@ def _fields(scene: Scene) -> list[dict]:
         for layer, picture in drawn.items()
         if picture is not None
     ]
+
+
+def _class_picture(scene: Scene) -> str | None:
+    """What a classifier takes the plane's images for, in the colours of the theme on the screen."""
+    shades = palette.DARK if st.context.theme.type == "dark" else palette.LIGHT
+    return cache.classes(scene.version, scene.view.axes, scene.rest, shades.classes)
 
 
 def atlas_id(scene: Scene) -> str:
@@ -189,7 +196,7 @@ def show_neighbours(scene: Scene) -> None:
     with st.container(horizontal=True, key="neighbours"):
         for place, (probe, image) in enumerate(zip(probes, shown, strict=True)):
             name = plain(scene.run.class_names[int(scene.snapshot.labels[probe])])
-            label = f"![Image {probe}, {name}]({markup.png_url(image[0].numpy())}) {name}"
+            label = f"![Image {probe}]({markup.png_url(image[0].numpy())}) {name}"
             code = tuple(scene.snapshot.codes.posterior.mean[probe].tolist())
             st.button(label, key=f"neighbour_{place}", on_click=session.pin, args=(code, probe))
 
@@ -221,6 +228,9 @@ def _choose_layers() -> None:
 
 def _range(scene: Scene, layer: str) -> str:
     """What a field's faintest and strongest colour stand for."""
+    if layer == "classes":
+        known = cache.classifier(scene.version)
+        return f" It is right for {known.accuracy:.1%} of the held-out images." if known else f" {runs.why_absent(scene.run)}"
     field = _field(scene, layer)
     if field is None:
         return "" if layer in ("clusters", "manifold", "prior") else " There is nothing to draw it from."

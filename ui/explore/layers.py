@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from ui.charts import markup
 
@@ -15,6 +17,7 @@ NAMES = {
     "prior": "Prior",
     "density": "Density",
     "change": "Change",
+    "classes": "Classifier",
 }
 SENTENCES = {
     "clusters": "**Clusters**: each dot is the code of a held-out image; look-alikes mostly lie together.",
@@ -23,6 +26,8 @@ SENTENCES = {
     "density": "**Density** of all posteriors together: where it is pale, few codes lie, and the decoder saw little.",
     "change": "**Change**: where a small step in z changes the image most; some strong lines part two classes, others run "
     "within one, and many borders between classes are weak.",
+    "classes": "**Classifier**: what a small classifier takes the decoded image for, in that class's colour, the paler the "
+    "less sure it is; lines are the borders between classes.",
 }
 STRIP_SENTENCES = {
     "clusters": "**Clusters**: each dot is the code of a held-out image, a row for each class.",
@@ -32,6 +37,10 @@ BEND = 1.5
 """The power that keeps slow change pale."""
 
 HUES = {"density": (20, 110, 220), "change": (225, 70, 10)}
+
+
+FINER, BORDER = 6, (125, 135, 148, 255)
+"""Pixels of the classifier's picture for each of its cells, and the colour of the lines between classes."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +72,22 @@ def change_picture(field: torch.Tensor) -> Picture:
     strength = np.clip((values - low) / max(high - low, 1e-6), 0, 1)
     values = np.exp([low, low + 0.5 ** (1 / BEND) * (high - low), high])
     return Picture(_tinted(strength**BEND, HUES["change"]), *map(float, values))
+
+
+def class_picture(probabilities: torch.Tensor, colours: Sequence[str]) -> str:
+    """Probabilities (size, size, classes) as the data URL of a PNG: the likeliest class's colour, its borders as lines."""
+    finer = functional.interpolate(probabilities.permute(2, 0, 1)[None], scale_factor=FINER, mode="bilinear")[0]
+    surely, likeliest = finer.max(0)
+    chance = 1 / len(finer)
+    rgb = np.array([[int(colour[start : start + 2], 16) for start in (1, 3, 5)] for colour in colours], np.uint8)
+    rgba = np.empty((*likeliest.shape, 4), np.uint8)
+    rgba[..., :3] = rgb[likeliest.numpy() % len(rgb)]
+    rgba[..., 3] = 30 + 170 * ((surely - chance) / (1 - chance)).clamp(0, 1).numpy()
+    border = np.zeros(likeliest.shape, bool)
+    border[:, 1:] |= np.diff(likeliest.numpy(), axis=1) != 0
+    border[1:] |= np.diff(likeliest.numpy(), axis=0) != 0
+    rgba[border] = BORDER
+    return markup.png_url(rgba[::-1])
 
 
 def number(value: float) -> str:

@@ -26,12 +26,12 @@ def show(folder: RunFolder) -> None:
             config, _ = folder.read_config()
             rows = [*described(config), *_figures(folder), ("diffusion prior", _prior(folder))]
         except ExplorerError as error:
-            st.error(plain(error))
+            st.caption(plain(error))  # the page says it too, and louder
             return
         body = "".join(f"<tr><td>{name}</td><td class='words'>{charted(value)}</td></tr>" for name, value in rows)
         st.html(f'<p class="lead"><b>{charted(folder.name)}</b></p><table class="numbers card">{body}</table>')
         st.caption("The command that trains a run like it:")
-        st.code(command_line(config, Path("checkpoints/NAME")), language="bash", wrap_lines=True)
+        st.html(f"<code>{charted(command_line(config, Path('checkpoints/NAME')))}</code>")
 
 
 def described(config: RunConfig) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ FARTHEST = 1e6
 """No code is this far out, not even an autoencoder's; addresses beyond it are a slip."""
 
 MOST_DIMENSIONS = 256
-LAYERS = ("clusters", "manifold", "prior", "density", "change")
+LAYERS = ("clusters", "manifold", "prior", "density", "change", "classes")
 COLOURS = ("class", "kl", "reconstruction")
 SCALES = ("linear", "quantile")
 SOURCES = ("test", "draw", "upload", "prior")

@@ -134,13 +134,14 @@ class Lens extends Pointing {
   draw() {
     if (!this.graph || !this.look() || !this.graph.querySelector('.svg-container')) return;
     const { layers } = this.state;
-    const covered = ['manifold', 'density', 'change'].some((layer) => layers.includes(layer));
+    const covered = ['manifold', 'density', 'change', 'classes'].some((layer) => layers.includes(layer));
     this.container.classList.toggle('without-codes', !layers.includes('clusters'));
+    this.container.classList.toggle('with-classes', layers.includes('classes'));
     this.container.classList.toggle('faint-codes', covered);
     const last = this.last?.plane === this.plane ? this.last : null; // the last slice stays until the next is there
     const atlas = this.state.atlas ?? last;
-    showKey(this.view, this.state.fields.map((field) => field.key));
-    this.names = placeNames(this.graph, this.view, this.state.place, layers.includes('clusters'));
+    showKey(this.view, this.state.fields.flatMap((field) => field.key ?? []));
+    this.names = placeNames(this.graph, this.view, this.state.place, layers.includes('clusters') || layers.includes('classes'));
     drawUnder(canvasOn(this.view, 'lens-under', true), this.view, { ...this.state, atlas });
     this.drawOver();
     if (this.aims) this.settle();
