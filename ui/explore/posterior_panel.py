@@ -17,7 +17,7 @@ from ui.explore import cache
 from ui.explore.posterior_closeup import closeup
 from ui.explore.scene import Scene
 from ui.glossary import term
-from ui.shell import image_choice
+from ui.shell import dataset_download, image_choice
 from ui.state import session
 from ui.text import plain
 from vae.data.picture_files import MOST_MEGABYTES, PictureError, read_picture
@@ -125,6 +125,8 @@ def show_posterior(scene: Scene, summary: PosteriorSummary | None, samples: Samp
         st.html(f'<div class="original-image {scene.view.source}">{_original(scene)}</div>')
         if summary is not None and summary.is_finite:
             st.html(_closeup(scene, summary, samples))
+    if scene.view.source == "test" and runs.held_out(scene.run.config) is None:
+        dataset_download.offer(scene.run.config.dataset)
     if summary is None:
         st.html(
             f'<p class="small">The encoder turns an image into an <b>{term("approximate posterior")}</b> q(z|x): not one '
