@@ -22,6 +22,7 @@ from ui.explore import (
     scene,
     training_history,
 )
+from ui.glossary import term
 from ui.shell import page_frame
 from ui.state import session
 from vae.runs.folder import RunFolder
@@ -47,8 +48,8 @@ def sentence(noun: str, beta: float) -> str:
     """What a newcomer has to know."""
     if beta == 0:
         return (
-            "Beta 0, an <b>autoencoder</b>: nothing pulls its codes to the prior (dashed circles), and z drawn from there "
-            "decode badly."
+            f"Beta 0, an <b>autoencoder</b>: nothing pulls its codes to the {term('prior')} (dashed circles), and "
+            "z drawn from there decode badly."
         )
     return f"The decoder turns every point of this plane into a {noun}. <b>Move the pointer over it</b>, and click to pin one."
 

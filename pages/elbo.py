@@ -8,7 +8,7 @@ import vae
 from ui.cache import memory, runs
 from ui.cache.runs import RunVersion
 from ui.elbo import cache, equation, sections, selected_image
-from ui.shell import page_frame
+from ui.shell import dataset_download, page_frame
 from ui.state import session
 from ui.state.view import FARTHEST
 from vae.evidence.elbo_identity import IdentityTerms
@@ -42,6 +42,7 @@ def page(version: RunVersion, run: vae.Run, problem: str | None) -> None:
         st.rerun()
     if shown is None:
         st.info(f"The equation is written for an image. {runs.why_absent(run)} Or draw a digit of your own on **Explore**.")
+        dataset_download.offer(run.config.dataset)
         return
     choose(shown)
     try:

@@ -114,3 +114,17 @@ def test_without_the_pictures_it_says_how_to_get_them(page, address):
     page.goto(f"{address}/elbo?run=mnist")
     expect(page.get_by_text("python -m vae download mnist")).to_be_visible()
     assert page.faults == []
+
+
+def test_a_words_meaning_is_shown_to_the_pointer_and_to_the_keyboard_on_explore_and_elbo(page, address):
+    page.goto(f"{address}/?run=digits&image=3")
+    meaning = "word => getComputedStyle(word, '::after').content"
+    for word in (page.locator(".terms .elbo dfn"), page.locator(".equation .evidence dfn")):
+        expect(word).to_have_attribute("aria-description", re.compile("evidence"))
+        assert word.evaluate(meaning) == "none"
+        word.focus()
+        assert "evidence" in word.evaluate(meaning)
+        word.blur()
+        word.hover()
+        assert "evidence" in word.evaluate(meaning)
+        page.goto(f"{address}/elbo?run=digits&image=3")

@@ -13,6 +13,7 @@ from ui.cache import memory
 from ui.charts.markup import estimated, percent, signed
 from ui.elbo import cache, derivation, estimator_figures
 from ui.elbo.selected_image import SelectedImage
+from ui.glossary import term
 from ui.state import session
 from vae.evidence.elbo_identity import IdentityTerms
 from vae.evidence.monte_carlo import GradientComparison, compare_gradients, kl_pieces, quadrature_gradient, running_kl
@@ -75,10 +76,10 @@ def _gap(selected: SelectedImage, numbers: IdentityTerms) -> None:
     encoder = cache.encoder_numbers_of(selected.version, selected.key)
     lost = encoder.kl_to_posterior - best.kl_to_posterior, math.hypot(encoder.reconstruction_error, best.reconstruction_error)
     st.html(f"""<table class="numbers big">
-    <tr><th></th><th>nats</th><th></th></tr>
-    <tr class="gap"><td>the encoder's gap: KL(q ‖ p(z|x))</td>
+    <tr><th></th><th>{term("nats")}</th><th></th></tr>
+    <tr class="gap"><td>the encoder's gap: {term("KL", "KL(q ‖ p(z|x))")}</td>
     <td>{estimated(encoder.kl_to_posterior, encoder.kl_to_posterior_error, 3)}</td><td></td></tr>
-    <tr><td>lost by amortisation</td><td>{estimated(*lost, 3)}</td>
+    <tr><td>lost by {term("amortisation")}</td><td>{estimated(*lost, 3)}</td>
     <td class="words">one encoder serves all images; a Gaussian fitted to this one alone would get it back</td></tr>
     <tr><td>lost by the Gaussian family</td><td>{estimated(best.kl_to_posterior, best.kl_to_posterior_error, 3)}</td>
     <td class="words">the posterior is not an axis-aligned Gaussian</td></tr></table>

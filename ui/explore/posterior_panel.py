@@ -16,7 +16,8 @@ from ui.components.uploaded_picture.uploaded_picture import Uploaded
 from ui.explore import cache
 from ui.explore.posterior_closeup import closeup
 from ui.explore.scene import Scene
-from ui.shell import image_choice
+from ui.glossary import term
+from ui.shell import dataset_download, image_choice
 from ui.state import session
 from ui.text import plain
 from vae.data.picture_files import MOST_MEGABYTES, PictureError, read_picture
@@ -124,10 +125,12 @@ def show_posterior(scene: Scene, summary: PosteriorSummary | None, samples: Samp
         st.html(f'<div class="original-image {scene.view.source}">{_original(scene)}</div>')
         if summary is not None and summary.is_finite:
             st.html(_closeup(scene, summary, samples))
+    if scene.view.source == "test" and runs.held_out(scene.run.config) is None:
+        dataset_download.offer(scene.run.config.dataset)
     if summary is None:
         st.html(
-            '<p class="small">The encoder turns an image into an <b>approximate posterior</b> q(z|x): not one point, but a '
-            "small Gaussian on the plane. Click a coloured point to see one, with samples of it.</p>"
+            f'<p class="small">The encoder turns an image into an <b>{term("approximate posterior")}</b> q(z|x): not one '
+            "point, but a small Gaussian on the plane. Click a coloured point to see one, with samples of it.</p>"
         )
         return
     if not summary.is_finite:
@@ -146,7 +149,9 @@ def _closeup(scene: Scene, summary: PosteriorSummary, samples: Samples) -> str:
     mean, covariance = plane.project(posterior.mean)[0], plane.project_covariance(posterior.log_variance.exp())[0]
     picture = closeup(mean, covariance, plane.project(samples.z), plane.names)
     image = f'<img class="closeup" src="{picture}" alt="Ellipses of 1 and 2 sigma, and the samples">'
-    return f'<figure class="picture posterior">{image}<figcaption>q(z|x)</figcaption></figure>'
+    return (
+        f'<figure class="picture posterior">{image}<figcaption>{term("approximate posterior", "q(z|x)")}</figcaption></figure>'
+    )
 
 
 def _new_epsilon() -> None:
@@ -178,11 +183,13 @@ def _vector(values: torch.Tensor, digits: int = 2) -> str:
 
 def _terms(scene: Scene, summary: PosteriorSummary) -> str:
     """The terms as the equation they stand in."""
+    names = term("reconstruction term", "reconstruction"), term("KL term", "KL"), term("ELBO")
+    found = f"{_unusual(scene, summary)}In {term('nats')}; reconstruction: {how_found(summary.samples)}; the KL is exact."
     return f"""<table class="terms">
-    <tr class="reconstruction"><th>reconstruction</th><td>{markup.estimated(summary.reconstruction, summary.error)}</td></tr>
-    <tr class="kl"><th>− KL</th><td>{markup.signed(summary.kl)}</td></tr>
-    <tr class="elbo"><th>= ELBO</th><td>{markup.estimated(summary.elbo, summary.error)}</td></tr></table>
-    <p class="small">{_unusual(scene, summary)}In nats; reconstruction: {how_found(summary.samples)}; the KL is exact.</p>"""
+    <tr class="reconstruction"><th>{names[0]}</th><td>{markup.estimated(summary.reconstruction, summary.error)}</td></tr>
+    <tr class="kl"><th>− {names[1]}</th><td>{markup.signed(summary.kl)}</td></tr>
+    <tr class="elbo"><th>= {names[2]}</th><td>{markup.estimated(summary.elbo, summary.error)}</td></tr></table>
+    <p class="small">{found}</p>"""
 
 
 def how_found(samples: int) -> str:
@@ -200,4 +207,5 @@ def _unusual(scene: Scene, summary: PosteriorSummary) -> str:
     if share is None:
         return ""
     judgement = "An unusual image" if share < 0.05 else "A usual image"
-    return f"<b>{judgement}</b>: its ELBO is higher than that of {markup.percent(share)} of the held-out images. "
+    images = f"{term('held out', 'held-out')} images"
+    return f"<b>{judgement}</b>: its ELBO is higher than that of {markup.percent(share)} of the {images}. "

@@ -8,6 +8,7 @@ import streamlit as st
 
 from ui.cache import run_files
 from ui.charts import curves
+from ui.glossary import term
 from vae.cli.arguments import command_line
 from vae.config import RunConfig
 from vae.runs.folder import RunFolder
@@ -28,8 +29,9 @@ def show(folder: RunFolder, config: RunConfig) -> None:
         st.info("No epoch of this run is finished yet.")
         return
     last = held_out[-1]
-    words = f"After epoch {last.epoch:,}, in nats per held-out image: reconstruction **{last.reconstruction:.2f}**"
-    st.markdown(f"{words}, KL **{last.kl:.2f}**, ELBO **{last.elbo:.2f}**.")
+    words = f"After epoch {last.epoch:,}, in {term('nats')} per {term('held out', 'held-out')} image: "
+    figures = f"reconstruction <b>{last.reconstruction:.2f}</b>, KL <b>{last.kl:.2f}</b>, ELBO <b>{last.elbo:.2f}</b>."
+    st.html(f"<p>{words}{figures}</p>")
     if side := config.model.encoder_lattice:
         st.markdown(LOOKS_UP.format(side=side))
     figure = curves.curves(reports, config.training.epochs, last.step / last.epoch)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from ui import glossary
 from ui.cache import memory, runs
 from ui.cache.runs import RunVersion
 from ui.charts import palette, webgl
@@ -50,7 +51,7 @@ def begin(title: str, picks_run: bool = True, opens_on: str = OPENS_ON) -> RunFo
     _learn_who_is_here()
     presenting = session.view().presenting
     sheets = ("style.css", "lesson.css", *(["presenting.css"] if presenting else []))
-    looks = (Path(__file__).with_name(sheet).read_text("utf-8") for sheet in sheets)
+    looks = [glossary.SHEET.read_text("utf-8"), *(Path(__file__).with_name(sheet).read_text("utf-8") for sheet in sheets)]
     st.html(f"<style>{palette.variables()}{''.join(looks)}</style>")
     folders = {folder.name: folder for folder in list_runs()}
     labels = {name: _label(folder) for name, folder in folders.items()}

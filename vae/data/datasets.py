@@ -29,6 +29,8 @@ from vae.paths import folder_of
 SPLITS = ("train", "held_out")
 SECONDS_TO_REACH_A_MIRROR = 8.0
 SECONDS_WITHOUT_A_BYTE = 20.0
+UNDER_WAY = ".download-"
+"""How the name of a folder begins into which files arrive."""
 
 DIGITS = tuple(str(digit) for digit in range(10))
 CLASS_NAMES = {
@@ -193,7 +195,7 @@ def ensure(name: str, folder: Path | None = None) -> None:
     try:
         Path(os.path.realpath(folder)).mkdir(parents=True, exist_ok=True)
         place = Path(os.path.realpath(raw_folder(name, folder)))  # maybe on another disk, and not there yet
-        with tempfile.TemporaryDirectory(prefix=".download-", dir=_nearest_folder(place)) as temporary:
+        with tempfile.TemporaryDirectory(prefix=UNDER_WAY, dir=_nearest_folder(place)) as temporary:
             dataset(temporary, download=True)
             place.mkdir(parents=True, exist_ok=True)
             for file in missing_files(name, folder):  # another may have fetched them meanwhile, and be reading them
@@ -202,6 +204,17 @@ def ensure(name: str, folder: Path | None = None) -> None:
         raise DataError(f"The download of {name} into {folder.resolve()} failed ({error}); try again.") from error
     finally:
         socket.setdefaulttimeout(waits_forever)
+
+
+def bytes_arrived(name: str, folder: Path | None = None) -> int:
+    """How many bytes, packed as they are published, the newest download of a data set has brought so far."""
+    place = Path(os.path.realpath(raw_folder(name, folder or data_folder())))
+    try:
+        arriving = [raw_folder(name, path) for path in _nearest_folder(place).glob(f"{UNDER_WAY}*")]
+        newest = max((path for path in arriving if path.is_dir()), key=lambda path: path.stat().st_mtime, default=None)
+        return sum(path.stat().st_size for path in newest.glob("*.gz")) if newest else 0
+    except OSError:  # it has ended meanwhile
+        return 0
 
 
 def _nearest_folder(place: Path) -> Path:

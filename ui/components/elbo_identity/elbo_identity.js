@@ -26,6 +26,7 @@ class Identity {
     this.data = data;
     this.send = send;
     this.find('.pictures').classList.toggle('alone', !data.plane);
+    for (const word of this.root.querySelectorAll('dfn')) word.setAttribute('aria-description', data.meanings[word.dataset.word]);
     if (this.plane?.held != null || (this.asked && data.answered !== this.asked.number)) return; // q is elsewhere by now
     this.compare();
     this.show(data.terms, data.texts, data.check);

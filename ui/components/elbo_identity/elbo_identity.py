@@ -13,6 +13,7 @@ from functools import cache
 import numpy as np
 import streamlit as st
 
+from ui import glossary
 from ui.components import answers
 from ui.components.bundle import component
 from ui.state.view import FARTHEST
@@ -32,7 +33,7 @@ class Moved:
 
 @cache
 def _component() -> Callable:
-    return component(KEY, __file__)
+    return component(KEY, __file__, glossary.SHEET)
 
 
 def elbo_identity(data: dict, on_moved: Callable[[Moved], None]) -> None:
@@ -44,7 +45,8 @@ def elbo_identity(data: dict, on_moved: Callable[[Moved], None]) -> None:
             st.session_state[ANSWERED] = move.number
             on_moved(move)
 
-    _component()(key=KEY, data=data | {"answered": st.session_state.get(ANSWERED, 0.0)}, on_moved_change=moved)
+    more = {"meanings": glossary.MEANINGS, "answered": st.session_state.get(ANSWERED, 0.0)}
+    _component()(key=KEY, data=data | more, on_moved_change=moved)
 
 
 def packed(values: np.ndarray) -> str:
