@@ -30,7 +30,7 @@ const column = (middle, y, bottom, { name, whole, rest, colour, taken, wide }) =
   <text class="rest" x="${middle}" y="${(y(rest) + y(bottom)) / 2 - 6}">= ELBO<tspan x="${middle}" dy="1.25em">${number(rest)}</tspan></text>`;
 
 const hatching = (name) => `<pattern id="${name}" width="9" height="9" patternUnits="userSpaceOnUse"
-  patternTransform="rotate(45)"><rect width="4" height="9" style="fill: var(--${colour})"/></pattern>`;
+  patternTransform="rotate(45)"><rect width="4" height="9" style="fill: var(--${name})"/></pattern>`;
 
 export const drawBalance = (svg, terms) => {
   const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
