@@ -53,7 +53,7 @@ def test_another_theme_changes_films_and_charts_that_live(page, address):
 
 
 DRAWN_PAGES = {
-    "ELBO": ".st-key-balance .js-plotly-plot", "Train": ".st-key-curves .js-plotly-plot", "Replay": ".st-key-replay canvas",
+    "ELBO": ".balance .elbo", "Train": ".st-key-curves .js-plotly-plot", "Replay": ".st-key-replay canvas",
     "Compare": "[class*=st-key-planes_] .js-plotly-plot", "Diffusion": ".st-key-particles_stage canvas",
 }  # fmt: skip
 """What is there once a page is drawn; of the others, their title."""
