@@ -27,7 +27,7 @@ def test_back_and_ctrl_z_go_through_pins_and_runs_and_leave_the_app_after_the_fi
 
     page.go_back()
     expect(page).to_have_url(seen[2])
-    expect(page.locator(".st-key-run_picker input")).to_have_value("mnist")
+    expect(page.locator(".st-key-run_picker input")).to_have_value("mnist (mnist, 2-D, beta 1)")
     wait_for_plane(page)
     page.locator("body").press("Control+z")
     expect(page).to_have_url(seen[1])

@@ -148,7 +148,7 @@ def test_a_click_on_a_code_pins_its_image(page, address, runs):
     deviation = posterior.standard_deviation[probe]
     expect(page.locator(".moments")).to_contain_text(f"sigma ({deviation[0]:.3f}, {deviation[1]:.3f})")
     expect(page.locator(".terms")).to_contain_text("ELBO")
-    expect(page.locator(".original-image")).to_contain_text("python -m vae download mnist")
+    expect(page.locator(".st-key-before")).to_contain_text("python -m vae download mnist")
 
 
 def test_without_the_layer_of_clusters_a_click_in_a_cluster_pins_the_place(page, address, runs):

@@ -271,7 +271,7 @@ def test_a_training_started_in_the_page_ends_in_the_picker(runs):
     wait_until(lambda: folder.read_status().state == "finished", "the end of the training")
     assert folder.read_config()[0].training.epochs == 2
     app.run()
-    assert "digits-mlp-1" in app.selectbox(key="run_picker").options
+    assert any(label.startswith("digits-mlp-1 (") for label in app.selectbox(key="run_picker").options)
     assert not app.exception and "finished" in app.get("progress")[0].proto.text
 
 

@@ -33,3 +33,14 @@ def test_a_run_without_an_epoch_or_with_a_damaged_file_has_a_card(runs):
     (runs / "new" / "run.json").write_text("{")
     app = open_page("pages/train.py", run="new")
     assert not app.exception and any("run.json" in error.value for error in app.error)
+
+
+def test_the_list_of_runs_says_what_each_is_and_where_its_training_stands(runs):
+    vae.RunFolder.create(runs / "new", small_config(latent=1))
+    app = open_page("pages/train.py", run="new")
+    assert "new (queued; digits, 1-D, beta 1)" in app.selectbox(key="run_picker").options
+    assert "small (digits, 2-D, beta 1)" in app.selectbox(key="run_picker").options
+    app.selectbox(key="run_picker").set_value("small").run()
+    assert app.selectbox(key="run_picker").value == "small" and not app.exception
+    (runs / "new" / "run.json").write_text("{")
+    assert "new (queued)" in open_page("pages/train.py", run="small").selectbox(key="run_picker").options

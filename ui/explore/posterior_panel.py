@@ -110,7 +110,7 @@ def _original(scene: Scene) -> str:
     name = html.escape(scene.run.class_names[int(scene.snapshot.labels[view.probe])])
     caption = f"original: {name} (image {view.probe:,})"
     if image is None:
-        return markup.placeholder(html.escape(runs.why_absent(scene.run)), caption)
+        return markup.placeholder("Not on this machine", caption)
     return markup.figure(image[0, 0].numpy(), caption, "The image whose code was clicked")
 
 
@@ -126,6 +126,7 @@ def show_posterior(scene: Scene, summary: PosteriorSummary | None, samples: Samp
         if summary is not None and summary.is_finite:
             st.html(_closeup(scene, summary, samples))
     if scene.view.source == "test" and runs.held_out(scene.run.config) is None:
+        st.html(f'<p class="small">{html.escape(runs.why_absent(scene.run))}</p>')
         dataset_download.offer(scene.run.config.dataset)
     if summary is None:
         st.html(

@@ -135,17 +135,18 @@ def _compare_with_address(folder: RunFolder) -> None:
 
 
 def _label(folder: RunFolder) -> str:
-    """The run's name, with what is special about its state."""
+    """The run's name, with what is special about its state, and what it is."""
     try:
-        status = folder.read_status()
+        mark = MARKS.get(folder.read_status().state, "")
     except RunError:
         return f"{folder.name} (damaged)"
-    return f"{folder.name} ({MARKS[status.state]})" if status.state in MARKS else folder.name
+    words = "; ".join(filter(None, [mark, run_card.line(folder)]))
+    return f"{folder.name} ({words})" if words else folder.name
 
 
 def _watch(labels_drawn: dict[str, str]) -> None:
     """Draw the page again when a run appeared, ended or went away."""
-    busy = any(label.endswith(f"({MARKS[state]})") for label in labels_drawn.values() for state in ("queued", "running"))
+    busy = any(f" ({MARKS[state]}" in label for label in labels_drawn.values() for state in ("queued", "running"))
     every = SECONDS_BETWEEN_LOOKS if busy else SECONDS_BETWEEN_RARE_LOOKS
     st.fragment(_look, run_every=every)(labels_drawn)
 

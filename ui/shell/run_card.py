@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from functools import cache
 from pathlib import Path
 
 import streamlit as st
@@ -32,6 +33,24 @@ def show(folder: RunFolder) -> None:
         st.html(f'<p class="lead"><b>{charted(folder.name)}</b></p><table class="numbers card">{body}</table>')
         st.caption("The command that trains a run like it:")
         st.html(f"<code>{charted(command_line(config, Path('checkpoints/NAME')))}</code>")
+
+
+def line(folder: RunFolder) -> str:
+    """The card in one line, as short as it can be; nothing where the run cannot be read."""
+    try:
+        stamp = (folder.path / "run.json").stat().st_mtime_ns
+    except OSError:
+        return ""
+    return _line(folder, stamp)
+
+
+@cache
+def _line(folder: RunFolder, _stamp: int) -> str:
+    try:
+        config, _ = folder.read_config()
+    except ExplorerError:
+        return ""
+    return f"{config.dataset}, {config.model.latent}-D, beta {config.training.beta:g}"
 
 
 def described(config: RunConfig) -> list[tuple[str, str]]:
