@@ -106,7 +106,7 @@ def test_noise_is_grey_and_takes_its_colour_on_the_way(page, address):
     expect(page.get_by_text("Arrows: the score")).to_be_visible()
     page.evaluate("() => window.vaeParticles.seek(50)")
     page.evaluate(FRAMES)
-    own = [int(colour[1:], 16) for colour in page.evaluate("() => window.vaeParticles.data.colours")]
+    own = [int(colour[1:], 16) for colour in page.evaluate("() => window.vaeParticles.colours")]
     assert np.array_equal(channels(state(page)["colours"])[:, ::-1], channels(own))
 
 

@@ -52,7 +52,8 @@ export class ParticleDrawing extends Screen {
     if (!this.layout || !this.frames.length) return;
     this.movePlaces();
     this.fading = this.colours.map((colour) => faded(colour, this.noise.alpha ** 2));
-    this.splats.draw(this.shown, this.labels, this.fading.map(wordOf), this.layout.map, this.ratio);
+    this.words = this.fading.map(wordOf);
+    this.splats.draw(this.shown, this.labels, this.words, this.layout.map, this.ratio);
     this.splats.drawOver(this.ratio, (context) => {
       if (this.find('.trails input').checked) this.drawTrails(context);
       if (this.arrows && this.find('.field input').checked) this.drawArrows(context);
