@@ -1,8 +1,8 @@
-// The pairs of visible controls that overlap, in words.
+// The pairs of visible controls that overlap, in words. The handles of q are as near to one another as its sigmas are small.
 () => {
     const found = [];
     const gather = (root) => root.querySelectorAll('*').forEach((part) => {
-        if (part.matches('button, a[href], textarea, summary, [role=slider], [data-baseweb=select], input:not([data-baseweb=select] *)')) found.push(part);
+        if (part.matches('button, a[href], textarea, summary, [role=slider]:not(g), [data-baseweb=select], input:not([data-baseweb=select] *)')) found.push(part);
         if (part.shadowRoot) gather(part.shadowRoot);
     });
     gather(document);
