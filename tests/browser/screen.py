@@ -22,7 +22,7 @@ from tests.conftest import wait_until
 from vae.runs.snapshots import Snapshot
 
 IMAGE = ".pinned-image img"
-LENS = ".st-key-lens canvas"
+LENS = ".st-key-lens canvas.decoded"
 UNDER, OVER = ".st-key-plane canvas.lens-under", ".st-key-plane canvas.lens-over"
 GRAPH = "document.querySelector('.st-key-plane .js-plotly-plot')"
 
