@@ -49,13 +49,12 @@ const isDark = () => {
 
 // The question mark shows the keys, wherever the focus is but in a field.
 const listenForQuestions = (dialog) => {
-  window.vaeKeys?.abort(); // the bar was drawn anew
-  window.vaeKeys = new AbortController();
-  const onKey = (event) => {
+  if (window.vaeKeys) window.removeEventListener('keydown', window.vaeKeys); // the bar was drawn anew
+  window.vaeKeys = (event) => {
     if (event.key !== '?' || event.ctrlKey || event.metaKey || isTyping(event)) return;
     dialog.showModal();
   };
-  window.addEventListener('keydown', onKey, { signal: window.vaeKeys.signal });
+  window.addEventListener('keydown', window.vaeKeys);
 };
 
 export default function ({ data, parentElement, setTriggerValue }) {
