@@ -19,6 +19,7 @@ from ui.state.view import MOST_RUNS, PICTURES
 from ui.text import plain
 from vae.errors import ExplorerError
 from vae.runs.folder import RunFolder, list_runs
+from vae.training.progress import LENGTHENED
 
 SECONDS_BETWEEN_LOOKS = 2.0
 PICTURE_NAMES = {"both": "Both", "codes": "Codes", "manifold": "Manifold"}
@@ -88,7 +89,7 @@ def _was_steered(folder: RunFolder) -> bool:
         changes = [report.steered for report in run_files.metrics(folder) if report.steered]
     except ExplorerError:
         return False  # the run's column says so
-    return not all(words.startswith("lengthened") for words in changes)
+    return not all(words.startswith(LENGTHENED) for words in changes)
 
 
 def _take_runs() -> None:

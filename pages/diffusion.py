@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import streamlit as st
 
@@ -89,43 +90,46 @@ def lead_without_prior(folder: RunFolder) -> str:
     )
 
 
-def _dissolving(folder: RunFolder, version: RunVersion) -> None:
-    page_frame.stay_current(version, RunVersion.now(folder))
+@contextlib.contextmanager
+def _drawn_of(drawn: object, now: object) -> Iterator[None]:
+    """A part of the page that is drawn of some weights, or one sentence in its place."""
+    page_frame.stay_current(drawn, now)
     try:
-        class_names = folder.read_config()[1]
-        say(class_names, lead_without_prior(folder), has_prior=False)
-        with waiting("Adding noise to the codes ...", "particles"):
-            film = dissolving(version, class_names)
-        with st.container(key="particles_stage"):
-            particle_player.particles(film)
+        yield
     except ExplorerError as error:
         page_frame.say(error)
     session.write_address()
 
 
+def _dissolving(folder: RunFolder, version: RunVersion) -> None:
+    with _drawn_of(version, RunVersion.now(folder)):
+        class_names = folder.read_config()[1]
+        say(class_names, lead_without_prior(folder), has_prior=False)
+        with waiting("Adding noise to the codes ...", "particles"):
+            film = dissolving(version, class_names)
+        show_film(film)
+
+
 def _particles(folder: RunFolder, version: PriorVersion) -> None:
-    page_frame.stay_current(version, PriorVersion.now(folder))
-    try:
+    with _drawn_of(version, PriorVersion.now(folder)):
         prior = cache.load_prior(version)
         class_names = folder.read_config()[1]
         say(class_names)
         warn(folder, prior)
         with waiting("Computing the particles' ways and their images ...", "particles"):
             film = described(version, class_names)
-        with st.container(key="particles_stage"):
-            particle_player.particles(film)
-    except ExplorerError as error:
-        page_frame.say(error)
-    session.write_address()
+        show_film(film)
 
 
 def _chapters(folder: RunFolder, version: PriorVersion) -> None:
-    page_frame.stay_current(version, PriorVersion.now(folder))
-    try:
+    with _drawn_of(version, PriorVersion.now(folder)):
         sections.show(folder, version)
-    except ExplorerError as error:
-        page_frame.say(error)
-    session.write_address()
+
+
+def show_film(film: dict) -> None:
+    """The picture that rules the page."""
+    with st.container(key="particles_stage"):
+        particle_player.particles(film)
 
 
 def say(class_names: tuple[str, ...], lead: str = LEAD, has_prior: bool = True) -> None:

@@ -57,13 +57,9 @@ def stand_at_clusters(
     places: np.ndarray, labels: np.ndarray, boxes: Sequence[tuple], pixel: float = 1.0
 ) -> list[tuple[int, np.ndarray]]:
     """As `stand`, with a name at each large cluster of a class: pairs of a class and a place (2,)."""
-    if not len(places) or places.std(0).max() < CROWDED * pixel:
-        return []
     present = [label for label in range(len(boxes)) if (labels == label).any()]
     named = [(label, middle) for label in present for middle in clusters_of(places[labels == label], CELL * pixel)]
-    sizes = pixel * np.array([boxes[label] for label, _ in named])
-    moved = apart(np.stack([middle for _, middle in named]), sizes)
-    return [(label, place) for (label, _), place in zip(named, moved, strict=True)]
+    return _without_overlap(named, places, boxes, pixel)
 
 
 def stand(places: np.ndarray, labels: np.ndarray, boxes: Sequence[tuple], pixel: float = 1.0) -> dict[int, np.ndarray]:
@@ -71,11 +67,18 @@ def stand(places: np.ndarray, labels: np.ndarray, boxes: Sequence[tuple], pixel:
 
     `boxes` are the width and height of every class's name in pixels, and a `pixel` is so long in the unit of the codes.
     """
-    middles = middles_of(places, labels, len(boxes))
-    if not middles or places.std(0).max() < CROWDED * pixel:
-        return {}
-    sizes = pixel * np.array([boxes[label] for label in middles])
-    return dict(zip(middles, apart(np.stack([*middles.values()]), sizes), strict=True))
+    return dict(_without_overlap([*middles_of(places, labels, len(boxes)).items()], places, boxes, pixel))
+
+
+def _without_overlap(
+    named: Sequence[tuple[int, np.ndarray]], places: np.ndarray, boxes: Sequence[tuple], pixel: float
+) -> list[tuple[int, np.ndarray]]:
+    """Classes and where their names stand, moved apart; none in a crowd of codes (N, 2)."""
+    if not named or places.std(0).max() < CROWDED * pixel:
+        return []
+    sizes = pixel * np.array([boxes[label] for label, _ in named])
+    moved = apart(np.stack([middle for _, middle in named]), sizes)
+    return [(label, place) for (label, _), place in zip(named, moved, strict=True)]
 
 
 def apart(middles: np.ndarray, sizes: np.ndarray) -> np.ndarray:

@@ -25,9 +25,6 @@ from vae.model.reconstruction import MOST_DIMENSIONS, SAMPLES
 SMALLEST_SIGMA, LARGEST_SIGMA, SIGMAS_A_DECADE = 0.003, 3.0, 40
 """What the sliders offer for q's standard deviations, and less where the encoder says less."""
 
-MOST_TOGETHER = 2
-"""Latent dimensions whose sliders fit beside the columns."""
-
 ROOM, WIDER = 1.03, 1.5
 """What the plane shows besides the posterior's mass, and by how much it grows where q needs more."""
 
@@ -76,11 +73,9 @@ def show_sliders(selected: SelectedImage) -> None:
     with st.container(key="sliders"):
         st.markdown("**Be the encoder**: move q")
         latent = selected.q.mean.shape[1]
-        dimensions = range(latent) if latent <= MOST_TOGETHER else [_choose_dimension(latent)]
-        for index in dimensions:
-            _mean_slider(selected, index)
-        for index in dimensions:
-            _sigma_slider(selected, index)
+        index = 0 if latent == 1 else _choose_dimension(latent)
+        _mean_slider(selected, index)
+        _sigma_slider(selected, index)
 
 
 def show_buttons(selected: SelectedImage) -> None:

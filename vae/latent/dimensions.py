@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from vae.model.autoencoder import VAE, Posterior
+from vae.model.elbo import kl_to_prior
 from vae.model.inference import decode_points
 
 LEAST_VARIANCE = 0.01
@@ -24,9 +25,9 @@ class Dimension:
 
 def rank_dimensions(posterior: Posterior) -> list[Dimension]:
     """The dimensions of the codes (N, D) of N images, those of the greatest KL first."""
-    mean, log_variance = posterior.mean.double(), posterior.log_variance.double()
-    kl = ((log_variance.exp() + mean.square() - log_variance - 1) / 2).mean(0)
-    is_active = mean.var(0) > LEAST_VARIANCE
+    alone = Posterior(posterior.mean.double().reshape(-1, 1), posterior.log_variance.double().reshape(-1, 1))
+    kl = kl_to_prior(alone).view(posterior.mean.shape).mean(0)
+    is_active = posterior.mean.double().var(0) > LEAST_VARIANCE
     return [Dimension(index, kl[index].item(), bool(is_active[index])) for index in kl.argsort(descending=True).tolist()]
 
 

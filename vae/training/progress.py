@@ -21,6 +21,9 @@ REPORTS_PER_EPOCH = 100
 SECONDS_BETWEEN_READS = 0.5
 """Of the terms from a GPU, which has nothing to do while the host waits for it."""
 
+LENGTHENED = "lengthened here"
+"""How a report begins that tells of nothing but more epochs."""
+
 ADVICE = "the learning rate may be too high for this model."
 
 
@@ -119,7 +122,7 @@ class Progress:
     def _changes(self) -> str:
         """What was changed by hand since the last report, in words for the curves."""
         epochs = self.config.training.epochs
-        longer = f"lengthened here to {epochs:,} epochs" if epochs > self._told_epochs else ""
+        longer = f"{LENGTHENED} to {epochs:,} epochs" if epochs > self._told_epochs else ""
         return ", ".join(filter(None, [self.control.words(self._told), longer]))
 
     def _train_report(self, scope: str, first: int, last: int, step: int, seconds: float) -> Report:

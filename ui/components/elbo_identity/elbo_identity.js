@@ -4,7 +4,7 @@
 import { endedWithHost } from '../shared/lifecycle.js';
 import { drawBalance } from './balance.js';
 import { ExpectedLogLikelihood, floatsOf, klToPrior } from './expected_log_likelihood.js';
-import { number } from './numbers.js';
+import { signed } from './numbers.js';
 import { PosteriorPlane } from './posterior_plane.js';
 
 const TERMS = ['evidence', 'gap', 'reconstruction', 'kl'];
@@ -16,13 +16,13 @@ class Identity {
     this.root = root;
     this.find = (selector) => root.querySelector(selector);
     this.asked = null; // q as it was sent, with the numbers that stood beside it
-    this.worst = 0; // nats that the exact numbers changed a term by, at most, for this image
+    this.worst = null; // nats that the exact numbers changed a term by, at most, for this image; null before q was moved
     this.resizing = new ResizeObserver(() => this.data && this.drawAgain());
     this.resizing.observe(this.find('.pictures'));
   }
 
   update(data, send) {
-    if (this.data?.image !== data.image) [this.worst, this.asked] = [0, null];
+    if (this.data?.image !== data.image) [this.worst, this.asked] = [null, null];
     this.data = data;
     this.send = send;
     this.find('.pictures').classList.toggle('alone', !data.plane);
@@ -40,7 +40,7 @@ class Identity {
   showPlane() {
     this.plane ??= new PosteriorPlane(this.find('svg.posterior_plane'), (q) => this.onMove(q), (q) => this.onRest(q));
     const { density } = this.data.plane;
-    if (this.density?.text !== density.values) this.density = { text: density.values, ...withFloats(density), values: floatsOf(density.values) };
+    if (this.density?.text !== density.values) this.density = { ...withFloats(density), text: density.values };
     this.plane.update({ ...this.data.plane, density: this.density });
   }
 
@@ -75,16 +75,16 @@ class Identity {
     const expected = this.expected;
     if (!expected?.covers(mean, sigma)) {
       this.moved = null;
-      this.find('.kl b').textContent = number(kl);
+      this.find('.kl b').textContent = signed(kl);
       for (const name of ['.gap b', '.reconstruction b', '.both b']) this.find(name).textContent = '…';
       this.tell(expected ? 'q reaches farther than the browser knows: the numbers come when you let go.' : 'The numbers come when you let go.');
       return;
     }
     const reconstruction = expected.under(mean, sigma);
     const terms = { evidence, gap: evidence - reconstruction + kl, reconstruction, kl };
-    const texts = Object.fromEntries(TERMS.map((name) => [name, number(terms[name])]));
+    const texts = Object.fromEntries(TERMS.map((name) => [name, signed(terms[name])]));
     this.moved = terms;
-    this.show(terms, { ...texts, evidence: this.data.texts.evidence, elbo: number(reconstruction - kl) }, this.data.check.map(([name]) => [name, '…']));
+    this.show(terms, { ...texts, evidence: this.data.texts.evidence, elbo: signed(reconstruction - kl) }, this.data.check.map(([name]) => [name, '…']));
     this.tell('Computed in the browser while q moves; exact when you let go.');
   }
 
@@ -99,11 +99,10 @@ class Identity {
     const { terms } = this.data;
     if (this.asked?.terms) {
       this.worst = Math.max(this.worst, ...TERMS.map((name) => Math.abs(terms[name] - this.asked.terms[name])));
-      this.measured = true;
       this.find('.said').textContent = `ELBO ${this.data.texts.elbo} nats, gap ${this.data.texts.gap} nats`;
     }
-    const differed = this.worst < 0.001 ? 'less than 0.001' : number(this.worst, 3);
-    this.tell(this.worst || this.measured ? `When you let go, exact numbers replace the browser's; they differed by ${differed} nats at most.` : this.data.hint);
+    const differed = this.worst < 0.001 ? 'less than 0.001' : signed(this.worst, 3);
+    this.tell(this.worst !== null ? `When you let go, exact numbers replace the browser's; they differed by ${differed} nats at most.` : this.data.hint);
     this.asked = null;
   }
 

@@ -1,6 +1,8 @@
 // E_q[log p(x|z)] for any Gaussian q with upright axes, from the image's values on two grids; `vae/evidence/log_likelihood_grids.py`
 // makes them. Between the grids' points it takes polynomials, and integrates each axis under q by itself.
 
+import { bytesOf } from '../shared/bytes.js';
+
 const DEGREE = 5;
 const TAPS = DEGREE + 1;
 const REACH = 6.5; // standard deviations
@@ -85,10 +87,7 @@ export class ExpectedLogLikelihood {
   }
 }
 
-export const floatsOf = (text) => {
-  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  return new Float32Array(bytes.buffer);
-};
+export const floatsOf = (text) => new Float32Array(bytesOf(text).buffer);
 
 // KL(q to N(0, I)) in closed form.
 export const klToPrior = (mean, sigma) =>

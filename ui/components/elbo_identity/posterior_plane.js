@@ -1,11 +1,13 @@
 // The plane near the true posterior, and q on it to take hold of: its centre moves the mean, its handles, 2 sigma away, the sigmas.
 
 import { lagrange } from './expected_log_likelihood.js';
+import { number, roundStep, ticksWithin } from '../shared/ticks.js';
 import { significant } from './numbers.js';
 
 const FINER = 5; // pixels of the picture for each value of the posterior's grid, along each axis
 const BANDS = { first: 0.1, step: 0.12, last: 0.95 }; // of the square root of the density's share of its peak
 const STEPS = { finely: 0.1, coarsely: 1, factor: 1.05 }; // of the arrow keys: in sigmas, and for sigmas
+const TICKS = 4; // about so many on an axis
 const OUTSIDE = 2; // sigmas from the centre to the outer ellipse
 const NEAR = 26; // pixels from which a handle is taken
 const KEYS = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
@@ -31,13 +33,6 @@ const picture = ({ columns, rows, values }) => {
   }
   context.putImageData(image, 0, 0);
   return canvas.toDataURL();
-};
-
-const ticks = (low, high) => {
-  const raw = (high - low) / 4;
-  const power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 5, 10].find((factor) => factor * power >= raw) * power;
-  return Array.from({ length: Math.floor(high / step) - Math.ceil(low / step) + 1 }, (_, k) => (Math.ceil(low / step) + k) * step);
 };
 
 export class PosteriorPlane {
@@ -98,7 +93,7 @@ export class PosteriorPlane {
     const box = `x="${x0}" y="${y0}" width="${x1 - x0}" height="${y1 - y0}"`;
     const unit = side / (2 * half);
     const [x, y] = this.pixelOf([0, 0]);
-    const marks = (axis) => ticks(centre[axis] - half, centre[axis] + half);
+    const marks = (axis) => ticksWithin(centre[axis] - half, centre[axis] + half, roundStep((2 * half) / TICKS));
     this.svg.querySelector('.still').innerHTML = `
       <clipPath id="frame"><rect x="${left}" y="${top}" width="${side}" height="${side}"/></clipPath>
       <g clip-path="url(#frame)">
@@ -108,9 +103,9 @@ export class PosteriorPlane {
       </g>
       <rect class="frame" x="${left}" y="${top}" width="${side}" height="${side}"/>
       ${marks(0).map((value) => `<text class="tick" x="${this.pixelOf([value, 0])[0]}" y="${top + side + 1.2 * rem}"
-        text-anchor="middle">${significant(value)}</text>`).join('')}
+        text-anchor="middle">${number(value)}</text>`).join('')}
       ${marks(1).map((value) => `<text class="tick" x="${left - 0.4 * rem}" y="${this.pixelOf([0, value])[1]}" dy="0.35em"
-        text-anchor="end">${significant(value)}</text>`).join('')}
+        text-anchor="end">${number(value)}</text>`).join('')}
       <text class="title" x="${left + side / 2}" y="${top + side + 2.7 * rem}">${names[0]}</text>
       <text class="title" transform="translate(${left - 3.2 * rem}, ${top + side / 2}) rotate(-90)">${names[1]}</text>`;
     this.place();

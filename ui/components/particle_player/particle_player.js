@@ -8,7 +8,8 @@ import { endedWithHost } from '../shared/lifecycle.js';
 import { cssOf } from '../shared/theme.js';
 import { SIDE, STEPS, blend } from '../playback/frame_decoder.js';
 import { Layout, drawAxes, drawZeros } from '../playback/axes.js';
-import { attend, bytesOf, element } from '../playback/player_view.js';
+import { attend, element } from '../playback/player_view.js';
+import { bytesOf } from '../shared/bytes.js';
 import { levelAt } from './noise_levels.js';
 import { ParticleDrawing, letterOf } from './particle_drawing.js';
 

@@ -1,23 +1,14 @@
 // The plane around the dots: one unit as long on both axes, ticks, titles and the classes' names, as Plotly's planes look.
 
+import { number, roundStep, ticksWithin } from '../shared/ticks.js';
+
 export const NEUTRAL = '#7d8794';
 const MARGIN = { left: 56, right: 8, top: 10, bottom: 54 }; // at a root font of 17 pixels
 const LETTER = 9; // of a class's name beside a strip
 const TICKS_APART = 58; // pixels at least
 
-export const number = (value) => String(Number(value.toFixed(6))).replace('-', '\u2212');
-
-// 1, 2 or 5 times a power of ten: the least that keeps the ticks apart.
-export const tickStep = (unit) => {
-  const least = TICKS_APART / unit;
-  const power = 10 ** Math.floor(Math.log10(least));
-  return power * [1, 2, 5, 10].find((factor) => factor * power >= least);
-};
-
-export const ticksWithin = (low, high, step) => {
-  const first = Math.ceil(low / step);
-  return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, index) => (first + index) * step);
-};
+// The step that keeps ticks apart, with so many pixels to a unit.
+export const tickStep = (unit) => roundStep(TICKS_APART / unit);
 
 // Where places of the plane lie on a figure of some size, in CSS pixels from the plot's upper left corner.
 export class Layout {

@@ -8,7 +8,6 @@ const BELOW = 34; // of the page below all this, in pixels at a root font of 17
 const SPACE_IS_THEIRS = 'button, select, input[type=checkbox]'; // of what stands in here
 const STEPS_OF_KEYS = { ArrowLeft: -1, ArrowDown: -1, PageDown: -5, ArrowRight: 1, ArrowUp: 1, PageUp: 5 };
 
-export const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 export const element = (tag, properties, parent) => parent.appendChild(Object.assign(document.createElement(tag), properties));
 
 // The sentences at the lower edge while a lesson is played; its keys are then Page Up and Page Down.

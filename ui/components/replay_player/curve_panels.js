@@ -1,6 +1,7 @@
 // ELBO, reconstruction and KL over the epochs, with room for a cursor; where one presses, the film goes.
 
-import { NEUTRAL, number, tickStep, ticksWithin } from '../playback/axes.js';
+import { NEUTRAL, tickStep } from '../playback/axes.js';
+import { number, ticksWithin } from '../shared/ticks.js';
 
 const LINES = { left: 58, right: 16, top: 0, bottom: 24, head: 28 }; // at a root font of 17 pixels
 const TICK_HEIGHT = 20; // likewise: what a number beside an axis needs

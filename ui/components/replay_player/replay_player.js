@@ -4,7 +4,8 @@
 import { endedWithHost } from '../shared/lifecycle.js';
 import { cssOf } from '../shared/theme.js';
 import { REACH, dotNear } from './trail.js';
-import { attend, bytesOf, element } from '../playback/player_view.js';
+import { attend, element } from '../playback/player_view.js';
+import { bytesOf } from '../shared/bytes.js';
 import { FilmRenderer } from './renderer.js';
 
 class Replay extends FilmRenderer {
