@@ -18,6 +18,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.browser.screen import count_messages, new_page, query, rgba
 from tests.conftest import small_config, wait_until
+from ui.charts.palette import LIGHT
 from vae.data import datasets
 from vae.jobs.train_run import train_run
 from vae.latent.grid import tile
@@ -134,8 +135,9 @@ def test_the_dots_are_drawn_where_they_are(page, address, runs):
             legend.nth(label).click()
     page.evaluate("() => { window.vaeReplay.find('.names').style.display = 'none'; }")
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    red, green, blue = np.moveaxis(rgba(page.locator(".st-key-projector .points"))[..., :3].astype(int), 2, 0)
-    rows, columns = np.nonzero((blue - red > 60) & (blue - green > 60))
+    paint = [int(LIGHT.classes[7][start : start + 2], 16) for start in (1, 3, 5)]
+    drawn = rgba(page.locator(".st-key-projector .points")).astype(int)
+    rows, columns = np.nonzero((np.abs(drawn[..., :3] - paint).max(2) < 24) & (drawn[..., 3] > 60))
     layout = page.evaluate("() => window.vaeReplay.layout.map")
     means = frame.codes.posterior.mean[frame.labels == 7].numpy()
     inside = means[np.abs(means).max(1) < 3]
