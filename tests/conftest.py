@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -28,6 +30,14 @@ QUICK = PriorConfig(steps=30, batch_size=64, width=16, layers=1, features=8)
 def pytest_configure() -> None:
     """As many threads as the pages have, from the first test on: sums of more threads are rounded otherwise."""
     torch.set_num_threads(max(1, torch.get_num_threads() // 2))
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    """Random numbers that are the same in whatever order and process the tests run: what fails once fails again."""
+    torch.manual_seed(0)
+    np.random.seed(0)
+    random.seed(0)
 
 
 @pytest.hookimpl(optionalhook=True)
