@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
 import subprocess
 import sys
@@ -11,7 +10,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -36,8 +34,6 @@ def pytest_configure() -> None:
 def _seeded() -> None:
     """Random numbers that are the same in whatever order and process the tests run: what fails once fails again."""
     torch.manual_seed(0)
-    np.random.seed(0)
-    random.seed(0)
 
 
 @pytest.hookimpl(optionalhook=True)

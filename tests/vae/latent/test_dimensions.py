@@ -13,7 +13,6 @@ from vae.model.inference import decode_points
 
 
 def test_dimensions_are_ranked_by_torchs_kl_and_those_whose_means_stand_still_are_inactive():
-    torch.manual_seed(0)
     mean = torch.randn(500, 4) * torch.tensor([1.0, 0.05, 2.0, 0.0])
     deviation = torch.tensor([0.3, 1.0, 0.1, 0.5]).expand(500, 4)
     ranked = rank_dimensions(Posterior(mean, 2 * deviation.log()))
@@ -24,7 +23,6 @@ def test_dimensions_are_ranked_by_torchs_kl_and_those_whose_means_stand_still_ar
 
 
 def test_a_traversal_changes_one_number_of_z():
-    torch.manual_seed(0)
     model, z = build_model(ModelConfig("mlp", latent=5)).eval(), torch.randn(5)
     values = torch.linspace(-3, 3, 7)
     images = traverse(model, z, [3, 0], values)
